@@ -1,0 +1,49 @@
+// HostContext: what all instances of one host share.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernel/log.hpp"
+#include "tenon/core.h"
+
+namespace tenon::host {
+
+class Notifier;
+
+/// An interface as query() knows it.
+struct InterfaceInfo {
+  std::string_view id;
+  std::uint32_t size = 0;     ///< of this host's table
+  bool runtime_only = false;  ///< NULL for plugins
+};
+/// Everything this host offers, sorted by id.
+const std::vector<InterfaceInfo>& offered_interfaces();
+
+/// Shared by all instances; outlives them. Thread-safe after construction.
+class HostContext {
+ public:
+  HostContext(LogCore& log, std::string version, std::string instance_id);
+  ~HostContext();
+  HostContext(const HostContext&) = delete;
+  HostContext& operator=(const HostContext&) = delete;
+
+  [[nodiscard]] const tenon_host* c_host() const { return &host_; }
+  LogCore& log() { return log_; }
+  Notifier& notifier() { return *notifier_; }
+
+ private:
+  LogCore& log_;
+  std::string version_, instance_id_;
+  tenon_host host_{};
+  std::unique_ptr<Notifier> notifier_;
+};
+
+/// A random UUIDv4 in text.
+std::string make_uuid();
+
+}  // namespace tenon::host

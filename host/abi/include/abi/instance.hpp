@@ -1,0 +1,169 @@
+// Instance: the record behind a tenon_ctx. One per life of a module; owner of everything it registers.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "abi/frames.hpp"
+#include "abi/host_context.hpp"
+#include "abi/module_instance.hpp"
+#include "base/clock.hpp"
+#include "kernel/config_store.hpp"
+#include "kernel/log.hpp"
+#include "tenon/calls.h"
+#include "tenon/config.h"
+#include "tenon/core.h"
+#include "tenon/log.h"
+#include "tenon/log_sink.h"
+
+/// One call into a module. Lifecycle calls of an instance share one: a callback that is abandoned wedges the instance, so that it is never reused.
+struct tenon_call {
+  tenon::host::Instance* instance = nullptr;
+  tenon::host::Phase phase = tenon::host::Phase::none;
+  std::atomic<std::int64_t> deadline_ns{tenon::host::no_deadline};
+  std::atomic<std::int32_t> cancelled{0};
+  bool may_defer = false;
+  tenon_id deferred = 0;
+  std::vector<std::unique_ptr<std::uint8_t[]>> reserved;
+  std::size_t reserved_bytes = 0;
+};
+
+namespace tenon::host {
+
+/// What an instance is made with.
+struct InstanceOptions {
+  std::string name;
+  std::uint64_t generation = 1;
+  bool trusted = false;
+  Value config;
+  /// True if on_change may be registered for a path: live itself, or above something live.
+  std::function<bool(std::string_view)> may_change;
+};
+
+/// Never freed while a thread of the module could still come back: whoever owns it (the loader) leaks it when wedged. Thread-safe.
+class Instance {
+ public:
+  Instance(HostContext& host, InstanceOptions options);
+  ~Instance();
+  Instance(const Instance&) = delete;
+  Instance& operator=(const Instance&) = delete;
+
+  /// nullptr for a null ctx.
+  static Instance* from(tenon_ctx* ctx);
+  [[nodiscard]] tenon_ctx* ctx() { return &seat_; }
+  [[nodiscard]] const std::string& name() const { return options_.name; }
+  [[nodiscard]] bool trusted() const { return options_.trusted; }
+  [[nodiscard]] HostContext& host() { return host_; }
+  [[nodiscard]] Gate& gate() { return gate_; }
+  [[nodiscard]] Phase phase() const { return phase_.load(std::memory_order_relaxed); }
+  void set_phase(Phase phase) { phase_.store(phase, std::memory_order_relaxed); }
+  [[nodiscard]] bool wedged() const { return wedged_.load(std::memory_order_acquire); }
+  void wedge() { wedged_.store(true, std::memory_order_release); }
+  ModuleLog& log() { return *log_; }
+  ConfigStore& config() { return config_; }
+  [[nodiscard]] const InstanceOptions& options() const { return options_; }
+
+  /// Table of an interface for this instance, or nullptr.
+  const void* query(std::string_view id);
+
+  // --- calls ---
+  using Callback = std::function<tenon_status(tenon_call*, tenon_error*)>;
+  /// Runs a callback on this thread through the gate. `completed`: what a deferred call ends in, if it outlives the function; empty = may not defer.
+  Outcome enter(Phase phase, std::int64_t deadline_ns, Gate::State limit, std::function<void(Outcome)> completed, const Callback& callback);
+  tenon_status defer(tenon_call* call, tenon_id* out);
+  tenon_status complete(tenon_id id, tenon_status status, const tenon_error* error);
+  bool id_cancelled(tenon_id id);
+  tenon_status on_cancel(tenon_id id, tenon_call_ended fn, void* data);
+  bool wait(tenon_call* call, std::int64_t until_ns);
+  /// Cancels the running callback and everything deferred. [any]
+  void cancel(std::int64_t deadline_ns);
+  /// Answers what is still deferred: the caller's side gets UNAVAILABLE, the module's on_cancel CANCELLED.
+  void answer_deferred();
+  [[nodiscard]] std::size_t deferred_count() const;
+
+  // --- registrations ---
+  tenon_status subscribe(std::string path, tenon_config_changed fn, void* data, void (*release)(void*) noexcept, tenon_id* out,
+                         Error& error);
+  tenon_status unsubscribe(tenon_id id);
+  /// Calls the subscribers a change concerns, on this thread.
+  Outcome deliver(const ConfigChange& change, std::int64_t deadline_ns);
+  tenon_status attach_sink(const tenon_log_receiver& receiver, void* data, void (*release)(void*) noexcept, tenon_id* out, Error& error);
+  tenon_status detach_sink(tenon_id id);
+  /// Emits what the sink kept; false if there is none.
+  bool dump_log(std::size_t count, const std::function<void(const tenon_log_record&)>& emit);
+  /// Takes back everything registered; each release(data) is called exactly once, on this thread.
+  void revoke_all();
+
+ private:
+  struct Seat : tenon_ctx {
+    Instance* instance = nullptr;
+  };
+  struct Deferred {
+    tenon_id id = 0;
+    Phase phase = Phase::none;
+    bool cancelled = false;
+    bool has_ended = false;            ///< on_cancel was called
+    tenon_call_ended ended = nullptr;  ///< not delivered yet
+    void* data = nullptr;
+    std::function<void(Outcome)> completed;
+    bool returned = false;  ///< the function that deferred has returned PENDING
+    bool answered = false;  ///< complete() came first; `outcome` waits for the return
+    Outcome outcome;
+  };
+  struct Subscription {
+    tenon_id id;
+    std::string path;
+    tenon_config_changed fn;
+    void* data;
+    void (*release)(void*) noexcept;
+  };
+  struct Sink {
+    tenon_id id = 0;
+    std::uint64_t handle = 0;
+    tenon_log_receiver receiver{};
+    void* data = nullptr;
+    void (*release)(void*) noexcept = nullptr;
+  };
+  std::vector<Deferred>::iterator find_deferred(tenon_id id);
+  void notify_ended(Deferred& d, tenon_status why);
+  void call_release(void (*release)(void*) noexcept, void* data);
+
+  HostContext& host_;
+  InstanceOptions options_;
+  Seat seat_;
+  tenon_log log_table_{};
+  std::shared_ptr<ModuleLog> log_;
+  ConfigStore config_;
+  Gate gate_;
+  std::atomic<Phase> phase_{Phase::none};
+  std::atomic<bool> wedged_{false};
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  tenon_call call_;
+  tenon_error error_{};
+  std::vector<Deferred> deferred_;
+  std::vector<Subscription> subscriptions_;
+  std::unique_ptr<Sink> sink_;
+  std::uint64_t next_id_ = 1;
+};
+
+/// A status outside 0..16 reads as UNKNOWN.
+Code code_of(tenon_status status);
+/// Message, reason and errno a module gave, made safe to show: cut at its sizes, escaped.
+Error error_of(tenon_status status, const tenon_error* error);
+/// Writes an error for a module to read, within its struct_size. `out` may be null.
+tenon_status give_error(tenon_error* out, const Error& error);
+/// False if the view cannot be one: null with a length, or a length no memory has.
+bool is_view(tenon_str s);
+inline std::string_view view(tenon_str s) { return {s.ptr, s.len}; }
+inline tenon_str c_str(std::string_view s) { return {s.data(), s.size()}; }
+
+}  // namespace tenon::host

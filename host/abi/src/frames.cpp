@@ -1,0 +1,156 @@
+#include "abi/frames.hpp"
+
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "base/clock.hpp"
+
+#if defined(__SANITIZE_THREAD__)
+#define TENON_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TENON_TSAN 1
+#endif
+#endif
+
+namespace tenon::host {
+namespace {
+
+// Process-wide by nature: threads are the process's, and a signal handler has no other way to find them.
+constinit std::atomic<ThreadFrames*> all_frames{nullptr};
+constinit std::atomic<bool> use_membarrier{false};
+constinit thread_local ThreadFrames* own_frames = nullptr;
+
+int membarrier(int command) { return static_cast<int>(::syscall(SYS_membarrier, command, 0U, 0)); }
+
+// Gives the record back when the thread ends.
+struct Returner {
+  ~Returner() {
+    if (own_frames != nullptr) own_frames->thread_id.store(0, std::memory_order_release);
+    own_frames = nullptr;
+  }
+  bool armed = false;
+};
+thread_local Returner returner;
+
+ThreadFrames* claim_free_record(pid_t id) {
+  for (ThreadFrames* f = all_frames.load(std::memory_order_acquire); f != nullptr; f = f->next) {
+    pid_t free = 0;
+    if (f->thread_id.load(std::memory_order_relaxed) == 0 && f->thread_id.compare_exchange_strong(free, id, std::memory_order_acq_rel))
+      return f;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+ThreadFrames& this_thread_frames() {
+  if (own_frames != nullptr) return *own_frames;
+  const pid_t id = ::gettid();
+  ThreadFrames* f = claim_free_record(id);
+  if (f == nullptr) {
+    f = new ThreadFrames;  // never freed: scanned and read in signal handlers for as long as the process lives
+    f->thread_id.store(id, std::memory_order_relaxed);
+    f->next = all_frames.load(std::memory_order_relaxed);
+    while (!all_frames.compare_exchange_weak(f->next, f, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+    }
+  }
+  returner.armed = true;
+  own_frames = f;
+  return *f;
+}
+
+ThreadFrames* existing_thread_frames() noexcept { return own_frames; }
+ThreadFrames* all_thread_frames() noexcept { return all_frames.load(std::memory_order_acquire); }
+
+const Frame* current_frame() noexcept {
+  const ThreadFrames* f = own_frames;
+  if (f == nullptr) return nullptr;
+  const std::uint32_t depth = f->depth.load(std::memory_order_relaxed);
+  return depth == 0 ? nullptr : &f->frames[depth - 1];
+}
+
+bool gates_use_membarrier() noexcept { return use_membarrier.load(std::memory_order_relaxed); }
+
+bool prepare_gates() noexcept {
+#ifdef TENON_TSAN
+  return false;  // the thread sanitizer does not see what membarrier orders
+#else
+  const int commands = membarrier(MEMBARRIER_CMD_QUERY);
+  if (commands < 0 || (commands & MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0) return false;
+  if (membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) != 0) return false;
+  use_membarrier.store(true, std::memory_order_relaxed);
+  return true;
+#endif
+}
+
+void Gate::advance(State to) {
+  State from = state_.load(std::memory_order_relaxed);
+  while (from < to && !state_.compare_exchange_weak(from, to, std::memory_order_seq_cst)) {
+  }
+  // Pairs with the compiler barrier in Entry: after it, each thread either sees the new state, or its frame is seen by a scan.
+  if (gates_use_membarrier()) membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+}
+
+std::uint32_t Gate::others_inside(const Instance& instance) {
+  std::uint32_t out = 0;
+  for (const ThreadFrames* f = all_thread_frames(); f != nullptr; f = f->next) {
+    if (f == own_frames) continue;
+    const std::uint32_t depth = f->depth.load(std::memory_order_seq_cst);
+    for (std::uint32_t i = 0; i < depth && i < ThreadFrames::max_depth; ++i)
+      if (f->frames[i].instance.load(std::memory_order_seq_cst) == &instance) {
+        ++out;
+        break;
+      }
+  }
+  return out;
+}
+
+bool Gate::wait_until_empty(const Instance& instance, std::int64_t deadline_ns) {
+  // Leaving tells nobody (that keeps it free of charge), so this looks again: at first at once, then every millisecond.
+  std::int64_t pause_ns = 20'000;
+  while (others_inside(instance) != 0) {
+    const std::int64_t now = monotonic_ns();
+    if (now >= deadline_ns) return false;
+    std::this_thread::sleep_for(std::chrono::nanoseconds(std::min(pause_ns, deadline_ns - now)));
+    pause_ns = std::min<std::int64_t>(pause_ns * 2, 1'000'000);
+  }
+  return true;
+}
+
+Entry::Entry(Instance& instance, Gate& gate, Phase phase, ThreadTag tag, tenon_call* call, Gate::State limit)
+    : thread_(this_thread_frames()) {
+  const std::uint32_t depth = thread_.depth.load(std::memory_order_relaxed);
+  if (depth >= ThreadFrames::max_depth) return;
+  Frame& frame = thread_.frames[depth];
+  frame.tag = tag;
+  frame.call = call;
+  frame.phase.store(phase, std::memory_order_relaxed);
+  if (gates_use_membarrier()) {
+    frame.instance.store(&instance, std::memory_order_relaxed);
+    thread_.depth.store(depth + 1, std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    inside_ = gate.state_.load(std::memory_order_acquire) <= limit;
+  } else {
+    // Without membarrier the store must be ordered before the load by the thread itself.
+    frame.instance.store(&instance, std::memory_order_release);
+    thread_.depth.store(depth + 1, std::memory_order_seq_cst);
+    inside_ = gate.state_.load(std::memory_order_seq_cst) <= limit;
+  }
+  if (!inside_) leave();
+}
+
+Entry::~Entry() {
+  if (inside_) leave();
+}
+
+void Entry::leave() {
+  const std::uint32_t depth = thread_.depth.load(std::memory_order_relaxed) - 1;
+  thread_.frames[depth].instance.store(nullptr, std::memory_order_release);
+  thread_.depth.store(depth, std::memory_order_release);
+}
+
+}  // namespace tenon::host

@@ -1,0 +1,197 @@
+#include "abi/instance.hpp"
+
+#include <algorithm>
+#include <cstddef>
+
+#include "abi/notifier.hpp"
+#include "base/text.hpp"
+#include "tables.hpp"
+
+namespace tenon::host {
+
+Instance::Instance(HostContext& host, InstanceOptions options)
+    : host_(host), options_(std::move(options)), log_(host.log().module(options_.name)), config_(std::move(options_.config)) {
+  seat_.host = host.c_host();
+  seat_.instance = this;
+  log_table_ = make_log_table(log_->min_level());
+  static_assert(sizeof(std::atomic<std::int32_t>) == sizeof(std::int32_t));
+  log_->min_level_slot = reinterpret_cast<std::atomic<std::int32_t>*>(&log_table_.min_level);
+}
+
+Instance::~Instance() { log_->min_level_slot = nullptr; }
+
+Instance* Instance::from(tenon_ctx* ctx) { return ctx == nullptr ? nullptr : static_cast<Seat*>(ctx)->instance; }
+
+const void* Instance::query(std::string_view id) {
+  if (id == TENON_LOG) return &log_table_;
+  if (id == TENON_CONFIG) return &config_table;
+  if (id == TENON_CALLS) return &calls_table;
+  if (id == TENON_CHECK) return &check_table;
+  if (id == TENON_LOG_SINK) {
+    if (options_.trusted) return &log_sink_table;
+    host_.log().log(warn, "plugin asked for an interface that only RuntimeModules get",
+                    {{"audit", "denied"}, {"module", options_.name}, {"interface", id}});
+  }
+  return nullptr;
+}
+
+// ---- calls -----------------------------------------------------------------------------------------------------------
+
+Outcome Instance::enter(Phase phase, std::int64_t deadline_ns, Gate::State limit, std::function<void(Outcome)> completed,
+                        const Callback& callback) {
+  const bool may_defer = static_cast<bool>(completed);
+  {
+    const std::lock_guard lock(mutex_);
+    call_.instance = this;
+    call_.phase = phase;
+    call_.deadline_ns.store(deadline_ns, std::memory_order_relaxed);
+    call_.cancelled.store(0, std::memory_order_relaxed);
+    call_.may_defer = may_defer;
+    call_.deferred = 0;
+    call_.reserved.clear();
+    call_.reserved_bytes = 0;
+    error_ = {};
+    error_.struct_size = sizeof error_;
+  }
+  if (phase != Phase::configure) set_phase(phase);
+  tenon_status status = TENON_UNAVAILABLE;
+  {
+    const Entry entry(*this, gate_, phase, ThreadTag::control, &call_, limit);
+    if (!entry) return Outcome::failure({Code::unavailable, "the instance is closed", "CLOSED", 0, ExitCode::software});
+    status = callback(&call_, &error_);
+  }
+  if (wedged()) return Outcome::failure({Code::cancelled, "came back after it was given up", "WEDGED", 0, ExitCode::unavailable});
+
+  const std::lock_guard lock(mutex_);
+  const auto d = find_deferred(call_.deferred);
+  if (status == TENON_PENDING) {
+    if (d == deferred_.end())
+      return Outcome::failure({Code::internal,
+                               may_defer ? "returned PENDING without a deferred call" : "returned PENDING where that is not allowed",
+                               "BAD_PENDING", 0, ExitCode::unavailable});
+    if (d->answered) {  // complete() was faster than the return
+      Outcome outcome = std::move(d->outcome);
+      deferred_.erase(d);
+      return outcome;
+    }
+    d->returned = true;
+    d->completed = std::move(completed);
+    return Outcome::pending();
+  }
+  if (d != deferred_.end()) {  // deferred, then answered by returning after all: that status counts
+    notify_ended(*d, TENON_OK);
+    deferred_.erase(d);
+  }
+  if (status == TENON_OK) return Outcome::ok();
+  return Outcome::failure(error_of(status, &error_));
+}
+
+std::vector<Instance::Deferred>::iterator Instance::find_deferred(tenon_id id) {
+  return id == 0 ? deferred_.end() : std::find_if(deferred_.begin(), deferred_.end(), [id](const Deferred& d) { return d.id == id; });
+}
+
+void Instance::notify_ended(Deferred& d, tenon_status why) {
+  if (d.ended == nullptr) return;
+  const tenon_call_ended fn = std::exchange(d.ended, nullptr);
+  host_.notifier().post(this, [this, fn, data = d.data, why] {
+    const Entry entry(*this, gate_, phase(), ThreadTag::other, nullptr, Gate::State::draining);
+    if (entry) fn(data, why);
+  });
+}
+
+tenon_status Instance::defer(tenon_call* call, tenon_id* out) {
+  const std::lock_guard lock(mutex_);
+  if (!call->may_defer) return TENON_FAILED_PRECONDITION;
+  if (call->deferred == 0) {
+    Deferred d;
+    d.id = next_id_++;
+    d.phase = call->phase;
+    d.cancelled = call->cancelled.load(std::memory_order_relaxed) != 0;
+    call->deferred = d.id;
+    deferred_.push_back(std::move(d));
+  }
+  *out = call->deferred;
+  return TENON_OK;
+}
+
+tenon_status Instance::complete(tenon_id id, tenon_status status, const tenon_error* error) {
+  Outcome outcome =
+      status == TENON_OK ? Outcome::ok() : Outcome::failure(error_of(status == TENON_PENDING ? TENON_INTERNAL : status, error));
+  std::function<void(Outcome)> completed;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto d = find_deferred(id);
+    if (d == deferred_.end() || d->answered) return TENON_NOT_FOUND;
+    notify_ended(*d, TENON_OK);
+    if (!d->returned) {
+      d->answered = true;
+      d->outcome = std::move(outcome);
+      return TENON_OK;
+    }
+    completed = std::move(d->completed);
+    deferred_.erase(d);
+  }
+  if (!wedged()) completed(std::move(outcome));
+  return TENON_OK;
+}
+
+bool Instance::id_cancelled(tenon_id id) {
+  const std::lock_guard lock(mutex_);
+  const auto d = find_deferred(id);
+  return d == deferred_.end() || d->answered || d->cancelled;
+}
+
+tenon_status Instance::on_cancel(tenon_id id, tenon_call_ended fn, void* data) {
+  const std::lock_guard lock(mutex_);
+  const auto d = find_deferred(id);
+  if (d == deferred_.end() || d->answered) return TENON_NOT_FOUND;
+  if (d->has_ended) return TENON_ALREADY_EXISTS;
+  d->has_ended = true;
+  d->ended = fn;
+  d->data = data;
+  if (d->cancelled) notify_ended(*d, TENON_CANCELLED);
+  return TENON_OK;
+}
+
+bool Instance::wait(tenon_call* call, std::int64_t until_ns) {
+  std::unique_lock lock(mutex_);
+  const auto cancelled = [call] { return call->cancelled.load(std::memory_order_relaxed) != 0; };
+  // In slices: time_point arithmetic must not overflow for "never".
+  while (!cancelled()) {
+    const std::int64_t left = until_ns - monotonic_ns();
+    if (left <= 0) return false;
+    changed_.wait_for(lock, std::chrono::nanoseconds(std::min<std::int64_t>(left, 3'600'000'000'000)));
+  }
+  return true;
+}
+
+void Instance::cancel(std::int64_t deadline_ns) {
+  const std::lock_guard lock(mutex_);
+  call_.cancelled.store(1, std::memory_order_relaxed);
+  if (deadline_ns < call_.deadline_ns.load(std::memory_order_relaxed)) call_.deadline_ns.store(deadline_ns, std::memory_order_relaxed);
+  for (Deferred& d : deferred_) {
+    if (d.cancelled) continue;
+    d.cancelled = true;
+    notify_ended(d, TENON_CANCELLED);
+  }
+  changed_.notify_all();
+}
+
+void Instance::answer_deferred() {
+  std::vector<Deferred> rest;
+  {
+    const std::lock_guard lock(mutex_);
+    for (Deferred& d : deferred_) notify_ended(d, TENON_CANCELLED);
+    rest.swap(deferred_);
+  }
+  for (Deferred& d : rest)
+    if (d.completed)
+      d.completed(Outcome::failure({Code::unavailable, "the module stopped before it answered", "STOPPED", 0, ExitCode::unavailable}));
+}
+
+std::size_t Instance::deferred_count() const {
+  const std::lock_guard lock(mutex_);
+  return deferred_.size();
+}
+
+}  // namespace tenon::host

@@ -1,0 +1,174 @@
+// What a module registers: configuration subscriptions and the log sink. Owned by its instance, revoked with it.
+#include <algorithm>
+
+#include "abi/instance.hpp"
+#include "abi/notifier.hpp"
+#include "base/text.hpp"
+
+namespace tenon::host {
+namespace {
+
+// "a" concerns "a.b", "a.b" concerns "a", "" concerns everything.
+bool concerns(std::string_view subscribed, std::string_view changed) {
+  const auto above = [](std::string_view upper, std::string_view lower) {
+    return upper.empty() || lower == upper || (lower.size() > upper.size() && lower.starts_with(upper) && lower[upper.size()] == '.');
+  };
+  return above(subscribed, changed) || above(changed, subscribed);
+}
+
+}  // namespace
+
+tenon_status Instance::subscribe(std::string path, tenon_config_changed fn, void* data, void (*release)(void*) noexcept, tenon_id* out,
+                                 Error& error) {
+  const auto fail = [&error](Code code, std::string message, std::string reason) {
+    error = {code, std::move(message), std::move(reason), 0, ExitCode::unavailable};
+    return static_cast<tenon_status>(code);
+  };
+  if (phase() != Phase::create && phase() != Phase::init && phase() != Phase::pre_init)
+    return fail(Code::failed_precondition, "on_change is for create and init, this is " + std::string(phase_name(phase())), "WRONG_PHASE");
+  if (!path.empty() && !options_.may_change(path))
+    return fail(Code::failed_precondition, "`" + printable(path) + "` is not declared `live: true` in the module's config_schema",
+                "NOT_LIVE");
+  const std::lock_guard lock(mutex_);
+  for (const Subscription& s : subscriptions_)
+    if (s.path == path && s.fn == fn && s.data == data) {
+      *out = s.id;
+      return TENON_OK;
+    }
+  if (subscriptions_.size() >= 256) return fail(Code::resource_exhausted, "more than 256 on_change registrations", "TOO_MANY");
+  *out = next_id_++;
+  subscriptions_.push_back({*out, std::move(path), fn, data, release});
+  return TENON_OK;
+}
+
+tenon_status Instance::unsubscribe(tenon_id id) {
+  Subscription gone{};
+  {
+    const std::lock_guard lock(mutex_);
+    const auto s = std::find_if(subscriptions_.begin(), subscriptions_.end(), [id](const Subscription& x) { return x.id == id; });
+    if (s == subscriptions_.end()) return TENON_NOT_FOUND;
+    gone = std::move(*s);
+    subscriptions_.erase(s);
+  }
+  // Not here: the caller may be inside the very delivery, and host functions never call back.
+  if (gone.release != nullptr) host_.notifier().post(this, [this, gone] { call_release(gone.release, gone.data); });
+  return TENON_OK;
+}
+
+Outcome Instance::deliver(const ConfigChange& change, std::int64_t deadline_ns) {
+  std::vector<Subscription> due;
+  {
+    const std::lock_guard lock(mutex_);
+    due = subscriptions_;
+  }
+  Outcome first = Outcome::ok();
+  for (const Subscription& s : due)
+    for (const std::string& path : change.paths) {
+      if (!concerns(s.path, path)) continue;
+      {
+        const std::lock_guard lock(mutex_);  // an earlier callback may have unsubscribed it
+        if (std::none_of(subscriptions_.begin(), subscriptions_.end(), [&s](const Subscription& x) { return x.id == s.id; })) break;
+      }
+      Outcome o = enter(Phase::configure, deadline_ns, Gate::State::open, {},
+                        [&](tenon_call* call, tenon_error* err) { return s.fn(s.data, call, c_str(path), err); });
+      if (o.kind == Outcome::Kind::failed && first.kind != Outcome::Kind::failed) first = std::move(o);
+      break;  // one call per subscription, for the first path it concerns
+    }
+  return first;
+}
+
+void Instance::call_release(void (*release)(void*) noexcept, void* data) {
+  const Entry entry(*this, gate_, phase(), ThreadTag::other, nullptr, Gate::State::closed);
+  if (entry) release(data);
+}
+
+tenon_status Instance::attach_sink(const tenon_log_receiver& receiver, void* data, void (*release)(void*) noexcept, tenon_id* out,
+                                   Error& error) {
+  if (phase() != Phase::create && phase() != Phase::pre_init && phase() != Phase::init) {
+    error = {Code::failed_precondition, "attach is for create, pre_init and init, this is " + std::string(phase_name(phase())),
+             "WRONG_PHASE", 0, ExitCode::unavailable};
+    return TENON_FAILED_PRECONDITION;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    if (sink_) {
+      error = {Code::already_exists, "this instance has a log receiver already", "ONE_SINK", 0, ExitCode::unavailable};
+      return TENON_ALREADY_EXISTS;
+    }
+    sink_ = std::make_unique<Sink>();
+    sink_->id = *out = next_id_++;
+    sink_->receiver = receiver;
+    sink_->data = data;
+    sink_->release = release;
+  }
+  const auto record = receiver.record;
+  const std::uint64_t handle = host_.log().add_receiver([this, record, data](const LogRecordView& r) {
+    thread_local std::vector<tenon_kv> pairs;  // grows once per thread, then no allocation per line
+    pairs.clear();
+    for (const LogField& f : r.fields) pairs.push_back({c_str(f.key), c_str(f.value)});
+    const tenon_log_record out_record = {
+        sizeof(tenon_log_record), r.level,          r.seq,        r.time_ns,   r.call_id, r.thread_id, c_str(r.module),
+        c_str(r.phase),           c_str(r.message), pairs.data(), pairs.size()};
+    const Entry entry(*this, gate_, Phase::run, ThreadTag::other, nullptr, Gate::State::draining);
+    if (entry) record(data, &out_record);
+  });
+  {
+    const std::lock_guard lock(mutex_);
+    if (sink_ && sink_->id == *out) {
+      sink_->handle = handle;
+      return TENON_OK;
+    }
+  }
+  host_.log().remove_receiver(handle);  // detached meanwhile, by another thread of the module
+  return TENON_OK;
+}
+
+tenon_status Instance::detach_sink(tenon_id id) {
+  std::unique_ptr<Sink> gone;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!sink_ || sink_->id != id) return TENON_NOT_FOUND;
+    gone = std::move(sink_);
+  }
+  host_.log().remove_receiver(gone->handle);
+  if (gone->release != nullptr)
+    host_.notifier().post(this, [this, release = gone->release, data = gone->data] { call_release(release, data); });
+  return TENON_OK;
+}
+
+bool Instance::dump_log(std::size_t count, const std::function<void(const tenon_log_record&)>& emit) {
+  Sink sink;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!sink_ || !TENON_HAS(&sink_->receiver, dump)) return false;
+    sink.receiver = sink_->receiver;
+    sink.data = sink_->data;
+  }
+  const Entry entry(*this, gate_, Phase::run, ThreadTag::other, nullptr, Gate::State::open);
+  if (!entry) return false;
+  sink.receiver.dump(
+      sink.data, count,
+      [](void* data, const tenon_log_record* record) noexcept {
+        (*static_cast<const std::function<void(const tenon_log_record&)>*>(data))(*record);
+      },
+      const_cast<void*>(static_cast<const void*>(&emit)));
+  return true;
+}
+
+void Instance::revoke_all() {
+  std::vector<Subscription> subscriptions;
+  std::unique_ptr<Sink> sink;
+  {
+    const std::lock_guard lock(mutex_);
+    subscriptions.swap(subscriptions_);
+    sink = std::move(sink_);
+  }
+  if (sink) {
+    host_.log().remove_receiver(sink->handle);
+    if (sink->release != nullptr) call_release(sink->release, sink->data);
+  }
+  for (const Subscription& s : subscriptions)
+    if (s.release != nullptr) call_release(s.release, s.data);
+}
+
+}  // namespace tenon::host

@@ -1,0 +1,18 @@
+// The host's tables, as modules see them. Constant for the process; what differs per instance hangs on its ctx.
+#pragma once
+
+#include "tenon/calls.h"
+#include "tenon/check.h"
+#include "tenon/config.h"
+#include "tenon/log.h"
+#include "tenon/log_sink.h"
+
+namespace tenon::host {
+
+tenon_log make_log_table(std::int32_t min_level);
+extern const tenon_config config_table;
+extern const tenon_calls calls_table;
+extern const tenon_check check_table;
+extern const tenon_log_sink log_sink_table;
+
+}  // namespace tenon::host

@@ -1,0 +1,109 @@
+#include "base/file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+
+#include "base/text.hpp"
+
+namespace tenon::host {
+
+void UniqueFd::reset(int fd) {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = fd;
+}
+
+FileBytes::FileBytes(std::size_t size) : data_(static_cast<std::byte*>(std::malloc(size != 0 ? size : 1))), size_(size) {
+  if (data_ == nullptr) throw std::bad_alloc();
+}
+
+FileBytes& FileBytes::operator=(FileBytes&& o) noexcept {
+  if (this != &o) {
+    std::free(data_);
+    data_ = std::exchange(o.data_, nullptr);
+    size_ = std::exchange(o.size_, 0);
+  }
+  return *this;
+}
+
+FileBytes::~FileBytes() { std::free(data_); }
+
+Result<FileBytes> read_all(int fd, std::size_t max, std::string_view name) {
+  struct stat st {};
+  if (::fstat(fd, &st) != 0) return Error::system(errno, "cannot examine `" + printable(name, 4096) + "`");
+  const auto too_large = [&] {
+    return Error{Code::resource_exhausted, "`" + printable(name, 4096) + "` is larger than " + format_size(max), {}, 0, ExitCode::config};
+  };
+  const std::size_t expected = S_ISREG(st.st_mode) && st.st_size > 0 ? static_cast<std::size_t>(st.st_size) : 0;
+  if (expected > max) return too_large();
+  // One byte more than expected, so that the end of a file of known size is seen without growing.
+  FileBytes bytes(std::min(max, expected) + 1);
+  std::size_t used = 0;
+  for (;;) {
+    if (used == bytes.size()) {
+      if (used > max) return too_large();
+      FileBytes larger(std::min(max + 1, bytes.size() * 2 + 4096));
+      std::copy_n(bytes.data(), used, larger.data());
+      bytes = std::move(larger);
+    }
+    const ssize_t n = ::read(fd, bytes.data() + used, bytes.size() - used);
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      return Error::system(errno, "cannot read `" + printable(name, 4096) + "`");
+    }
+    if (n == 0) break;
+    used += static_cast<std::size_t>(n);
+  }
+  if (used > max) return too_large();
+  bytes.truncate(used);
+  return bytes;
+}
+
+Result<std::string> read_text_file(const std::string& path, std::size_t max) {
+  // Not blocking: opening a FIFO without a writer would wait for ever.
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  if (!fd)
+    return Error::system(errno, "cannot open `" + printable(path, 4096) + "`", errno == ENOENT ? ExitCode::no_input : ExitCode::io_error);
+  struct stat st {};
+  if (::fstat(fd.get(), &st) != 0) return Error::system(errno, "cannot examine `" + printable(path, 4096) + "`");
+  if (!S_ISREG(st.st_mode))
+    return Error{Code::invalid_argument, "`" + printable(path, 4096) + "` is not a regular file", {}, 0, ExitCode::no_input};
+  Result<FileBytes> bytes = read_all(fd.get(), max, path);
+  if (!bytes) return bytes.error();
+  return std::string(bytes->view());
+}
+
+Result<void> write_all(int fd, std::string_view data) {
+  while (!data.empty()) {
+    const ssize_t n = ::write(fd, data.data(), data.size());
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      return Error::system(errno, "cannot write");
+    }
+    data.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
+Result<void> write_file_atomic(const std::string& path, std::string_view data, mode_t mode, bool sync) {
+  std::string temporary = path + ".XXXXXX";
+  const UniqueFd fd(::mkostemp(temporary.data(), O_CLOEXEC));
+  if (!fd) return Error::system(errno, "cannot create a file beside `" + printable(path, 4096) + "`", ExitCode::cannot_create);
+  const auto fail = [&](int err, const char* what) {
+    ::unlink(temporary.c_str());
+    return Error::system(err, std::string(what) + " `" + printable(path, 4096) + "`");
+  };
+  if (Result<void> r = write_all(fd.get(), data); !r) return fail(r.error().sys_errno, "cannot write");
+  if (::fchmod(fd.get(), mode) != 0) return fail(errno, "cannot set the mode of");
+  if (sync && ::fsync(fd.get()) != 0) return fail(errno, "cannot sync");
+  if (::rename(temporary.c_str(), path.c_str()) != 0) return fail(errno, "cannot replace");
+  return {};
+}
+
+}  // namespace tenon::host

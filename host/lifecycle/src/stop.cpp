@@ -1,0 +1,167 @@
+// The way back, and the watch over deadlines.
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "core.hpp"
+
+namespace tenon::host {
+
+void Runner::Core::begin_stop() {
+  if (row_begun_) end_row();
+  stage_ = Stage::stop;
+  const std::int64_t t = now();
+  stop_total_until_ns_ = t + (hurried_ ? hurried_total_ns : options_.stop_total_ns);
+  shutdown_until_ns_ = t + (hurried_ ? hurried_total_ns : options_.shutdown_ns);
+  stops_left_ = start_order_.size();
+  configure_.clear();
+  tell([this] { observer_.stopping(); });
+}
+
+std::optional<Runner::Core::Step> Runner::Core::next_stop() {
+  while (stops_left_ != 0) {
+    const std::uint32_t m = start_order_[--stops_left_];
+    if (rows_[m].start_called) return Step{m, Phase::stop, {}};
+  }
+  if (stage_ == Stage::stop) {
+    stage_ = Stage::destroy;
+    destroys_left_ = create_order_.size();
+  }
+  while (destroys_left_ != 0) {
+    const std::uint32_t m = create_order_[--destroys_left_];
+    if (rows_[m].created) return Step{m, Phase::destroy, {}};
+  }
+  end_all();
+  return std::nullopt;
+}
+
+void Runner::Core::end_all() {
+  stage_ = Stage::finished;
+  tell([this] { observer_.finished(); });
+  changed_.notify_all();
+}
+
+std::int64_t Runner::Core::limit_of(const Step& step) const {
+  constexpr std::int64_t configure_limit_ns = 5'000'000'000;
+  if (step.phase == Phase::configure) return configure_limit_ns;
+  std::int64_t limit = rows_[step.module].module.limits[static_cast<std::size_t>(step.phase)];
+  if (stage_ != Stage::stop && stage_ != Stage::destroy) return limit;
+  if (hurried_) limit = std::min(limit, hurried_module_ns);
+  const std::int64_t until = step.phase == Phase::stop ? std::min(stop_total_until_ns_, shutdown_until_ns_) : shutdown_until_ns_;
+  return std::min(limit, std::max(minimum_stop_ns, until - now()));
+}
+
+void Runner::Core::request_stop() {
+  Lock lock(mutex_);
+  const std::int64_t t = now();
+  if (stop_requested_ && !hurried_) {
+    hurried_ = true;
+    stop_total_until_ns_ = std::min(stop_total_until_ns_, t + hurried_total_ns);
+    shutdown_until_ns_ = std::min(shutdown_until_ns_, t + hurried_total_ns);
+  }
+  const bool again = stop_requested_;
+  stop_requested_ = true;
+  for (Slot& slot : slots_) {
+    if (!slot.active) continue;
+    // Stop and destroy are the answer to the request: only hurrying shortens them.
+    const bool back = slot.step.phase == Phase::stop || slot.step.phase == Phase::destroy;
+    if (back && !again) continue;
+    slot.deadline_ns = std::min(slot.deadline_ns, t + (again ? hurried_module_ns : cancelled_limit_ns));
+    rows_[slot.step.module].module.instance->cancel(slot.deadline_ns);
+    look_at(slot.deadline_ns);
+  }
+  for (Row& row : rows_) {
+    if (row.pending_until_ns == 0) continue;
+    row.pending_until_ns = std::min(row.pending_until_ns, t + cancelled_limit_ns);
+    row.module.instance->cancel(row.pending_until_ns);
+  }
+  changed_.notify_all();
+  emit(lock);
+}
+
+void Runner::Core::look_at(std::int64_t at_ns) {
+  if (at_ns >= next_check_ns_) return;
+  next_check_ns_ = at_ns;
+  observer_.wake(at_ns);
+}
+
+std::int64_t Runner::Core::check() {
+  Lock lock(mutex_);
+  const std::int64_t t = now();
+  next_check_ns_ = no_deadline;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    Slot& slot = slots_[i];
+    if (!slot.active) continue;
+    if (t >= slot.deadline_ns + grace_ns) {
+      abandon(i);
+      continue;
+    }
+    const std::int64_t third_ns = slot.since_ns + slot.limit_ns / 3;
+    if (!slot.warned && t >= third_ns) {
+      slot.warned = true;
+      tell([this, name = rows_[slot.step.module].module.name, phase = slot.step.phase, elapsed = t - slot.since_ns, limit = slot.limit_ns] {
+        observer_.is_slow(name, phase, elapsed, limit);
+      });
+    }
+    next_check_ns_ = std::min(next_check_ns_, slot.warned ? slot.deadline_ns + grace_ns : std::min(third_ns, slot.deadline_ns + grace_ns));
+  }
+  for (std::uint32_t m = 0; m < rows_.size(); ++m) {
+    Row& row = rows_[m];
+    if (row.pending_until_ns == 0) continue;
+    const std::int64_t limit_ns = row.module.limits[static_cast<std::size_t>(Phase::start)];
+    if (t >= row.pending_until_ns) {
+      row.pending_until_ns = 0;
+      row.module.instance->cancel(t);
+      fail(m, Phase::start,
+           {Code::deadline_exceeded, "was PENDING and did not complete within " + format_duration(Nanos(limit_ns)), "DEADLINE", 0,
+            ExitCode::unavailable},
+           false);
+      continue;
+    }
+    const std::int64_t third_ns = row.pending_since_ns + limit_ns / 3;
+    if (!row.pending_warned && t >= third_ns) {
+      row.pending_warned = true;
+      tell([this, name = row.module.name, elapsed = t - row.pending_since_ns, limit_ns] {
+        observer_.is_slow(name, Phase::start, elapsed, limit_ns);
+      });
+    }
+    next_check_ns_ = std::min(next_check_ns_, row.pending_warned ? row.pending_until_ns : std::min(third_ns, row.pending_until_ns));
+  }
+  changed_.notify_all();
+  const std::int64_t out = next_check_ns_;
+  emit(lock);
+  return out;
+}
+
+void Runner::Core::abandon(std::size_t index) {
+  Slot& slot = slots_[index];
+  const Step step = slot.step;
+  Row& row = rows_[step.module];
+  slot.active = false;
+  --active_;
+  ++slot.epoch;  // the thread inside finds out when it comes back, if ever
+  row.module.instance->abandon(step.phase);
+  if (step.phase == Phase::load)
+    tell([this, name = row.module.name, required = row.module.required] { observer_.load_overdue(name, required); });
+  fail(step.module, step.phase,
+       {Code::deadline_exceeded, "did not return within " + format_duration(Nanos(slot.deadline_ns - slot.since_ns)), "DEADLINE", 0,
+        ExitCode::unavailable},
+       true);
+  launch(index);
+}
+
+void Runner::Core::configure(std::uint32_t module, ConfigChange change) {
+  Lock lock(mutex_);
+  configure_.push_back({module, Phase::configure, std::move(change)});
+  changed_.notify_all();
+}
+
+void Runner::Core::module_wedged(std::uint32_t module, Error why) {
+  Lock lock(mutex_);
+  if (rows_[module].wedged) return;
+  rows_[module].module.instance->abandon(Phase::run);
+  fail(module, Phase::run, std::move(why), true);
+  changed_.notify_all();
+  emit(lock);
+}
+
+}  // namespace tenon::host
