@@ -1,0 +1,118 @@
+#include "loader/descriptor.hpp"
+
+#include <algorithm>
+
+#include "abi/host_context.hpp"
+#include "abi/instance.hpp"
+#include "base/text.hpp"
+
+namespace tenon::host {
+namespace {
+
+constexpr std::size_t max_modules = 64, max_needs = 64, max_text = 256;
+constexpr std::uint32_t known_flags = TENON_SERIAL;
+constexpr std::uint32_t must_understand = 0xFFFFU;
+
+Error lie(std::string message) { return {Code::failed_precondition, std::move(message), "DESCRIPTOR", 0, ExitCode::unavailable}; }
+
+bool is_text(const MappedImage& image, tenon_str s) { return s.len == 0 || (s.len <= max_text && image.contains(s.ptr, s.len)); }
+
+// The offset behind a member, as TENON_HAS counts.
+#define TENON_END_OF(type, member) (offsetof(type, member) + sizeof(((type*)nullptr)->member))
+
+Result<const tenon_module*> select(const tenon_entry& entry, const MappedImage& image, const std::string& name) {
+  std::string found;
+  for (std::size_t i = 0; i < entry.module_count; ++i) {
+    const tenon_module* module = entry.modules[i];
+    if (module == nullptr || !image.contains(module, TENON_END_OF(tenon_module, lifecycle)) ||
+        module->struct_size < TENON_END_OF(tenon_module, lifecycle) || !image.contains(module, module->struct_size))
+      return lie("descriptor " + std::to_string(i) + " of the file is not inside the file, or too small");
+    if (!is_text(image, module->name) || !is_text(image, module->version))
+      return lie("name or version of descriptor " + std::to_string(i) + " is not inside the file");
+    if (view(module->name) == name) return module;
+    found += (found.empty() ? "`" : ", `") + printable(view(module->name), 63) + "`";
+  }
+  return lie("the manifest says `" + name + "`, the file's descriptor says " + (found.empty() ? "nothing" : found));
+}
+
+Result<void> check_needs(const tenon_module& module, const MappedImage& image, const ExpectedDescriptor& expected) {
+  if (module.need_count > max_needs)
+    return lie("the descriptor has " + std::to_string(module.need_count) + " needs; at most 64 are allowed");
+  if (module.need_count != 0 && !image.contains(module.needs, module.need_count * sizeof(void*)))
+    return lie("the descriptor's needs are not inside the file");
+  std::vector<std::pair<std::string, bool>> actual;
+  for (std::size_t i = 0; i < module.need_count; ++i) {
+    const tenon_need* need = module.needs[i];
+    if (need == nullptr || !image.contains(need, sizeof(tenon_need)) || need->struct_size < sizeof(tenon_need) || !is_text(image, need->id))
+      return lie("need " + std::to_string(i) + " of the descriptor is not inside the file, or too small");
+    const std::string id(view(need->id));
+    actual.emplace_back(id, need->optional != 0);
+    const auto& offered = offered_interfaces();
+    const auto host = std::find_if(offered.begin(), offered.end(), [&id](const InterfaceInfo& x) { return x.id == id; });
+    if (host != offered.end() && need->min_size > host->size && need->optional == 0)
+      return lie("it needs " + std::to_string(need->min_size) + " bytes of " + printable(id) + ", this host's table has " +
+                 std::to_string(host->size) + ": it was written for a newer host");
+  }
+  std::vector<std::pair<std::string, bool>> said = expected.needs;
+  std::sort(said.begin(), said.end());
+  std::sort(actual.begin(), actual.end());
+  if (said == actual) return {};
+  const auto list = [](const std::vector<std::pair<std::string, bool>>& needs) {
+    std::string out;
+    for (const auto& [id, optional] : needs) out += (out.empty() ? "" : ", ") + printable(id) + (optional ? " (optional)" : "");
+    return out.empty() ? std::string("nothing") : out;
+  };
+  return lie("field `needs`: the manifest says " + list(said) + "; the descriptor says " + list(actual));
+}
+
+Result<void> check_capabilities(const tenon_module& module, const ExpectedDescriptor& expected) {
+  const auto declared = [&expected](std::string_view word) {
+    return std::find(expected.capabilities.begin(), expected.capabilities.end(), word) != expected.capabilities.end();
+  };
+  const tenon_lifecycle& life = *module.lifecycle;
+  const bool runs = TENON_HAS(&life, start);
+  const bool system = TENON_HAS(&life, pre_init) || TENON_HAS(&life, post_init);
+  const auto compare = [&](std::string_view word, bool has, std::string_view what) -> Result<void> {
+    if (declared(word) == has) return {};
+    return lie(has ? "field `capabilities`: the descriptor has " + std::string(what) + ", but the manifest does not declare `" +
+                         std::string(word) + "`"
+                   : "field `capabilities`: the manifest declares `" + std::string(word) + "`, but the descriptor has no " +
+                         std::string(what));
+  };
+  if (Result<void> r = compare("runnable", runs, "`start`"); !r) return r;
+  return compare("system", system, "`pre_init` or `post_init`");
+}
+
+}  // namespace
+
+Result<const tenon_module*> bind_descriptor(const tenon_entry& entry, const MappedImage& image, const ExpectedDescriptor& expected) {
+  if (!image.contains(&entry, sizeof(tenon_entry))) return lie("`tenon_entry_v1` is too small");
+  if (entry.magic != TENON_MAGIC) return lie("`tenon_entry_v1` has no TENON-V1 magic: it is something else with this name");
+  if (entry.struct_size < sizeof(tenon_entry))
+    return lie("`tenon_entry_v1` says it has " + std::to_string(entry.struct_size) + " bytes, expected at least " +
+               std::to_string(sizeof(tenon_entry)));
+  if (entry.abi_major != TENON_ABI_MAJOR)
+    return lie("`tenon_entry_v1` says ABI " + std::to_string(entry.abi_major) + "." + std::to_string(entry.abi_minor) + "; this host has " +
+               std::to_string(TENON_ABI_MAJOR) + "." + std::to_string(TENON_ABI_MINOR));
+  if (entry.module_count == 0 || entry.module_count > max_modules)
+    return lie("`tenon_entry_v1` says it has " + std::to_string(entry.module_count) + " modules, expected 1 to 64");
+  if (!image.contains(entry.modules, entry.module_count * sizeof(void*))) return lie("the list of modules is not inside the file");
+
+  const auto selected = select(entry, image, expected.name);
+  if (!selected) return selected.error();
+  const tenon_module& module = **selected;
+  if (view(module.version) != expected.version)
+    return lie("field `version`: the manifest says " + expected.version + ", the descriptor says " + printable(view(module.version), 63));
+  if (const std::uint32_t unknown = module.flags & must_understand & ~known_flags; unknown != 0)
+    return lie("the descriptor has flags this host does not understand (bits " + std::to_string(unknown) +
+               "): it was written for a newer host");
+  if (module.lifecycle == nullptr || !image.contains(module.lifecycle, sizeof(std::uint32_t) * 2) ||
+      module.lifecycle->struct_size < TENON_END_OF(tenon_lifecycle, create) ||
+      !image.contains(module.lifecycle, module.lifecycle->struct_size))
+    return lie("the descriptor has no lifecycle table inside the file");
+  if (Result<void> r = check_needs(module, image, expected); !r) return r.error();
+  if (Result<void> r = check_capabilities(module, expected); !r) return r.error();
+  return &module;
+}
+
+}  // namespace tenon::host

@@ -1,0 +1,225 @@
+#include "loaded_module.hpp"
+
+#include <algorithm>
+
+#include "abi/notifier.hpp"
+#include "base/text.hpp"
+#include "library.hpp"
+
+namespace tenon::host {
+
+LoadedModule::LoadedModule(std::shared_ptr<Shared> shared, std::uint32_t index, LoadSpec spec)
+    : shared_(std::move(shared)), index_(index), spec_(std::move(spec)) {}
+
+LoadedModule::~LoadedModule() = default;
+
+LoadedModule::Callback LoadedModule::callback(Phase phase) const {
+  if (module_ == nullptr) return nullptr;
+  const tenon_lifecycle& life = *module_->lifecycle;
+  switch (phase) {
+    case Phase::pre_init:
+      return TENON_HAS(&life, pre_init) ? life.pre_init : nullptr;
+    case Phase::init:
+      return TENON_HAS(&life, init) ? life.init : nullptr;
+    case Phase::post_init:
+      return TENON_HAS(&life, post_init) ? life.post_init : nullptr;
+    case Phase::start:
+      return TENON_HAS(&life, start) ? life.start : nullptr;
+    case Phase::stop:
+      return TENON_HAS(&life, stop) ? life.stop : nullptr;
+    default:
+      return nullptr;
+  }
+}
+
+bool LoadedModule::has(Phase phase) const {
+  switch (phase) {
+    case Phase::load:
+    case Phase::create:
+    case Phase::stop:
+    case Phase::destroy:
+      return true;
+    default:
+      return callback(phase) != nullptr;
+  }
+}
+
+Outcome LoadedModule::run(Phase phase, std::int64_t deadline_ns) {
+  switch (phase) {
+    case Phase::load:
+      return load();
+    case Phase::create:
+      return create(deadline_ns);
+    case Phase::stop:
+      return stop(deadline_ns);
+    case Phase::destroy:
+      return destroy(deadline_ns);
+    default:
+      return call(phase, callback(phase), deadline_ns);
+  }
+}
+
+Outcome LoadedModule::load() {
+  const Result<std::string> path = shared_->stage->take(index_);
+  {
+    const std::lock_guard lock(shared_->mutex);
+    if (--shared_->unloaded == 0) shared_->stage.reset();
+  }
+  if (!path) return Outcome::failure(path.error());
+  const Result<OpenedLibrary> library = open_library(*path);
+  if (shared_->options.after_load) shared_->options.after_load();
+  if (!library) return Outcome::failure(library.error());
+  shared_->ranges.add({library->image.begin, library->image.end, spec_.expected.name, spec_.build_id});
+  const auto module = bind_descriptor(*library->entry, library->image, spec_.expected);
+  if (!module) return Outcome::failure(module.error());
+  module_ = *module;
+
+  InstanceOptions options;
+  options.name = spec_.expected.name;
+  options.trusted = spec_.trusted;
+  options.config = std::move(spec_.config);
+  options.may_change = std::move(spec_.may_change);
+  auto record = std::make_unique<ModuleRecord>(shared_->host, std::move(options));
+  record_.store(record.get(), std::memory_order_release);
+  const std::lock_guard lock(shared_->mutex);
+  shared_->records[index_] = std::move(record);
+  return Outcome::ok();
+}
+
+Outcome LoadedModule::create(std::int64_t deadline_ns) {
+  ModuleRecord& record = *record_.load();
+  if (!TENON_HAS(module_->lifecycle, create)) return Outcome::ok();
+  const auto fn = module_->lifecycle->create;
+  Outcome outcome = record.instance.enter(Phase::create, deadline_ns, Gate::State::open, {}, [&record, fn](tenon_call* c, tenon_error* e) {
+    return fn(record.instance.ctx(), c, &record.self, e);
+  });
+  if (outcome.kind == Outcome::Kind::failed && !record.instance.wedged()) close();  // destroy is not owed, but what it registered must go
+  return outcome;
+}
+
+Outcome LoadedModule::call(Phase phase, Callback fn, std::int64_t deadline_ns) {
+  ModuleRecord& record = *record_.load();
+  std::function<void(Outcome)> completed;
+  if (phase == Phase::start)
+    completed = [this, &record](Outcome o) {
+      if (o.kind == Outcome::Kind::done) record.instance.set_phase(Phase::run);
+      completed_(Phase::start, std::move(o));
+    };
+  Outcome outcome = record.instance.enter(phase, deadline_ns, Gate::State::open, std::move(completed),
+                                          [&record, fn](tenon_call* c, tenon_error* e) { return fn(record.self, c, e); });
+  if (phase == Phase::start && outcome.kind == Outcome::Kind::done) record.instance.set_phase(Phase::run);
+  return outcome;
+}
+
+Outcome LoadedModule::stop(std::int64_t deadline_ns) {
+  Instance& instance = record_.load()->instance;
+  const std::int64_t now = monotonic_ns();
+  instance.gate().advance(Gate::State::draining);
+  instance.cancel(now);
+  const bool empty = Gate::wait_until_empty(instance, now + (deadline_ns - now) / 2);
+  Outcome outcome = callback(Phase::stop) != nullptr ? call_stop(deadline_ns) : Outcome::ok();
+  if (instance.wedged()) return outcome;
+  if (!empty && outcome.kind != Outcome::Kind::failed && !Gate::wait_until_empty(instance, deadline_ns)) {
+    std::string who;
+    for (const std::string& h : holders()) who += (who.empty() ? "" : ", ") + h;
+    outcome = Outcome::failure({Code::failed_precondition, "calls were still inside after stop: " + who, "BUSY", 0, ExitCode::unavailable});
+  }
+  close();
+  instance.host().notifier().flush(&instance, deadline_ns);
+  return outcome;
+}
+
+// stop may be deferred too; then this waits for its completion, as nothing else can go on meanwhile.
+Outcome LoadedModule::call_stop(std::int64_t deadline_ns) {
+  struct Wait {
+    std::mutex mutex;
+    std::condition_variable answered;
+    std::optional<Outcome> outcome;
+  };
+  const auto wait = std::make_shared<Wait>();  // a completion may come after this has given up
+  ModuleRecord& record = *record_.load();
+  const Callback fn = callback(Phase::stop);
+  Outcome outcome = record.instance.enter(
+      Phase::stop, deadline_ns, Gate::State::draining,
+      [wait](Outcome o) {
+        const std::lock_guard lock(wait->mutex);
+        wait->outcome = std::move(o);
+        wait->answered.notify_all();
+      },
+      [&record, fn](tenon_call* c, tenon_error* e) { return fn(record.self, c, e); });
+  if (outcome.kind != Outcome::Kind::pending) return outcome;
+  std::unique_lock lock(wait->mutex);
+  while (!wait->outcome) {
+    const std::int64_t left = deadline_ns - monotonic_ns();
+    if (left <= 0)
+      return Outcome::failure({Code::deadline_exceeded, "was PENDING and did not complete in time", "DEADLINE", 0, ExitCode::unavailable});
+    wait->answered.wait_for(lock, Nanos(left));
+  }
+  return std::move(*wait->outcome);
+}
+
+void LoadedModule::close() {
+  Instance& instance = record_.load()->instance;
+  instance.gate().advance(Gate::State::draining);
+  instance.answer_deferred();
+  instance.host().notifier().flush(&instance, monotonic_ns() + Notifier::limit_ns);
+  instance.revoke_all();
+  instance.gate().advance(Gate::State::closed);
+}
+
+Outcome LoadedModule::destroy(std::int64_t deadline_ns) {
+  ModuleRecord& record = *record_.load();
+  Instance& instance = record.instance;
+  if (instance.gate().state() != Gate::State::closed) close();
+  const std::int64_t now = monotonic_ns();
+  if (!Gate::wait_until_empty(instance, now + (deadline_ns - now) / 2)) {
+    std::string who;
+    for (const std::string& h : holders()) who += (who.empty() ? "" : ", ") + h;
+    instance.wedge();
+    return Outcome::failure(
+        {Code::failed_precondition, "not destroyed, because it is still in use: " + who, "PINNED", 0, ExitCode::unavailable});
+  }
+  if (!TENON_HAS(module_->lifecycle, destroy)) return Outcome::ok();
+  const auto fn = module_->lifecycle->destroy;
+  return instance.enter(Phase::destroy, deadline_ns, Gate::State::closed, {}, [&record, fn](tenon_call*, tenon_error*) {
+    fn(record.self);
+    return TENON_OK;
+  });
+}
+
+Outcome LoadedModule::configure(const ConfigChange& change, std::int64_t deadline_ns) {
+  Instance& instance = record_.load()->instance;
+  instance.config().replace(change.next);
+  return instance.deliver(change, deadline_ns);
+}
+
+void LoadedModule::cancel(std::int64_t deadline_ns) {
+  if (ModuleRecord* record = record_.load(std::memory_order_acquire)) record->instance.cancel(deadline_ns);
+}
+
+void LoadedModule::abandon(Phase) {
+  ModuleRecord* record = record_.load(std::memory_order_acquire);
+  if (record == nullptr) return;
+  record->instance.wedge();
+  record->instance.cancel(monotonic_ns());
+  const std::lock_guard lock(shared_->mutex);
+  static_cast<void>(shared_->records[index_].release());  // a thread is inside: kept for ever
+}
+
+std::vector<std::string> LoadedModule::holders() const {
+  std::vector<std::string> out;
+  const ModuleRecord* record = record_.load(std::memory_order_acquire);
+  if (record == nullptr) return out;
+  for (const ThreadFrames* f = all_thread_frames(); f != nullptr; f = f->next) {
+    if (f == existing_thread_frames()) continue;
+    const std::uint32_t depth = f->depth.load(std::memory_order_seq_cst);
+    for (std::uint32_t i = 0; i < depth && i < ThreadFrames::max_depth; ++i)
+      if (f->frames[i].instance.load(std::memory_order_seq_cst) == &record->instance)
+        out.push_back("thread " + std::to_string(f->thread_id.load()) + " in " + std::string(phase_name(f->frames[i].phase.load())));
+  }
+  if (const std::size_t n = record->instance.deferred_count(); n != 0)
+    out.push_back(std::to_string(n) + " unanswered call" + (n == 1 ? "" : "s"));
+  return out;
+}
+
+}  // namespace tenon::host

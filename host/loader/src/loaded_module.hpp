@@ -1,0 +1,68 @@
+// LoadedModule: the life of a module that is a .so in this process.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "abi/instance.hpp"
+#include "loader/loader.hpp"
+#include "stage.hpp"
+
+namespace tenon::host {
+
+/// What a late callback can still reach. Outlives its LoadedModule: kept by the loader, or for ever if wedged.
+struct ModuleRecord {
+  ModuleRecord(HostContext& host, InstanceOptions options) : instance(host, std::move(options)) {}
+  Instance instance;
+  void* self = nullptr;
+};
+
+struct Loader::Shared {
+  Shared(HostContext& h, const ModuleStore* s, CodeRanges& r, LoaderOptions o) : host(h), store(s), ranges(r), options(std::move(o)) {}
+  HostContext& host;
+  const ModuleStore* store;
+  CodeRanges& ranges;
+  LoaderOptions options;
+  std::unique_ptr<Stage> stage;
+  std::size_t unloaded = 0;  ///< instances whose load has not been reached yet; the stage ends with the last
+  std::mutex mutex;
+  std::vector<std::unique_ptr<ModuleRecord>> records;  ///< by index of spec; null until loaded
+};
+
+class LoadedModule final : public ModuleInstance {
+ public:
+  using Shared = Loader::Shared;
+  LoadedModule(std::shared_ptr<Shared> shared, std::uint32_t index, LoadSpec spec);
+  ~LoadedModule() override;
+
+  [[nodiscard]] bool has(Phase phase) const override;
+  Outcome run(Phase phase, std::int64_t deadline_ns) override;
+  Outcome configure(const ConfigChange& change, std::int64_t deadline_ns) override;
+  void on_completed(std::function<void(Phase, Outcome)> fn) override { completed_ = std::move(fn); }
+  void cancel(std::int64_t deadline_ns) override;
+  void abandon(Phase phase) override;
+  [[nodiscard]] std::vector<std::string> holders() const override;
+
+ private:
+  using Callback = tenon_status (*)(void*, tenon_call*, tenon_error*) noexcept;
+  Outcome load();
+  Outcome create(std::int64_t deadline_ns);
+  Outcome call(Phase phase, Callback fn, std::int64_t deadline_ns);
+  Outcome stop(std::int64_t deadline_ns);
+  Outcome call_stop(std::int64_t deadline_ns);
+  Outcome destroy(std::int64_t deadline_ns);
+  void close();
+  [[nodiscard]] Callback callback(Phase phase) const;
+
+  std::shared_ptr<Shared> shared_;
+  std::uint32_t index_;
+  LoadSpec spec_;
+  const tenon_module* module_ = nullptr;
+  std::atomic<ModuleRecord*> record_{nullptr};
+  std::function<void(Phase, Outcome)> completed_;
+};
+
+}  // namespace tenon::host
