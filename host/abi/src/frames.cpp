@@ -91,7 +91,7 @@ void Gate::advance(State to) {
   State from = state_.load(std::memory_order_relaxed);
   while (from < to && !state_.compare_exchange_weak(from, to, std::memory_order_seq_cst)) {
   }
-  // Pairs with the compiler barrier in Entry: after it, each thread either sees the new state, or its frame is seen by a scan.
+  // Pairs with the compiler barrier in GateEntry: after it, each thread either sees the new state, or its frame is seen by a scan.
   if (gates_use_membarrier()) membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
 }
 
@@ -121,7 +121,7 @@ bool Gate::wait_until_empty(const Instance& instance, std::int64_t deadline_ns) 
   return true;
 }
 
-Entry::Entry(Instance& instance, Gate& gate, Phase phase, ThreadTag tag, tenon_call* call, Gate::State limit)
+GateEntry::GateEntry(Instance& instance, Gate& gate, Phase phase, ThreadTag tag, tenon_call* call, Gate::State limit)
     : thread_(this_thread_frames()) {
   const std::uint32_t depth = thread_.depth.load(std::memory_order_relaxed);
   if (depth >= ThreadFrames::max_depth) return;
@@ -143,11 +143,11 @@ Entry::Entry(Instance& instance, Gate& gate, Phase phase, ThreadTag tag, tenon_c
   if (!inside_) leave();
 }
 
-Entry::~Entry() {
+GateEntry::~GateEntry() {
   if (inside_) leave();
 }
 
-void Entry::leave() {
+void GateEntry::leave() {
   const std::uint32_t depth = thread_.depth.load(std::memory_order_relaxed) - 1;
   thread_.frames[depth].instance.store(nullptr, std::memory_order_release);
   thread_.depth.store(depth, std::memory_order_release);

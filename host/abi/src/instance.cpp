@@ -56,7 +56,7 @@ Outcome Instance::enter(Phase phase, std::int64_t deadline_ns, Gate::State limit
   if (phase != Phase::configure) set_phase(phase);
   tenon_status status = TENON_UNAVAILABLE;
   {
-    const Entry entry(*this, gate_, phase, ThreadTag::control, &call_, limit);
+    const GateEntry entry(*this, gate_, phase, ThreadTag::control, &call_, limit);
     if (!entry) return Outcome::failure({Code::unavailable, "the instance is closed", "CLOSED", 0, ExitCode::software});
     status = callback(&call_, &error_);
   }
@@ -94,7 +94,7 @@ void Instance::notify_ended(Deferred& d, tenon_status why) {
   if (d.ended == nullptr) return;
   const tenon_call_ended fn = std::exchange(d.ended, nullptr);
   host_.notifier().post(this, [this, fn, data = d.data, why] {
-    const Entry entry(*this, gate_, phase(), ThreadTag::other, nullptr, Gate::State::draining);
+    const GateEntry entry(*this, gate_, phase(), ThreadTag::other, nullptr, Gate::State::draining);
     if (entry) fn(data, why);
   });
 }

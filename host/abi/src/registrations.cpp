@@ -78,7 +78,7 @@ Outcome Instance::deliver(const ConfigChange& change, std::int64_t deadline_ns) 
 }
 
 void Instance::call_release(void (*release)(void*) noexcept, void* data) {
-  const Entry entry(*this, gate_, phase(), ThreadTag::other, nullptr, Gate::State::closed);
+  const GateEntry entry(*this, gate_, phase(), ThreadTag::other, nullptr, Gate::State::closed);
   if (entry) release(data);
 }
 
@@ -109,7 +109,7 @@ tenon_status Instance::attach_sink(const tenon_log_receiver& receiver, void* dat
     const tenon_log_record out_record = {
         sizeof(tenon_log_record), r.level,          r.seq,        r.time_ns,   r.call_id, r.thread_id, c_str(r.module),
         c_str(r.phase),           c_str(r.message), pairs.data(), pairs.size()};
-    const Entry entry(*this, gate_, Phase::run, ThreadTag::other, nullptr, Gate::State::draining);
+    const GateEntry entry(*this, gate_, Phase::run, ThreadTag::other, nullptr, Gate::State::draining);
     if (entry) record(data, &out_record);
   });
   {
@@ -144,7 +144,7 @@ bool Instance::dump_log(std::size_t count, const std::function<void(const tenon_
     sink.receiver = sink_->receiver;
     sink.data = sink_->data;
   }
-  const Entry entry(*this, gate_, Phase::run, ThreadTag::other, nullptr, Gate::State::open);
+  const GateEntry entry(*this, gate_, Phase::run, ThreadTag::other, nullptr, Gate::State::open);
   if (!entry) return false;
   sink.receiver.dump(
       sink.data, count,

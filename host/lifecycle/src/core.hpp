@@ -99,6 +99,7 @@ class Runner::Core : public std::enable_shared_from_this<Runner::Core> {
   void begin_stop();
   void abandon(std::size_t slot);
   void look_at(std::int64_t at_ns);
+  void set_pending(Row& row, std::int64_t until_ns);
   std::optional<Step> next_stop();
   std::int64_t limit_of(const Step& step) const;
   void end_all();
@@ -117,7 +118,8 @@ class Runner::Core : public std::enable_shared_from_this<Runner::Core> {
   RunnerObserver& observer_;
   std::vector<Row> rows_;
   std::vector<Slot> slots_;
-  std::uint32_t active_ = 0;  ///< steps under way
+  std::uint32_t pending_ = 0;  ///< rows whose start is PENDING
+  std::uint32_t active_ = 0;   ///< steps under way
 
   Stage stage_ = Stage::boot;
   std::size_t phase_row_ = 0, cursor_ = 0;  ///< where the boot walk is

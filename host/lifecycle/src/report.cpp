@@ -6,6 +6,7 @@
 namespace tenon::host {
 
 void Runner::Core::set_state(Row& row, ModuleState state, std::string reason) {
+  if (row.state == state && row.reason == reason) return;
   row.state = state;
   row.since_ns = now();
   row.reason = std::move(reason);

@@ -78,6 +78,11 @@ void Runner::Core::request_stop() {
   emit(lock);
 }
 
+void Runner::Core::set_pending(Row& row, std::int64_t until_ns) {
+  pending_ += (until_ns != 0 ? 1U : 0U) - (row.pending_until_ns != 0 ? 1U : 0U);
+  row.pending_until_ns = until_ns;
+}
+
 void Runner::Core::look_at(std::int64_t at_ns) {
   if (at_ns >= next_check_ns_) return;
   next_check_ns_ = at_ns;
@@ -104,12 +109,12 @@ std::int64_t Runner::Core::check() {
     }
     next_check_ns_ = std::min(next_check_ns_, slot.warned ? slot.deadline_ns + grace_ns : std::min(third_ns, slot.deadline_ns + grace_ns));
   }
-  for (std::uint32_t m = 0; m < rows_.size(); ++m) {
+  for (std::uint32_t m = 0; pending_ != 0 && m < rows_.size(); ++m) {
     Row& row = rows_[m];
     if (row.pending_until_ns == 0) continue;
     const std::int64_t limit_ns = row.module.limits[static_cast<std::size_t>(Phase::start)];
     if (t >= row.pending_until_ns) {
-      row.pending_until_ns = 0;
+      set_pending(row, 0);
       row.module.instance->cancel(t);
       fail(m, Phase::start,
            {Code::deadline_exceeded, "was PENDING and did not complete within " + format_duration(Nanos(limit_ns)), "DEADLINE", 0,

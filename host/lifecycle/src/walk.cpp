@@ -200,7 +200,7 @@ void Runner::Core::begin(Slot& slot, Step step) {
   if (step.phase == Phase::start) set_state(row, ModuleState::starting);
   if (step.phase == Phase::stop) {
     set_state(row, ModuleState::stopping, row.reason);
-    row.pending_until_ns = 0;
+    set_pending(row, 0);
   }
   slot.limit_ns = limit_of(step);
   slot.since_ns = now();
@@ -229,8 +229,9 @@ void Runner::Core::finish(const Step& step, Outcome outcome, std::int64_t begin_
       row.early.reset();
     } else {
       row.pending_since_ns = begin_ns;
-      row.pending_until_ns = begin_ns + row.module.limits[static_cast<std::size_t>(Phase::start)];
-      if (stop_requested_) row.pending_until_ns = std::min(row.pending_until_ns, now() + cancelled_limit_ns);
+      std::int64_t until_ns = begin_ns + row.module.limits[static_cast<std::size_t>(Phase::start)];
+      if (stop_requested_) until_ns = std::min(until_ns, now() + cancelled_limit_ns);
+      set_pending(row, until_ns);
       look_at(begin_ns + (row.pending_until_ns - begin_ns) / 3);
       return;
     }
@@ -280,7 +281,7 @@ void Runner::Core::completed(std::uint32_t module, Phase phase, Outcome outcome)
     row.early = std::move(outcome);  // faster than the control thread, which is just returning from start
     return;
   }
-  row.pending_until_ns = 0;
+  set_pending(row, 0);
   if (options_.record_timings)
     tell([this, name = row.module.name, since = row.pending_since_ns, end = now(), ok = outcome.kind != Outcome::Kind::failed] {
       observer_.timed(name, Phase::start, since, end, ok);

@@ -1,7 +1,10 @@
 /* tenon/calls.h - deadline, cancellation and deferral of the call a module is in.
  *
  * Nothing is ever killed: cancellation is a request. A call that is neither answered nor deferred when its function returns is answered
- * by the status returned. Going on after that: defer(), return PENDING, and complete() the id later, from any thread. */
+ * by the status returned. Going on after that: defer(), return PENDING, and complete() the id later, from any thread.
+ *
+ * Rationale: the functions that take an id also take ctx, so that a module can only end calls of its own, however it came by the number, and
+ * the host needs no process-wide table. */
 #ifndef TENON_CALLS_H
 #define TENON_CALLS_H
 #include "tenon/core.h"
@@ -31,13 +34,13 @@ typedef struct tenon_calls {
   /* Ends a deferred call, exactly once, also after it was cancelled or missed its deadline; a second time, and any stale id, is NOT_FOUND.
    * May run before the function that deferred has returned. error may be NULL. Takes *body (release included) whatever it
    * returns; NULL for lifecycle calls. [any] */
-  tenon_status (*complete)(tenon_id id, tenon_status status, const tenon_error *error, tenon_blob *body) TENON_NOEXCEPT;
+  tenon_status (*complete)(tenon_ctx *ctx, tenon_id id, tenon_status status, const tenon_error *error, tenon_blob *body) TENON_NOEXCEPT;
   /* As cancelled(), for a deferred call; a stale id reads 1. [any] */
-  int32_t (*id_cancelled)(tenon_id id) TENON_NOEXCEPT;
+  int32_t (*id_cancelled)(tenon_ctx *ctx, tenon_id id) TENON_NOEXCEPT;
   /* fn(data, why) runs exactly once: CANCELLED as soon as nobody waits any more, else OK when the call has ended. On a thread of
    * the host, never inside this function or complete(). One per call: a second is
    * ALREADY_EXISTS; a stale id is NOT_FOUND and fn is not called. [any] */
-  tenon_status (*on_cancel)(tenon_id id, tenon_call_ended fn, void *data) TENON_NOEXCEPT;
+  tenon_status (*on_cancel)(tenon_ctx *ctx, tenon_id id, tenon_call_ended fn, void *data) TENON_NOEXCEPT;
 } tenon_calls;
 
 #ifdef __cplusplus

@@ -208,10 +208,11 @@ struct tenon_ctx {
 #define TENON_NEED_OPTIONAL(variable, id_literal, table, member) \
   static const tenon_need variable = {sizeof(tenon_need), TENON_UP_TO(table, member), 1u, 0u, TENON_STR_INIT(id_literal)}
 
-/* Defines the entry symbol of a file with one module: TENON_ENTRY(my_module); */
+/* Defines the entry symbol of a file with one module: TENON_ENTRY(my_module); Its visibility comes from the declaration above (g++ ignores
+ * the attribute when a definition repeats it, and says so). */
 #define TENON_ENTRY(module_variable)                                            \
   static const tenon_module *const tenon_entry_modules[] = {&(module_variable)}; \
-  TENON_EXPORT const tenon_entry tenon_entry_v1 = {                             \
+  const tenon_entry tenon_entry_v1 = {                                          \
       TENON_MAGIC, sizeof(tenon_entry), TENON_ABI_MAJOR, TENON_ABI_MINOR, tenon_entry_modules, 1}
 
 /* ---- the manifest in the file: YAML as a loadable ELF note ----------------------------------------------------------- */

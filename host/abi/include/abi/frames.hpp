@@ -67,18 +67,18 @@ class Gate {
   [[nodiscard]] static bool wait_until_empty(const Instance& instance, std::int64_t deadline_ns);
 
  private:
-  friend class Entry;
+  friend class GateEntry;
   std::atomic<State> state_{State::open};
 };
 
 /// The way into a module: pushes a frame for its lifetime. `if (!entry) return UNAVAILABLE;`
-class Entry {
+class GateEntry {
  public:
   /// `limit`: the last state in which this kind of callback is still let in.
-  Entry(Instance& instance, Gate& gate, Phase phase, ThreadTag tag, tenon_call* call, Gate::State limit);
-  ~Entry();
-  Entry(const Entry&) = delete;
-  Entry& operator=(const Entry&) = delete;
+  GateEntry(Instance& instance, Gate& gate, Phase phase, ThreadTag tag, tenon_call* call, Gate::State limit);
+  ~GateEntry();
+  GateEntry(const GateEntry&) = delete;
+  GateEntry& operator=(const GateEntry&) = delete;
   explicit operator bool() const { return inside_; }
 
  private:

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/diagnostic.hpp"
+#include "base/result.hpp"
 #include "base/value.hpp"
 
 namespace tenon::host {
@@ -31,7 +32,8 @@ struct ConfigInput {
     std::string path, value, flag;
   };
   std::vector<Option> options;
-  std::string credentials_dir;  ///< $CREDENTIALS_DIRECTORY, empty = none
+  std::string credentials_dir;        ///< $CREDENTIALS_DIRECTORY, empty = none
+  std::optional<std::uint32_t> euid;  ///< effective uid for the default state directory; absent = that of the process
 };
 
 /// Deadlines of the lifecycle, by phase; defaults of lifecycle.md.
@@ -58,13 +60,26 @@ struct LogSettings {
   std::optional<LogFileSettings> file;  ///< absent = stderr (journald when connected to it)
 };
 
+/// One setting below `modules.<name>.config` from the environment or the command line. Its text gets its type when the module's schema is known.
+struct PendingSetting {
+  std::vector<std::string> path;  ///< keys below `config`, as written; empty = the whole map
+  std::string text;               ///< as given; meaningless if `value` is set
+  std::optional<Value> value;     ///< already parsed, or null = unset
+  Layer layer = Layer::environment;
+  bool any_case = false;    ///< environment names match keys regardless of case
+  bool privileged = false;  ///< may set locked paths
+  SourceRef source;
+};
+
 /// `modules.<name>`
 struct ModuleSettings {
   std::optional<bool> enabled;
   bool required = false;
   Where required_where, where;
-  Value config;  ///< operator's part, unmerged with manifest defaults; null = none
+  Value config;                         ///< operator's part from the files, neither expanded nor merged with manifest defaults; null = none
+  std::vector<PendingSetting> pending;  ///< what environment and command line say about `config`, in the order they apply
   std::vector<std::pair<std::string, std::chrono::nanoseconds>> timeouts;
+  std::string database_server, database_url;  ///< `database.server` names one of `database.servers`; at most one of both
 };
 
 /// The host's own settings, typed and checked.
@@ -84,22 +99,31 @@ struct HostSettings {
   std::unordered_map<std::string, ModuleSettings> modules;
 };
 
+class Expander;
+
 /// Immutable once loaded; shared by pointer. A reload makes a new one.
 struct Config {
   HostSettings host;
-  Value effective;  ///< the merged tree, expanded; every leaf's where() is its provenance
+  /// The merged tree with the table's defaults, expanded; every leaf's where() is its provenance. `modules.<name>.config` stands in it as
+  /// written: it is expanded and typed per module, by resolve_module_config.
+  Value effective;
   /// Layer of each leaf, by dotted path (paths of maps and lists are not listed; a list is one leaf).
   struct Provenance {
     Layer layer;
     std::string source;  ///< "config/dev.yaml:12:3", "environment TENON__LOG__LEVEL", "--set", "default"
   };
   std::map<std::string, Provenance, std::less<>> provenance;
-  std::vector<std::string> secret_paths;  ///< leaves to mask because of how they were expanded (file, cred) or named
+  std::vector<std::string> secret_paths;  ///< leaves to mask because of how they were expanded (file, cred) or named; sorted
+  std::vector<std::string> locked;        ///< globs of locked paths, built-in ones first
+  std::unordered_map<SourceRef, Layer> sources;
+  std::shared_ptr<const Expander> expander;  ///< `${...}` for resolve_module_config
+  /// Where a value with this where() comes from; a place in none of `sources` is a default.
+  [[nodiscard]] Provenance provenance_of(const Where& where) const;
 };
 
 /// Reads all layers; every error of one run is reported together. Null if there was an error. `modules.<name>.config` values from
 /// environment and --set are typed by the module's schema, which is not known yet: they are kept as text and typed by
-/// `apply_module_schema`. Reads files, writes nothing.
+/// resolve_module_config. Reads files, writes nothing.
 std::shared_ptr<const Config> load_config(const ConfigInput& input, Diagnostics& diagnostics);
 
 /// Effective configuration of one module: manifest defaults, operator's layers, text typed by the schema, schema defaults filled
@@ -107,8 +131,9 @@ std::shared_ptr<const Config> load_config(const ConfigInput& input, Diagnostics&
 /// Thread-safe.
 class Schema;
 struct ModuleConfig {
-  Value value;                           ///< a map
-  std::shared_ptr<const Schema> schema;  ///< null if the manifest has none
+  Value value;                            ///< a map
+  std::shared_ptr<const Schema> schema;   ///< null if the manifest has none
+  std::vector<std::string> secret_paths;  ///< below `config`: leaves expanded from files and credentials; sorted
 };
 std::optional<ModuleConfig> resolve_module_config(const std::string& module, const std::optional<Value>& schema,
                                                   const Value& manifest_defaults, const Config& config, Diagnostics& diagnostics);
@@ -116,6 +141,35 @@ std::optional<ModuleConfig> resolve_module_config(const std::string& module, con
 /// The effective configuration with provenance per leaf, secrets masked as "***". `module_configs`: resolved ones, shown in place of the raw text.
 std::string config_to_text(const Config& config, const std::vector<std::pair<std::string, const ModuleConfig*>>& module_configs);
 std::string config_to_json(const Config& config, const std::vector<std::pair<std::string, const ModuleConfig*>>& module_configs);
+
+/// What a reload changes in the host's own settings, and whose module configuration may have changed.
+struct ReloadDiff {
+  std::vector<std::string> applied;        ///< live keys that change at once; sorted
+  std::vector<std::string> needs_restart;  ///< changed, but not declared live, or locked: keep their old value; sorted
+  std::vector<std::string> modules;        ///< modules whose `config` has to be resolved again; sorted
+  [[nodiscard]] bool empty() const { return applied.empty() && needs_restart.empty() && modules.empty(); }
+};
+ReloadDiff diff_config(const Config& running, const Config& next);
+/// The Config to switch to: `next` in its live keys and in `modules.<name>.config`, `running` in everything else.
+std::shared_ptr<const Config> apply_reload(const Config& running, const Config& next);
+
+/// The same for one module: leaves that differ, by what its schema says about `live`. Paths are below `config`.
+struct ModuleReload {
+  std::vector<std::string> applied, needs_restart;
+  ModuleConfig config;  ///< the running one with the live changes
+};
+ModuleReload diff_module_config(const ModuleConfig& running, const ModuleConfig& next);
+
+/// What decides on the state directory, in this order; empty = not given.
+struct StateDirSources {
+  std::string configured;       ///< --state-dir or `paths.state`
+  std::string state_directory;  ///< $STATE_DIRECTORY: the first of a list separated by colons
+  bool root = false;            ///< effective uid 0: /var/lib/tenon
+  std::string xdg_state_home;   ///< $XDG_STATE_HOME, ignored unless absolute
+  std::string home;             ///< $HOME: ~/.local/state/tenon
+};
+/// The directory; it may not exist. Error: cannot_create, if nothing decides.
+Result<std::string> resolve_state_dir(const StateDirSources& sources);
 
 /// config/tenon.yaml as generated from the same table the check uses.
 std::string default_config_yaml();

@@ -11,6 +11,7 @@
 
 #include "base/diagnostic.hpp"
 #include "base/sha256.hpp"
+#include "discovery/trust.hpp"
 #include "elf/elf_report.hpp"
 #include "manifest/manifest.hpp"
 
@@ -29,7 +30,8 @@ struct LibraryFile {
   ino_t inode = 0;
   std::uint64_t size = 0;
   std::int64_t mtime_ns = 0;
-  Digest digest{};
+  Digest digest{};  ///< all zero in safe mode
+  std::string build_id;  ///< hexadecimal, may be empty
 };
 
 /// One library file with everything said about it, or a manifest whose library is missing. One per module name in the file.
@@ -44,16 +46,12 @@ struct Candidate {
   [[nodiscard]] bool refused() const { return diagnostics.has_errors(); }
 };
 
-enum class PathChecks : std::uint8_t {
-  strict,     ///< every component of every path
-  file_only,  ///< the file itself only, for containers
-};
-
 struct DiscoveryOptions {
   std::string runtime_dir;               ///< absolute; absent = no RuntimeModules found
   std::vector<std::string> plugin_dirs;  ///< absent ones are skipped with a note
   std::vector<std::string> manifest_dirs;
   PathChecks path_checks = PathChecks::strict;
+  std::optional<TrustedOwners> owners;  ///< absent = those of this process
   std::string host_sdk = "1.0";
   bool skip_plugins = false;  ///< safe mode: plugins are listed and read, not hashed
   unsigned threads = 0;       ///< 0 = all cores
@@ -65,7 +63,7 @@ struct Discovery {
 };
 
 /// Reads all directories, every manifest, passes every library through path checks, gate and digest, in parallel; joins manifests and
-/// libraries by resolved file. Writes nothing.
+/// libraries by resolved file. Writes nothing. An unsafe directory is an error in `diagnostics` (exit 77), an unsafe file refuses its candidate.
 Discovery discover(const DiscoveryOptions& options);
 
 }  // namespace tenon::host

@@ -32,6 +32,8 @@ class VersionRange {
   static Result<VersionRange> parse(std::string_view text);  ///< error messages quote the offending comparison
   [[nodiscard]] bool contains(const Version& v) const;
   [[nodiscard]] const std::string& str() const { return text_; }  ///< as written; "" = any
+  /// Made of the same comparisons, however they are ordered, spaced or repeated (">=1.0 <2" == "<2.0.0 >=1").
+  friend bool operator==(const VersionRange& a, const VersionRange& b);
 
  private:
   enum class Op : std::uint8_t { gt, ge, lt, le, eq };
@@ -39,7 +41,8 @@ class VersionRange {
     Op op;
     Version version;
   };
-  std::vector<Comparison> all_;
+  void add(std::string_view op, Version version, int parts);
+  std::vector<Comparison> all_;  ///< sorted, without duplicates, prefixes written out
   std::string text_;
 };
 

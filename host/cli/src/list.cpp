@@ -1,0 +1,88 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "base/file.hpp"
+#include "base/text.hpp"
+#include "commands.hpp"
+
+namespace tenon::host {
+namespace {
+
+using Row = std::vector<std::string>;
+
+// Columns as wide as their widest cell; the last one runs free.
+std::string table(const std::vector<Row>& rows) {
+  std::vector<std::size_t> widths(rows.front().size());
+  for (const Row& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], utf8_length(row[i]));
+  std::string out;
+  for (const Row& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      line += row[i];
+      if (i + 1 < row.size()) line.append(widths[i] - utf8_length(row[i]) + 2, ' ');
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + "\n";
+  }
+  return out;
+}
+
+ExitCode list_planned(const Options& options) {
+  const Planned planned = plan_for(options);
+  if (!planned.config) return planned.exit;
+  if (options.json) return print("{\"format\":1,\"modules\":" + modules_json(planned.plan) + "}\n");
+  std::vector<Row> rows = {{"MODULE", "VERSION", "KIND", "REQUIRED", "FATE", "REASON"}};
+  for (const PlannedModule& m : planned.plan.modules)
+    rows.push_back({m.candidate.name, m.candidate.manifest ? m.candidate.manifest->version.str() : "-", m.trusted ? "runtime" : "plugin",
+                    m.required ? "yes" : "no", std::string(fate_name(m.fate)), m.reason});
+  return print(table(rows));
+}
+
+ExitCode fail(const std::string& message, ExitCode exit) {
+  static_cast<void>(write_all(STDERR_FILENO, "error: " + message + "\n"));
+  return exit;
+}
+
+ExitCode list_running(const Options& options) {
+  ConfigInput input = options.config;
+  add_process_environment(input);
+  Diagnostics diagnostics;
+  const std::shared_ptr<const Config> config = load_config(input, diagnostics);
+  if (!config) {
+    static_cast<void>(write_all(STDERR_FILENO, to_text(diagnostics, use_colour())));
+    return diagnostics.exit_code();
+  }
+  const std::string directory = config->host.runtime_dir_status.empty() ? config->host.state_dir : config->host.runtime_dir_status;
+  const std::string path = directory + "/status.json";
+  const Result<std::string> text = read_text_file(path, 64ULL * 1024 * 1024);
+  if (!text)
+    return fail(text.error().message + "; is a daemon running with this state directory?",
+                text.error().code == Code::not_found ? ExitCode::unavailable : text.error().exit);
+  const nlohmann::json status = nlohmann::json::parse(*text, nullptr, false);
+  if (!status.is_object() || !status.contains("pid") || !status["pid"].is_number_integer() || !status.contains("modules") ||
+      !status["modules"].is_array())
+    return fail("`" + path + "` is not a status file of tenond", ExitCode::data_error);
+  const auto pid = status["pid"].get<std::int64_t>();
+  if (pid <= 0 || (::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH))
+    return fail("the daemon that wrote `" + path + "` (pid " + std::to_string(pid) + ") is gone", ExitCode::unavailable);
+  if (options.json) return print(*text);
+  const auto word = [](const nlohmann::json& object, const char* key) {
+    return object.is_object() && object.contains(key) && object[key].is_string() ? printable(object[key].get<std::string>(), 1000)
+                                                                                 : std::string();
+  };
+  std::vector<Row> rows = {{"MODULE", "VERSION", "KIND", "STATE", "SINCE", "REASON"}};
+  for (const nlohmann::json& m : status["modules"])
+    rows.push_back({word(m, "name"), word(m, "version"), word(m, "kind"), word(m, "state"), word(m, "since"), word(m, "reason")});
+  return print("pid " + std::to_string(pid) + ", " + word(status, "state") + " since " + word(status, "started") + "\n" + table(rows));
+}
+
+}  // namespace
+
+ExitCode run_list(const Options& options) { return options.running ? list_running(options) : list_planned(options); }
+
+}  // namespace tenon::host

@@ -1,0 +1,71 @@
+// tenond: from the command line to an exit code.
+#include <unistd.h>
+
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "base/clock.hpp"
+#include "base/file.hpp"
+#include "commands.hpp"
+#include "daemon/daemon.hpp"
+
+namespace tenon::host {
+namespace {
+
+ExitCode run_command(const Options& options, std::int64_t started_ns, bool& wedged) {
+  if (options.command == "check") return run_check(options);
+  if (options.command == "list") return run_list(options);
+  if (options.command == "graph") return run_graph(options);
+  if (options.command == "config") return run_config(options);
+  if (options.command == "inspect") return run_inspect(options);
+  DaemonOptions daemon;
+  daemon.config = options.config;
+  add_process_environment(daemon.config);
+  daemon.builtins = builtin_modules();
+  daemon.executable = own_executable();
+  daemon.startup_report = options.startup_report;
+  daemon.safe_mode = options.safe_mode;
+  daemon.migrate_only = options.migrate_only;
+  daemon.json_output = options.json;
+  daemon.colour = use_colour();
+  daemon.process_start_ns = started_ns;
+  const DaemonResult result = run_daemon(daemon);
+  wedged = result.wedged;
+  return result.exit;
+}
+
+ExitCode run_main(int argc, const char* const* argv, std::int64_t started_ns, bool& wedged) {
+  const auto parsed = parse_options(argc, argv);
+  if (const UsageError* wrong = std::get_if<UsageError>(&parsed)) {
+    static_cast<void>(write_all(STDERR_FILENO, "error: " + wrong->message + "\n  = help: " + wrong->help + "\n"));
+    return ExitCode::usage;
+  }
+  const Options& options = std::get<Options>(parsed);
+  if (options.help) {
+    const bool named = argc > 1 && std::string_view(argv[1]) == options.command;
+    return print(help_text(named ? options.command : ""));
+  }
+  if (options.version) return run_version(options);
+  return run_command(options, started_ns, wedged);
+}
+
+}  // namespace
+}  // namespace tenon::host
+
+int main(int argc, char** argv) {
+  using namespace tenon::host;  // NOLINT(google-build-using-namespace)
+  block_handled_signals();
+  const std::int64_t started_ns = monotonic_ns();
+  bool wedged = false;
+  ExitCode exit = ExitCode::software;
+  try {
+    exit = run_main(argc, argv, started_ns, wedged);
+  } catch (const std::bad_alloc&) {
+    static_cast<void>(write_all(STDERR_FILENO, "error: out of memory\n"));
+    exit = ExitCode::os_error;
+  } catch (const std::exception& e) {
+    static_cast<void>(write_all(STDERR_FILENO, std::string("error: bug in the host: ") + e.what() + "\n"));
+  }
+  end_process(exit, wedged);
+}

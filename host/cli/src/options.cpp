@@ -1,0 +1,220 @@
+#include "options.hpp"
+
+#include <algorithm>
+#include <boost/program_options.hpp>
+#include <filesystem>
+#include <sstream>
+
+#include "base/text.hpp"
+
+namespace tenon::host {
+namespace {
+
+namespace po = boost::program_options;
+
+struct Command {
+  std::string_view name, arguments, summary, details;
+};
+
+constexpr Command commands[] = {
+    {"run", "", "run the daemon (the default)",
+     "Reads configuration and manifests, checks everything that can be checked without running a module, loads the modules and drives\n"
+     "them through their lifecycle until SIGTERM or SIGINT. SIGHUP reloads, SIGUSR1 opens the log file again, SIGQUIT prints the state."},
+    {"migrate", "", "run phases 0 to 4 and the migrations, then exit (the same as --migrate-only)",
+     "Opens no port and calls no module's init. Ends with 0 only if every module with migrations is at its newest version."},
+    {"check", "", "everything `run` checks before it runs a module; loads nothing, writes nothing",
+     "Prints every finding with its place and how to mend it, and exits as `run` would."},
+    {"list", "", "the modules found, and what would become of them",
+     "With --running: what the running daemon of this state directory says (status.json)."},
+    {"graph", "", "the order of the modules and what they require", "Formats: text, dot (GraphViz), json, svg."},
+    {"config", "", "the effective configuration, with the source of every value; secrets are masked", ""},
+    {"inspect", "FILE.so", "what the gate sees in a module's file, without running it", "Exits with 0 if the file would be accepted."},
+};
+
+const Command* find_command(std::string_view name) {
+  const auto* c = std::find_if(std::begin(commands), std::end(commands), [name](const Command& x) { return x.name == name; });
+  return c == std::end(commands) ? nullptr : c;
+}
+
+po::options_description general_options() {
+  po::options_description d("Options", 100, 60);
+  d.add_options()("help,h", "print this help")("version", "print version, ABI and interfaces")(
+      "config,c", po::value<std::vector<std::string>>()->composing()->value_name("FILE"),
+      "configuration file; repeatable, later wins (default /etc/tenon/tenon.yaml)")(
+      "set", po::value<std::vector<std::string>>()->composing()->value_name("PATH=VALUE"), "one setting; repeatable")(
+      "state-dir", po::value<std::string>()->value_name("DIR"), "the daemon's own directory")(
+      "plugins-dir", po::value<std::vector<std::string>>()->composing()->value_name("DIR"),
+      "where plugins are; repeatable, replaces the configured list")("manifests-dir",
+                                                                     po::value<std::vector<std::string>>()->composing()->value_name("DIR"),
+                                                                     "where manifests are; repeatable, replaces the configured list")(
+      "log-level", po::value<std::string>()->value_name("LEVEL"), "trace, debug, info, warn, error or fatal")(
+      "log-format", po::value<std::string>()->value_name("FORMAT"), "text or json")("safe-mode", "run no plugin")(
+      "output", po::value<std::string>()->value_name("FORMAT"), "text or json");
+  return d;
+}
+
+po::options_description command_options(const std::string& command) {
+  po::options_description d("Options of `" + command + "`", 100, 60);
+  if (command == "run")
+    d.add_options()("migrate-only", "the same as `tenond migrate`")("startup-report", po::value<std::string>()->value_name("FILE"),
+                                                                    "write when each module went through each phase (.json or .svg)");
+  if (command == "list") d.add_options()("running", "ask the running daemon's status file");
+  if (command == "graph") d.add_options()("format", po::value<std::string>()->value_name("FORMAT"), "text, dot, json or svg");
+  return d;
+}
+
+std::string absolute(const std::string& path) {
+  std::error_code failed;
+  const std::filesystem::path p = std::filesystem::absolute(path, failed);
+  return failed ? path : p.lexically_normal().string();
+}
+
+UsageError unknown_option(const std::string& option, const po::options_description& known) {
+  std::vector<std::string> names;
+  for (const auto& o : known.options()) names.push_back("--" + o->long_name());
+  const std::vector<std::string_view> views(names.begin(), names.end());
+  const auto near = nearest(option, views);
+  return {"unknown option `" + printable(option) + "`", near ? "did you mean `" + std::string(*near) + "`?" : "see `tenond --help`"};
+}
+
+// The command is the first word that is no option and no option's value: its own options decide how the rest reads.
+std::string command_of(int argc, const char* const* argv, std::string& problem) {
+  const po::options_description general = general_options();
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "--") break;
+    if (!word.starts_with("-") || word == "-") {
+      if (find_command(word) == nullptr) problem = word;
+      return problem.empty() ? word : "run";
+    }
+    if (word.find('=') != std::string::npos) continue;
+    const std::string name = word.starts_with("--") ? word.substr(2) : word;
+    const bool takes_value = word == "-c" || name == "startup-report" || name == "format" ||
+                             (general.find_nothrow(name, false) != nullptr && general.find(name, false).semantic()->max_tokens() > 0);
+    if (takes_value) ++i;
+  }
+  return "run";
+}
+
+void add_dedicated(const po::variables_map& given, ConfigInput& config) {
+  const auto text = [&](const char* option, const char* path, bool is_path) {
+    if (given.count(option) == 0) return;
+    const std::string value = given[option].as<std::string>();
+    config.options.push_back({path, is_path ? absolute(value) : value, std::string("--") + option});
+  };
+  const auto list = [&](const char* option, const char* path) {
+    if (given.count(option) == 0) return;
+    for (const std::string& value : given[option].as<std::vector<std::string>>())
+      config.options.push_back({path, absolute(value), std::string("--") + option});
+  };
+  text("state-dir", "paths.state", true);
+  list("plugins-dir", "paths.plugins");
+  list("manifests-dir", "paths.manifests");
+  text("log-level", "log.level", false);
+  text("log-format", "log.format", false);
+}
+
+}  // namespace
+
+const std::vector<std::string>& command_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> out;
+    for (const Command& c : commands) out.emplace_back(c.name);
+    return out;
+  }();
+  return names;
+}
+
+std::variant<Options, UsageError> parse_options(int argc, const char* const* argv) {
+  Options out;
+  std::string unknown_command;
+  out.command = command_of(argc, argv, unknown_command);
+  if (!unknown_command.empty()) {
+    const std::vector<std::string_view> views(command_names().begin(), command_names().end());
+    const auto near = nearest(unknown_command, views);
+    return UsageError{
+        "unknown command `" + printable(unknown_command) + "`",
+        near ? "did you mean `" + std::string(*near) + "`?" : "commands are run, migrate, check, list, graph, config, inspect"};
+  }
+  po::options_description visible;
+  visible.add(general_options()).add(command_options(out.command));
+  po::options_description all = visible;
+  all.add_options()("words", po::value<std::vector<std::string>>());
+  po::positional_options_description positional;
+  positional.add("words", -1);
+  po::variables_map given;
+  try {
+    using namespace po::command_line_style;  // NOLINT(google-build-using-namespace)
+    // No guessing: a prefix that works today is another option tomorrow.
+    const int style = unix_style & ~allow_guessing;
+    po::store(po::command_line_parser(argc, argv).options(all).positional(positional).style(style).run(), given);
+    po::notify(given);
+  } catch (const po::unknown_option& e) {
+    return unknown_option(e.get_option_name(), visible);
+  } catch (const po::multiple_occurrences& e) {
+    return UsageError{"option `" + printable(e.get_option_name()) + "` is given more than once", "give it once"};
+  } catch (const po::error& e) {
+    return UsageError{printable(e.what()), "see `tenond " + out.command + " --help`"};
+  }
+  out.help = given.count("help") != 0;
+  out.version = given.count("version") != 0;
+  out.safe_mode = given.count("safe-mode") != 0;
+  out.running = given.count("running") != 0;
+  out.migrate_only = given.count("migrate-only") != 0 || out.command == "migrate";
+  if (given.count("words") != 0) out.arguments = given["words"].as<std::vector<std::string>>();
+  if (!out.arguments.empty() && out.arguments.front() == out.command) out.arguments.erase(out.arguments.begin());
+  if (given.count("output") != 0) {
+    const std::string format = given["output"].as<std::string>();
+    if (format != "text" && format != "json") return UsageError{"--output is `" + printable(format) + "`", "expected text or json"};
+    out.json = format == "json";
+  }
+  if (given.count("format") != 0) {
+    out.graph_format = given["format"].as<std::string>();
+    const std::vector<std::string> formats = {"text", "dot", "json", "svg"};
+    if (std::find(formats.begin(), formats.end(), out.graph_format) == formats.end())
+      return UsageError{"--format is `" + printable(out.graph_format) + "`", "expected text, dot, json or svg"};
+  }
+  if (out.json && out.graph_format == "text") out.graph_format = "json";
+  if (given.count("startup-report") != 0) {
+    out.startup_report = absolute(given["startup-report"].as<std::string>());
+    if (!out.startup_report.ends_with(".json") && !out.startup_report.ends_with(".svg"))
+      return UsageError{"--startup-report is `" + printable(out.startup_report) + "`",
+                        "the name must end in .json or .svg, which decides the format"};
+  }
+  const std::size_t expected = out.command == "inspect" ? 1 : 0;
+  if (!out.help && !out.version && out.arguments.size() != expected)
+    return UsageError{expected == 1 ? "inspect takes one file, " + std::to_string(out.arguments.size()) + " were given"
+                                    : "unexpected argument `" + printable(out.arguments.front()) + "`",
+                      "see `tenond " + out.command + " --help`"};
+  if (given.count("config") != 0) {
+    out.config.files = given["config"].as<std::vector<std::string>>();
+    out.config.files_given = true;
+  } else {
+    out.config.files = {"/etc/tenon/tenon.yaml"};
+  }
+  if (given.count("set") != 0) out.config.sets = given["set"].as<std::vector<std::string>>();
+  add_dedicated(given, out.config);
+  return out;
+}
+
+std::string help_text(const std::string& command) {
+  std::ostringstream out;
+  if (const Command* c = find_command(command)) {
+    out << "tenond " << c->name << (c->arguments.empty() ? "" : " ") << c->arguments << " - " << c->summary << "\n\n";
+    if (!c->details.empty()) out << c->details << "\n\n";
+    if (const po::options_description own = command_options(command); !own.options().empty()) out << own << "\n";
+  } else {
+    out << "tenond - plugin host daemon\n\nUsage: tenond [COMMAND] [OPTIONS]\n\nCommands:\n";
+    for (const Command& x : commands) {
+      const std::string head = std::string(x.name) + (x.arguments.empty() ? "" : " ") + std::string(x.arguments);
+      out << "  " << head << std::string(head.size() < 18 ? 18 - head.size() : 1, ' ') << x.summary << "\n";
+    }
+    out << "\n" << command_options("run") << "\n";
+  }
+  out << general_options();
+  out << "\nExit codes: 0 ok, 64 usage, 65 data, 66 file missing, 69 required module unavailable, 70 bug, 71 system, 73 cannot create,\n"
+         "74 input/output, 75 try again, 77 permission, 78 configuration.\n";
+  return out.str();
+}
+
+}  // namespace tenon::host

@@ -1,0 +1,74 @@
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "base/file.hpp"
+#include "base/text.hpp"
+#include "commands.hpp"
+
+namespace tenon::host {
+
+bool use_colour() {
+  const char* no_colour = std::getenv("NO_COLOR");
+  return ::isatty(STDERR_FILENO) != 0 && (no_colour == nullptr || *no_colour == '\0');
+}
+
+ExitCode print(const std::string& text) { return write_all(STDOUT_FILENO, text) ? ExitCode::ok : ExitCode::io_error; }
+
+Planned plan_for(const Options& options) {
+  Planned out;
+  ConfigInput input = options.config;
+  add_process_environment(input);
+  out.config = load_config(input, out.diagnostics);
+  if (!out.config) {
+    out.diagnostics.sort();
+    out.exit = out.diagnostics.exit_code();
+    if (options.json)
+      static_cast<void>(print("{\"format\":1,\"exit\":" + std::to_string(static_cast<int>(out.exit)) +
+                              ",\"findings\":" + to_json(out.diagnostics) + ",\"modules\":[]}\n"));
+    else
+      static_cast<void>(write_all(STDERR_FILENO, to_text(out.diagnostics, use_colour())));
+    return out;
+  }
+  const BootOptions boot{own_executable(), builtin_modules(), options.safe_mode, hung_digests(out.config->host.state_dir)};
+  out.plan = prepare_plan(*out.config, boot);
+  out.exit = out.plan.exit;
+  out.diagnostics.append(out.plan.diagnostics);
+  out.diagnostics.sort();
+  return out;
+}
+
+std::string modules_json(const Plan& plan) {
+  std::string out = "[";
+  for (const PlannedModule& m : plan.modules) {
+    out += out.size() > 1 ? ",{\"name\":" : "{\"name\":";
+    append_json_string(out, m.candidate.name);
+    out += ",\"version\":";
+    append_json_string(out, m.candidate.manifest ? m.candidate.manifest->version.str() : "");
+    out += m.trusted ? ",\"kind\":\"runtime\"" : ",\"kind\":\"plugin\"";
+    out += ",\"fate\":";
+    append_json_string(out, fate_name(m.fate));
+    out += m.required ? ",\"required\":true" : ",\"required\":false";
+    if (!m.reason.empty()) {
+      out += ",\"reason\":";
+      append_json_string(out, m.reason);
+    }
+    if (m.candidate.file) {
+      out += ",\"path\":";
+      append_json_string(out, m.candidate.file->path);
+    }
+    out += ",\"requires\":[";
+    bool first = true;
+    if (m.candidate.manifest)
+      for (const Requirement& r : m.candidate.manifest->requirements) {
+        if (!first) out += ",";
+        first = false;
+        append_json_string(out, r.name);
+      }
+    out += "]}";
+  }
+  return out + "]";
+}
+
+}  // namespace tenon::host

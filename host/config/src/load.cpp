@@ -1,0 +1,127 @@
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "config/config.hpp"
+#include "expansion.hpp"
+#include "finish.hpp"
+#include "key_table.hpp"
+#include "layers.hpp"
+#include "locked.hpp"
+#include "provenance.hpp"
+#include "settings.hpp"
+
+namespace tenon::host {
+namespace {
+
+using namespace config_room;
+
+const Value* locked_list(const Setting& setting) {
+  if (setting.path.empty()) return setting.value.find("locked");
+  return setting.path.size() == 1 && setting.path[0] == "locked" ? &setting.value : nullptr;
+}
+
+// `locked` only adds: what those who may set it say is joined, whatever the layer.
+LockedPaths locked_paths(const Gathered& gathered, ValueList& configured) {
+  LockedPaths out;
+  for (const Setting& setting : gathered.settings) {
+    const Value* list = setting.privileged ? locked_list(setting) : nullptr;
+    if (list == nullptr || !list->is_list()) continue;
+    for (const Value& glob : *list->as_list()) {
+      if (out.contains(*glob.as_string())) continue;
+      out.add(*glob.as_string());
+      configured.push_back(glob);
+    }
+  }
+  return out;
+}
+
+// The first file decides on the environment, whatever it says; everything else goes by the globs.
+void check_locks(const Setting& setting, const LockedPaths& locks, Diagnostics& diagnostics) {
+  Diagnostics found;
+  Path path = setting.path;
+  locks.check(setting.value, path, false, found);
+  for (Diagnostic& d : found.items())
+    if (!setting.first_file || d.path != "instance.environment") diagnostics.add(std::move(d));
+}
+
+void check_locks(const std::string& module, const PendingSetting& pending, const LockedPaths& locks, Diagnostics& diagnostics) {
+  if (pending.privileged) return;
+  Path path = {"modules", module, "config"};
+  for (const std::string& key : pending.path) path.push_back(pending.any_case ? to_lower(key) : key);
+  Value value = pending.value ? *pending.value : Value(pending.text);
+  value.set_where({pending.source, 0, 0, 1});
+  locks.check(value, path, pending.any_case, diagnostics);
+}
+
+Value merge_all(Gathered& gathered, const LockedPaths& locks, Diagnostics& diagnostics) {
+  Value tree{ValueMap()};
+  for (Setting& setting : gathered.settings) {
+    if (!setting.privileged) check_locks(setting, locks, diagnostics);
+    Path path;
+    const Where where = setting.value.where();
+    merge(tree, nest(setting.path, std::move(setting.value), where), path, setting.privileged ? nullptr : &locks, diagnostics);
+  }
+  for (const auto& [module, settings] : gathered.pending)
+    for (const PendingSetting& pending : settings) check_locks(module, pending, locks, diagnostics);
+  return tree;
+}
+
+// What waits for the schemas, as text where it would stand: shown for modules that are not resolved.
+void overlay_pending(Value& tree, const Config& config) {
+  for (const auto& [module, settings] : config.host.modules) {
+    for (const PendingSetting& pending : settings.pending) {
+      Path path = {"modules", module, "config"};
+      for (const std::string& key : pending.path) path.push_back(pending.any_case ? to_lower(key) : key);
+      Value value = pending.value ? *pending.value : Value(pending.text);
+      const Where where{pending.source, 0, 0, 1};
+      value.set_where(where);
+      Diagnostics none;
+      Path root;
+      merge(tree, nest(path, std::move(value), where), root, nullptr, none);
+    }
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<const Config> load_config(const ConfigInput& given, Diagnostics& diagnostics) {
+  ConfigInput input = given;
+  if (!input.euid) input.euid = ::geteuid();
+  Diagnostics found;
+  Gathered gathered;
+  gather_files(input, gathered, found);
+  gather_environment(input, Layer::environment, gathered, found);
+  gather_command_line(input, gathered, found);
+  gather_environment(input, Layer::super, gathered, found);
+
+  auto config = std::make_shared<Config>();
+  ValueList configured_locks;
+  const LockedPaths locks = locked_paths(gathered, configured_locks);
+  Value merged = merge_all(gathered, locks, found);
+  Value tree = with_defaults(merged);
+  if (!configured_locks.empty()) {
+    Value list(std::move(configured_locks));
+    list.set_where(list.as_list()->front().where());
+    tree.as_map()->set("locked", std::move(list));
+  }
+  config->expander = std::make_shared<const Expander>(input.environment, input.credentials_dir);
+  expand_tree(tree, *config->expander, config->secret_paths, found);
+  check_across(tree, found);
+  fill_settings(tree, std::move(gathered.pending), config->host);
+  fill_directories(tree, input, config->host, found);
+  overlay_pending(tree, *config);
+
+  found.sort();
+  const bool failed = found.has_errors();
+  diagnostics.append(std::move(found));
+  if (failed) return nullptr;
+  config->locked = locks.texts();
+  config->sources = std::move(gathered.sources);
+  config->effective = std::move(tree);
+  collect_provenance(config->effective, *config, config->provenance);
+  std::sort(config->secret_paths.begin(), config->secret_paths.end());
+  return config;
+}
+
+}  // namespace tenon::host

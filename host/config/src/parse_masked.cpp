@@ -1,0 +1,59 @@
+#include "layers.hpp"
+#include "manifest/yaml.hpp"
+#include "secrets.hpp"
+#include "url.hpp"
+
+namespace tenon::host::config_room {
+namespace {
+
+std::string_view line_at(std::string_view text, std::uint32_t line) {
+  for (std::uint32_t i = 1; i < line; ++i) {
+    const std::size_t end = text.find('\n');
+    if (end == std::string_view::npos) return {};
+    text.remove_prefix(end + 1);
+  }
+  return text.substr(0, text.find('\n'));
+}
+
+// Scalars below secret names, and URLs with passwords, wherever YAML let them be written.
+void blank_secrets(const Value& value, bool secret, MaskedText& text) {
+  if (const ValueMap* map = value.as_map()) {
+    for (const ValueMap::Member& member : *map) blank_secrets(member.value, secret || is_secret_name(member.key), text);
+  } else if (const ValueList* list = value.as_list()) {
+    for (const Value& item : *list) blank_secrets(item, secret, text);
+  } else if (!value.is_null() && (secret || (value.is_string() && has_url_password(*value.as_string())))) {
+    text.blank_scalar(value.where().line, value.where().column);
+  }
+}
+
+}  // namespace
+
+std::optional<Value> parse_masked(const std::string& name, std::string text, bool flow, Diagnostics& diagnostics) {
+  const auto source = std::make_shared<const Source>(Source{name, std::move(text)});
+  Diagnostics found;
+  std::optional<Value> value = flow ? parse_yaml_flow(source, found) : parse_yaml(source, found);
+  MaskedText shown(source->text);
+  if (value) blank_secrets(*value, false, shown);
+  if (shown.changed()) {
+    const auto masked_source = std::make_shared<const Source>(Source{name, shown.text()});
+    if (value) move_places(*value, source, masked_source);
+    for (Diagnostic& d : found.items()) {
+      if (d.where.source != source) continue;
+      d.where.source = masked_source;
+      // The parser's own words may quote what stands in the line.
+      if (line_at(source->text, d.where.line) == line_at(shown.text(), d.where.line)) continue;
+      d.message = without_quotes(d.message);
+      d.help = without_quotes(d.help);
+    }
+  }
+  diagnostics.append(std::move(found));
+  return value;
+}
+
+bool has_literal_password(std::string_view text) {
+  for (const auto& [begin, end] : url_passwords(text))
+    if (text.substr(begin, end - begin).find("${") == std::string_view::npos) return true;
+  return false;
+}
+
+}  // namespace tenon::host::config_room

@@ -1,0 +1,240 @@
+// `tenond config`: the effective configuration with the source of every leaf, secrets masked.
+#include <algorithm>
+#include <set>
+
+#include "base/text.hpp"
+#include "config/config.hpp"
+#include "config/schema.hpp"
+#include "module_value.hpp"
+#include "path.hpp"
+#include "secrets.hpp"
+#include "url.hpp"
+
+namespace tenon::host {
+namespace {
+
+using namespace config_room;
+using ModuleConfigs = std::vector<std::pair<std::string, const ModuleConfig*>>;
+
+constexpr std::size_t comment_column = 48;
+
+std::string_view layer_name(Layer layer) {
+  switch (layer) {
+    case Layer::defaults:
+      return "defaults";
+    case Layer::file:
+      return "file";
+    case Layer::environment:
+      return "environment";
+    case Layer::command_line:
+      return "command_line";
+    case Layer::super:
+      break;
+  }
+  return "super";
+}
+
+bool is_in(const std::vector<std::string>& sorted, const std::string& path) {
+  return std::binary_search(sorted.begin(), sorted.end(), path);
+}
+
+// A copy of the effective tree with the resolved configurations in their places and every secret replaced.
+class Mask {
+ public:
+  explicit Mask(const Config& config) : config_(config) {}
+
+  Value tree(const ModuleConfigs& modules) {
+    Value out = config_.effective;
+    put_resolved(out, modules);
+    for (const auto& [name, resolved] : modules) resolved_[name] = resolved;
+    for (ValueMap::Member& member : *out.as_map()) {
+      if (member.key == "modules")
+        mask_modules(member.value);
+      else
+        host(member.value, child_path("", member.key));
+    }
+    return out;
+  }
+  std::set<std::string> secrets;  ///< paths of what was replaced
+
+ private:
+  static void put_resolved(Value& tree, const ModuleConfigs& modules) {
+    if (modules.empty()) return;
+    Value& entries = tree.find("modules") != nullptr ? *tree.as_map()->find("modules") : tree.as_map()->set("modules", Value(ValueMap()));
+    std::vector<ValueMap::Member> sorted;
+    for (const auto& [name, resolved] : modules) {
+      if (resolved == nullptr) continue;
+      Value* entry = entries.as_map()->find(name);
+      if (entry == nullptr) entry = &entries.as_map()->set(name, Value(ValueMap()));
+      if (entry->is_map()) entry->as_map()->set("config", resolved->value);
+    }
+    for (ValueMap::Member& member : *entries.as_map()) sorted.push_back(std::move(member));
+    std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
+    ValueMap ordered;
+    for (ValueMap::Member& member : sorted) ordered.set(std::move(member.key), std::move(member.value), std::move(member.key_where));
+    entries = Value(std::move(ordered));
+  }
+
+  void mask_modules(Value& modules) {
+    if (!modules.is_map()) return;
+    for (ValueMap::Member& entry : *modules.as_map()) {
+      const std::string path = child_path("modules", entry.key);
+      if (!entry.value.is_map()) continue;
+      const auto it = resolved_.find(entry.key);
+      for (ValueMap::Member& member : *entry.value.as_map()) {
+        if (member.key == "config")
+          module(member.value, path + ".config", "", "", false, it != resolved_.end() ? it->second : nullptr);
+        else
+          host(member.value, child_path(path, member.key));
+      }
+    }
+  }
+
+  void host(Value& value, const std::string& path) {
+    if (is_in(config_.secret_paths, path)) return hide(value, path);
+    if (ValueMap* map = value.as_map()) {
+      for (ValueMap::Member& member : *map) host(member.value, child_path(path, member.key));
+    } else if (ValueList* list = value.as_list()) {
+      for (Value& item : *list) host(item, path);
+    } else {
+      hide_passwords(value, path);
+    }
+  }
+
+  // `below`: the path under `config`, `of_schema` the same as Schema writes it.
+  void module(Value& value, const std::string& path, const std::string& below, const std::string& of_schema, bool secret,
+              const ModuleConfig* resolved) {
+    if (!of_schema.empty() && resolved != nullptr && resolved->schema && !value.is_map() && !value.is_list())
+      secret = secret || resolved->schema->is_secret(of_schema);
+    if (resolved != nullptr && is_in(resolved->secret_paths, below)) secret = true;
+    if (ValueMap* map = value.as_map()) {
+      for (ValueMap::Member& member : *map) {
+        std::string schema_child = of_schema;
+        append_schema_key(schema_child, member.key);
+        module(member.value, child_path(path, member.key), child_path(below, member.key), schema_child,
+               secret || is_secret_name(member.key), resolved);
+      }
+    } else if (ValueList* list = value.as_list()) {
+      for (std::size_t i = 0; i < list->size(); ++i) {
+        std::string schema_child = of_schema;
+        append_schema_index(schema_child, i);
+        module((*list)[i], path, below, schema_child, secret, resolved);
+      }
+    } else if (secret) {
+      hide(value, path);
+    } else {
+      hide_passwords(value, path);
+    }
+  }
+
+  void hide(Value& value, const std::string& path) {
+    if (value.is_null()) return;
+    secrets.insert(path);
+    const Where where = value.where();
+    value = Value(std::string(masked));
+    value.set_where(where);
+  }
+
+  void hide_passwords(Value& value, const std::string& path) {
+    const std::string* text = value.as_string();
+    if (text == nullptr || !has_url_password(*text)) return;
+    secrets.insert(path);
+    const Where where = value.where();
+    value = Value(mask_url_passwords(*text));
+    value.set_where(where);
+  }
+
+  const Config& config_;
+  std::unordered_map<std::string, const ModuleConfig*> resolved_;
+};
+
+bool is_plain_scalar(const std::string& text) {
+  if (text.empty() || text.size() > 200 || text == "true" || text == "false" || text == "null") return false;
+  const auto letter = [](char c) { return (lower(c) >= 'a' && lower(c) <= 'z') || c == '_' || c == '/'; };
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  const auto inner = [&](char c) { return letter(c) || digit(c) || c == '.' || c == '-'; };
+  // "5s" is text in YAML, "0x1f" is a number.
+  const bool quantity = digit(text[0]) && letter(text.back()) && !letter(text[std::min<std::size_t>(1, text.size() - 1)]);
+  const bool unit = digit(text[0]) && text.size() == 2 && letter(text[1]);
+  return (letter(text[0]) || quantity || unit) && std::all_of(text.begin(), text.end(), inner);
+}
+
+std::string quoted(std::string_view text) {
+  std::string out;
+  append_json_string(out, text);
+  return printable(out, std::string::npos);
+}
+
+std::string flow(const Value& value) {
+  std::string out;
+  if (const std::string* text = value.as_string()) return is_plain_scalar(*text) ? *text : quoted(*text);
+  if (const ValueList* list = value.as_list()) {
+    for (const Value& item : *list) out += (out.empty() ? "" : ", ") + flow(item);
+    return "[" + out + "]";
+  }
+  if (const ValueMap* map = value.as_map()) {
+    for (const ValueMap::Member& member : *map)
+      out += (out.empty() ? "" : ", ") + (is_plain_scalar(member.key) ? member.key : quoted(member.key)) + ": " + flow(member.value);
+    return "{" + out + "}";
+  }
+  return to_json(value);
+}
+
+void append_text(std::string& out, const Value& value, const Config& config, std::size_t depth) {
+  for (const ValueMap::Member& member : *value.as_map()) {
+    std::string line(depth * 2, ' ');
+    line += (is_plain_scalar(member.key) ? member.key : quoted(member.key)) + ":";
+    const ValueMap* map = member.value.as_map();
+    if (map != nullptr && !map->empty()) {
+      out += line + "\n";
+      append_text(out, member.value, config, depth + 1);
+      continue;
+    }
+    line += " " + flow(member.value);
+    const std::size_t width = utf8_length(line);
+    line.append(width + 2 < comment_column ? comment_column - width : 2, ' ');
+    out += line + "# " + printable(config.provenance_of(member.value.where()).source, 4096) + "\n";
+  }
+}
+
+void append_provenance(std::string& out, const Value& value, const std::string& path, const Config& config) {
+  const ValueMap* map = value.as_map();
+  if (map != nullptr) {
+    for (const ValueMap::Member& member : *map) append_provenance(out, member.value, child_path(path, member.key), config);
+    return;
+  }
+  const Config::Provenance from = config.provenance_of(value.where());
+  if (out.back() != '{') out += ',';
+  append_json_string(out, path);
+  out += ":{\"layer\":\"";
+  out.append(layer_name(from.layer)).append("\",\"source\":");
+  append_json_string(out, from.source);
+  out += '}';
+}
+
+}  // namespace
+
+std::string config_to_text(const Config& config, const ModuleConfigs& modules) {
+  Mask mask(config);
+  const Value tree = mask.tree(modules);
+  std::string out;
+  append_text(out, tree, config, 0);
+  return out;
+}
+
+std::string config_to_json(const Config& config, const ModuleConfigs& modules) {
+  Mask mask(config);
+  const Value tree = mask.tree(modules);
+  std::string out = "{\"config\":" + to_json(tree) + ",\"provenance\":{";
+  append_provenance(out, tree, "", config);
+  out += "},\"secret\":[";
+  bool first = true;
+  for (const std::string& path : mask.secrets) {
+    if (!first) out += ',';
+    first = false;
+    append_json_string(out, path);
+  }
+  return out + "]}";
+}
+
+}  // namespace tenon::host

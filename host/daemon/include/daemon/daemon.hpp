@@ -1,0 +1,40 @@
+// Daemon: `tenond run` and `--migrate-only`, from options to exit code.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/exit_code.hpp"
+#include "config/config.hpp"
+#include "graph/plan.hpp"
+
+namespace tenon::host {
+
+struct DaemonOptions {
+  ConfigInput config;
+  BuiltinTable builtins;
+  std::string executable;
+  std::string startup_report;  ///< file ending in .json or .svg; empty = none
+  bool safe_mode = false;
+  bool migrate_only = false;
+  bool json_output = false;           ///< of --migrate-only
+  bool colour = false;                ///< stderr is a terminal and NO_COLOR is not set
+  std::int64_t process_start_ns = 0;  ///< monotonic, of exec as far as known
+};
+
+/// Runs until a signal, a failed boot or a required module's end. Signals must be blocked (block_handled_signals) before any thread is started. After a
+/// module was wedged, and always outside sanitizers, the caller should end the process by end_process().
+struct DaemonResult {
+  ExitCode exit = ExitCode::ok;
+  bool wedged = false;
+};
+DaemonResult run_daemon(const DaemonOptions& options);
+
+/// First statement of main: SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGQUIT are taken by the main loop only; SIGPIPE is ignored.
+void block_handled_signals();
+
+/// Ends the process without running destructors of libraries: a module's thread may still be running. Under sanitizers exit() is used unless wedged, so that leaks are reported.
+[[noreturn]] void end_process(ExitCode code, bool wedged);
+
+}  // namespace tenon::host

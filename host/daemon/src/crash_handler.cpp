@@ -1,0 +1,214 @@
+#include "crash_handler.hpp"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <csignal>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <string_view>
+
+#include "abi/frames.hpp"
+#include "abi/instance.hpp"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TENON_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define TENON_SANITIZED 1
+#endif
+#endif
+
+namespace tenon::host {
+namespace {
+
+// Handlers get no argument of ours: what they read must be global. Written before they are installed, or atomic.
+const CodeRanges* code_ranges = nullptr;
+int marker_directory = -1;
+std::array<char, 32> host_version_text{};
+std::atomic<int> output_fd{STDERR_FILENO};
+std::atomic<bool> crashing{false};
+std::atomic<bool> exit_expected{false};
+
+constexpr std::array<int, 7> fatal_signals = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+
+// A line put together without allocation; what does not fit is cut.
+class Line {
+ public:
+  Line& operator<<(std::string_view text) {
+    const std::size_t n = std::min(text.size(), buffer_.size() - used_);
+    std::memcpy(buffer_.data() + used_, text.data(), n);
+    used_ += n;
+    return *this;
+  }
+  Line& number(std::uint64_t value, unsigned base = 10) {
+    std::array<char, 20> digits{};
+    std::size_t i = digits.size();
+    do {
+      digits[--i] = "0123456789abcdef"[value % base];
+      value /= base;
+    } while (value != 0);
+    return *this << std::string_view(digits.data() + i, digits.size() - i);
+  }
+  void write_to(int fd) const {
+    std::size_t done = 0;
+    while (done < used_) {
+      const ssize_t n = ::write(fd, buffer_.data() + done, used_ - done);
+      if (n <= 0) return;
+      done += static_cast<std::size_t>(n);
+    }
+  }
+
+ private:
+  std::array<char, 1024> buffer_{};
+  std::size_t used_ = 0;
+};
+
+std::string_view signal_name(int signal) {
+  switch (signal) {
+    case SIGSEGV:
+      return "SIGSEGV";
+    case SIGBUS:
+      return "SIGBUS";
+    case SIGFPE:
+      return "SIGFPE";
+    case SIGILL:
+      return "SIGILL";
+    case SIGABRT:
+      return "SIGABRT";
+    case SIGTRAP:
+      return "SIGTRAP";
+    case SIGSYS:
+      return "SIGSYS";
+    default:
+      return "signal";
+  }
+}
+
+std::uintptr_t program_counter(const void* context) {
+#if defined(__x86_64__)
+  return static_cast<std::uintptr_t>(static_cast<const ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP]);
+#elif defined(__aarch64__)
+  return static_cast<std::uintptr_t>(static_cast<const ucontext_t*>(context)->uc_mcontext.pc);
+#else
+  static_cast<void>(context);
+  return 0;
+#endif
+}
+
+// The module this thread is inside of, by its frames; else by the code it was executing.
+struct Culprit {
+  std::string_view module, phase;
+  const CodeRange* range = nullptr;
+};
+Culprit find_culprit(std::uintptr_t pc) {
+  Culprit out;
+  out.range = pc != 0 && code_ranges != nullptr ? code_ranges->find(pc) : nullptr;
+  if (const Frame* frame = current_frame()) {
+    if (const Instance* instance = frame->instance.load(std::memory_order_relaxed)) out.module = instance->name();
+    out.phase = phase_name(frame->phase.load(std::memory_order_relaxed));
+  } else if (out.range != nullptr) {
+    out.module = out.range->module;
+    out.phase = "a thread of its own";
+  }
+  return out;
+}
+
+void report(std::string_view what, const Culprit& culprit, std::uintptr_t pc) {
+  Line line;
+  line << "tenond " << std::string_view(host_version_text.data()) << ": " << what;
+  if (culprit.module.empty())
+    line << " in the host";
+  else
+    line << " in module `" << culprit.module << "`, " << culprit.phase;
+  if (culprit.range != nullptr) {
+    line << ", code of `" << culprit.range->module << "` at +0x";
+    line.number(pc - culprit.range->begin, 16);
+    if (!culprit.range->build_id.empty()) line << ", build id " << culprit.range->build_id;
+  }
+  line << ", thread ";
+  line.number(static_cast<std::uint64_t>(::gettid()));
+  line << "\n";
+  line.write_to(output_fd.load(std::memory_order_relaxed));
+
+  if (marker_directory < 0) return;
+  const int fd = ::openat(marker_directory, crash_marker_name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return;
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  Line marker;
+  marker.number(static_cast<std::uint64_t>(now.tv_sec));
+  marker << " " << (culprit.module.empty() ? std::string_view("-") : culprit.module) << " " << what << "\n";
+  marker.write_to(fd);
+  ::close(fd);
+}
+
+void on_fatal_signal(int signal, siginfo_t* info, void* context) {
+  const int saved = errno;
+  if (crashing.exchange(true)) {
+    // Another thread is reporting already: give it time, then crash as well.
+    const timespec second = {1, 0};
+    ::nanosleep(&second, nullptr);
+  } else {
+    const std::uintptr_t pc = program_counter(context);
+    report(signal_name(signal), find_culprit(pc), pc);
+  }
+  // Back to the default and return: the instruction runs again, so that the core shows it. What was sent rather than caused is sent again.
+  struct sigaction fallback {};
+  fallback.sa_handler = SIG_DFL;
+  ::sigaction(signal, &fallback, nullptr);
+  if (info == nullptr || info->si_code <= 0) ::raise(signal);
+  errno = saved;
+}
+
+void on_exit_called() {
+  if (exit_expected.load(std::memory_order_acquire)) return;
+  report("exit() was called", find_culprit(0), 0);
+  ::_exit(70);
+}
+
+}  // namespace
+
+void reinstall_crash_handler() {
+#ifndef TENON_SANITIZED
+  struct sigaction action {};
+  action.sa_sigaction = &on_fatal_signal;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+  ::sigemptyset(&action.sa_mask);
+  for (int signal : fatal_signals) ::sigaction(signal, &action, nullptr);
+#endif
+}
+
+void install_crash_handler(const CodeRanges& ranges, int directory_fd, const std::string& version) {
+  code_ranges = &ranges;
+  marker_directory = directory_fd;
+  std::memcpy(host_version_text.data(), version.data(), std::min(version.size(), host_version_text.size() - 1));
+  prepare_thread_for_crashes();
+  reinstall_crash_handler();
+  std::atexit(&on_exit_called);
+}
+
+void prepare_thread_for_crashes() {
+#ifndef TENON_SANITIZED
+  constexpr std::size_t size = 32 * 1024;
+  // Kept until the process ends: a thread that is written off may still need it.
+  void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  if (memory == MAP_FAILED) return;
+  const stack_t stack = {memory, 0, size};
+  ::sigaltstack(&stack, nullptr);
+#endif
+}
+
+void set_crash_output(int fd) { output_fd.store(fd, std::memory_order_relaxed); }
+
+void expect_exit() { exit_expected.store(true, std::memory_order_release); }
+
+}  // namespace tenon::host

@@ -1,0 +1,165 @@
+#include "daemon/daemon.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+#include "abi/frames.hpp"
+#include "base/clock.hpp"
+#include "crash_handler.hpp"
+#include "journal.hpp"
+#include "run.hpp"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TENON_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define TENON_SANITIZED 1
+#endif
+#endif
+
+namespace tenon::host {
+
+LogOptions log_options(const LogSettings& settings, bool colour) {
+  LogOptions out;
+  out.format = settings.format == "json" ? LogOptions::Format::json : LogOptions::Format::text;
+  out.level = settings.level;
+  out.rate = settings.rate;
+  out.burst = settings.burst;
+  if (settings.file) {
+    out.target = LogOptions::Target::file;
+    out.file = {settings.file->path, settings.file->max_size, settings.file->max_files};
+  } else {
+    out.colour = colour && out.format == LogOptions::Format::text;
+    out.journal_prefix = stderr_is_journal();
+  }
+  return out;
+}
+
+void tell_diagnostics(LogCore& log, const LogSettings& settings, const Diagnostics& diagnostics, bool colour) {
+  const bool blocks = settings.format != "json" && !settings.file && !stderr_is_journal();
+  for (const Diagnostic& d : diagnostics.items()) {
+    const int level = d.severity == Severity::error ? error : d.severity == Severity::warning ? warn : debug;
+    if (!log.enabled(level)) continue;
+    if (blocks) {
+      static_cast<void>(write_all(STDERR_FILENO, to_text(d, colour)));
+      continue;
+    }
+    const std::string line = std::to_string(d.where.line);
+    const std::string column = std::to_string(d.where.column);
+    std::vector<LogField> fields = {{"finding", d.code}};
+    if (!d.module.empty()) fields.push_back({"module", d.module});
+    if (d.where.source) fields.push_back({"file", d.where.source->name});
+    if (d.where.line != 0) {
+      fields.push_back({"line", line});
+      fields.push_back({"column", column});
+    }
+    if (!d.path.empty()) fields.push_back({"path", d.path});
+    if (!d.help.empty()) fields.push_back({"help", d.help});
+    log.log(level, d.message, fields);
+  }
+}
+
+namespace {
+
+DaemonResult refuse(LogCore& log, ExitCode exit) {
+  log.flush();
+  return {exit, false};
+}
+
+void tell_error(LogCore& log, const Error& e) { log.log(error, e.message, {{"exit", std::to_string(static_cast<int>(e.exit))}}); }
+
+bool has_plugins(const Plan& plan) {
+  return std::any_of(plan.modules.begin(), plan.modules.begin() + static_cast<std::ptrdiff_t>(plan.planned),
+                     [](const PlannedModule& p) { return !p.trusted; });
+}
+
+}  // namespace
+
+DaemonResult run_daemon(const DaemonOptions& options) {
+  const bool cheap_gates = prepare_gates();
+  LogCore log;
+  Diagnostics diagnostics;
+  const std::shared_ptr<const Config> config = load_config(options.config, diagnostics);
+  if (!config) {
+    static_cast<void>(write_all(STDERR_FILENO, to_text(diagnostics, options.colour)));
+    return {diagnostics.exit_code(), false};
+  }
+  const LogSettings& log_settings = config->host.log;
+
+  // As whom this process goes on decides what it may open, so the state directory comes before the log's file.
+  Result<StateDir> state = open_state_dir(config->host.state_dir);
+  ExitCode exit = ExitCode::ok;
+  if (const Result<void> opened = log.open(log_options(log_settings, options.colour)); !opened) {
+    std::fprintf(stderr, "error: %s\n", opened.error().message.c_str());
+    return {opened.error().exit, false};
+  }
+  for (const auto& [name, level] : log_settings.modules) log.set_level(name, level);
+  log.log(info, "tenond starts",
+          {{"version", host_version()}, {"instance", config->host.instance_name}, {"pid", std::to_string(::getpid())}});
+  if (!cheap_gates) log.log(info, "this kernel has no membarrier: entering a module costs a full fence", {});
+  tell_diagnostics(log, log_settings, diagnostics, options.colour);
+
+  BootOptions boot{options.executable, options.builtins, options.safe_mode, state ? hung_digests(state->path) : std::vector<std::string>{}};
+  BootTimes times;
+  Plan plan = prepare_plan(*config, boot, &times);
+  tell_diagnostics(log, log_settings, plan.diagnostics, options.colour);
+  exit = worse(exit, plan.exit);
+  if (!state) {
+    tell_error(log, state.error());
+    return refuse(log, worse(exit, state.error().exit));
+  }
+  if (exit != ExitCode::ok) {
+    log.log(error, "not started", {{"exit", std::to_string(static_cast<int>(exit))}});
+    return refuse(log, exit);
+  }
+  std::optional<ModuleStore> store;
+  if (has_plugins(plan)) {
+    Result<ModuleStore> opened = ModuleStore::open(state->path);
+    if (!opened) {
+      tell_error(log, opened.error());
+      return refuse(log, opened.error().exit);
+    }
+    store = std::move(*opened);
+  }
+
+  DaemonResult result;
+  Run run(options, config, log, std::move(*state), std::move(boot), times);
+  result = run.run(std::move(plan), std::move(store));
+  if (result.wedged) log.log(error, "a module never came back from a call: the process ends without cleaning up behind it", {});
+  if (options.migrate_only && result.exit == ExitCode::ok) {
+    constexpr const char* text = "no module offers migrations: nothing to do\n";
+    constexpr const char* json = "{\"format\":1,\"migrations\":[],\"message\":\"no module offers migrations\"}\n";
+    std::fputs(options.json_output ? json : text, stdout);
+    std::fflush(stdout);
+  }
+  log.log(info, "tenond ends", {{"exit", std::to_string(static_cast<int>(result.exit))}});
+  log.tick(monotonic_ns());
+  log.flush();
+  if (result.wedged) end_process(result.exit, true);  // destructors would wait for threads that never come
+  return result;
+}
+
+void block_handled_signals() {
+  sigset_t handled;
+  sigemptyset(&handled);
+  for (int s : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGQUIT}) sigaddset(&handled, s);
+  ::sigprocmask(SIG_BLOCK, &handled, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);  // a closed log or terminal is an error of a write, not the end
+}
+
+void end_process(ExitCode code, bool wedged) {
+  expect_exit();
+  std::fflush(nullptr);
+#ifdef TENON_SANITIZED
+  if (!wedged) std::exit(static_cast<int>(code));
+#else
+  static_cast<void>(wedged);
+#endif
+  ::_exit(static_cast<int>(code));
+}
+
+}  // namespace tenon::host

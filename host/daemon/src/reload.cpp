@@ -1,0 +1,86 @@
+#include "reload.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/text.hpp"
+
+namespace tenon::host {
+
+std::vector<std::string> restart_would(const Plan& plan, const std::vector<RunningModule>& modules) {
+  std::vector<std::string> out;
+  std::unordered_map<std::string_view, const RunningModule*> running;
+  for (const RunningModule& m : modules) running.emplace(m.name, &m);
+  std::unordered_map<std::string_view, bool> seen;
+  for (const PlannedModule& p : plan.modules) {
+    const Candidate& c = p.candidate;
+    const auto now = running.find(c.name);
+    if (p.fate == Fate::planned) seen[c.name] = true;
+    if (p.fate != Fate::planned) {
+      if (now == running.end()) {
+        out.push_back("`" + printable(c.name) + "` would not run: " + std::string(fate_name(p.fate)) + ": " + p.reason);
+      } else if (!seen.contains(c.name)) {
+        seen[c.name] = true;
+        out.push_back("running `" + c.name + "` would not run any more: " + std::string(fate_name(p.fate)) + ": " + p.reason);
+      }
+      continue;
+    }
+    const std::string version = c.manifest ? c.manifest->version.str() : std::string();
+    if (now == running.end())
+      out.push_back("`" + c.name + "` " + version + " would be loaded");
+    else if (c.file && c.file->digest != now->second->digest)
+      out.push_back("`" + c.name + "` " + now->second->version + " would be replaced by " + version +
+                    " (another file); the running one is not touched");
+  }
+  for (const RunningModule& m : modules)
+    if (!seen.contains(m.name))
+      out.push_back("running `" + m.name + "` would be gone: its file or manifest was removed; the running one is not touched");
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+ReloadOutcome compute_reload(const ConfigInput& input, const BootOptions& boot, const Config& running,
+                             const std::vector<RunningModule>& modules) {
+  ReloadOutcome out;
+  Diagnostics diagnostics;
+  const std::shared_ptr<const Config> next = load_config(input, diagnostics);
+  if (!next) {
+    out.errors = std::move(diagnostics);
+    return out;
+  }
+  const Plan plan = prepare_plan(*next, boot);
+  // A module that runs must stay valid with the new text; what concerns others only is reported as "would not run".
+  std::unordered_map<std::string_view, std::uint32_t> index;
+  for (std::uint32_t i = 0; i < modules.size(); ++i) index.emplace(modules[i].name, i);
+  for (const Diagnostic& d : plan.diagnostics.items())
+    if (d.severity == Severity::error && (plan.exit != ExitCode::ok || (index.contains(d.module) && d.path.starts_with("modules."))))
+      out.errors.add(d);
+  if (plan.exit != ExitCode::ok && out.errors.empty())
+    out.errors.error("reload.plan", {}, "the directories as they are now would not let the daemon start", "run `tenond check`");
+  if (!out.errors.empty()) return out;
+
+  out.diff = diff_config(running, *next);
+  out.next = apply_reload(running, *next);
+  for (const std::string& key : out.diff.needs_restart)
+    out.needs_restart.push_back("`" + key + "` changed and takes effect after a restart");
+  for (const PlannedModule& p : plan.modules) {
+    const auto found = index.find(p.candidate.name);
+    if (p.fate != Fate::planned || found == index.end()) continue;
+    const RunningModule& module = modules[found->second];
+    // With another file its schema may differ too: the running instance keeps what it has.
+    if (!p.candidate.file || p.candidate.file->digest != module.digest) continue;
+    ModuleReload change = diff_module_config(module.config, p.config);
+    for (const std::string& path : change.needs_restart)
+      out.needs_restart.push_back("`modules." + module.name + ".config." + path +
+                                  "` is not declared live and takes effect after a restart");
+    if (change.applied.empty()) continue;
+    ConfigChange live;
+    live.next = change.config.value;
+    live.paths = std::move(change.applied);
+    out.modules.push_back({found->second, std::move(live), std::move(change.config)});
+  }
+  for (std::string& sentence : restart_would(plan, modules)) out.needs_restart.push_back(std::move(sentence));
+  return out;
+}
+
+}  // namespace tenon::host

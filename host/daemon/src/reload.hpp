@@ -1,0 +1,45 @@
+// Reload: what a new configuration and the directories as they are now would change, computed aside.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "abi/module_instance.hpp"
+#include "base/sha256.hpp"
+#include "config/config.hpp"
+#include "daemon/boot.hpp"
+
+namespace tenon::host {
+
+/// A module as it runs, what later comparisons need of it.
+struct RunningModule {
+  std::string name, version, path;
+  Digest digest{};
+  bool trusted = false, required = false;
+  ModuleConfig config;
+};
+
+/// One validated future, or the reasons against it.
+struct ReloadOutcome {
+  Diagnostics errors;                  ///< not empty: refused, nothing changes
+  std::shared_ptr<const Config> next;  ///< to switch to
+  ReloadDiff diff;
+  struct ModuleChange {
+    std::uint32_t module;  ///< index into the running ones
+    ConfigChange change;   ///< paths empty = nothing live changed
+    ModuleConfig config;   ///< what it runs with from then on
+  };
+  std::vector<ModuleChange> modules;
+  std::vector<std::string> needs_restart;  ///< keys and modules, one sentence each
+};
+
+/// Reads everything again and compares. Runs on any thread; changes nothing.
+ReloadOutcome compute_reload(const ConfigInput& input, const BootOptions& boot, const Config& running,
+                             const std::vector<RunningModule>& modules);
+
+/// What a restart would do about files that changed, one sentence each.
+std::vector<std::string> restart_would(const Plan& plan, const std::vector<RunningModule>& modules);
+
+}  // namespace tenon::host

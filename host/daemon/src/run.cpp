@@ -1,0 +1,348 @@
+#include "run.hpp"
+
+#include <malloc.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "base/clock.hpp"
+#include "base/text.hpp"
+#include "config/schema.hpp"
+#include "crash_handler.hpp"
+#include "markers.hpp"
+#include "status_file.hpp"
+
+namespace tenon::host {
+namespace {
+
+constexpr std::int64_t second_ns = 1'000'000'000;
+
+PhaseLimits limits_of(const PhaseTimeouts& t) {
+  PhaseLimits out{};
+  const auto set = [&out](Phase phase, std::chrono::nanoseconds d) { out[static_cast<std::size_t>(phase)] = d.count(); };
+  set(Phase::load, t.load);
+  set(Phase::create, t.create);
+  set(Phase::pre_init, t.pre_init);
+  set(Phase::init, t.init);
+  set(Phase::post_init, t.post_init);
+  set(Phase::start, t.start);
+  set(Phase::stop, t.stop);
+  set(Phase::destroy, t.destroy);
+  return out;
+}
+
+// Live itself, or above something live.
+bool may_change(const Schema& schema, const std::string& path, int depth = 0) {
+  if (schema.is_live(path)) return true;
+  if (depth > 16) return false;
+  for (const std::string& name : schema.property_names(path))
+    if (may_change(schema, path.empty() ? name : path + "." + name, depth + 1)) return true;
+  return false;
+}
+
+LoadSpec spec_of(PlannedModule& p) {
+  LoadSpec out;
+  const Manifest& manifest = *p.candidate.manifest;
+  out.expected.name = p.candidate.name;
+  out.expected.version = manifest.version.str();
+  for (const InterfaceNeed& need : manifest.needs) out.expected.needs.emplace_back(need.id, need.optional);
+  for (const Named& capability : manifest.capabilities) out.expected.capabilities.push_back(capability.name);
+  out.trusted = p.trusted;
+  out.file = {p.candidate.name, p.candidate.file->path, p.candidate.file->size, p.candidate.file->digest};
+  out.build_id = p.candidate.file->build_id;
+  out.config = p.config.value;
+  if (p.config.schema)
+    out.may_change = [schema = p.config.schema](std::string_view path) { return may_change(*schema, std::string(path)); };
+  else
+    out.may_change = [](std::string_view) { return false; };
+  return out;
+}
+
+ModuleStatus status_of(const PlannedModule& p, std::int64_t now) {
+  ModuleState state = ModuleState::planned;
+  if (p.fate == Fate::refused) state = ModuleState::refused;
+  if (p.fate == Fate::blocked) state = ModuleState::blocked;
+  if (p.fate == Fate::disabled) state = ModuleState::disabled;
+  return {p.candidate.name, p.candidate.manifest ? p.candidate.manifest->version.str() : std::string(), state, now, p.reason, p.trusted,
+          p.required};
+}
+
+}  // namespace
+
+Run::Run(const DaemonOptions& options, std::shared_ptr<const Config> config, LogCore& log, StateDir state, BootOptions boot,
+         BootTimes times)
+    : options_(options),
+      config_(std::move(config)),
+      log_(log),
+      state_(std::move(state)),
+      boot_(std::move(boot)),
+      times_(times),
+      observer_(log_, [this] { loop_.wake(); }),
+      started_realtime_ns_(realtime_ns()) {
+  SupervisorEnvironment environment = take_supervisor_environment();
+  supervisor_ = SupervisorNotifier::connect(environment);
+  for (const std::string& problem : environment.problems) log_.log(warn, problem, {});
+  observer_.on_load_overdue = [this](const std::string& module, bool required) { load_overdue(module, required); };
+}
+
+Run::~Run() {
+  if (worker_.joinable()) worker_.join();
+}
+
+void Run::take_over(Plan plan, std::optional<ModuleStore> store) {
+  const std::vector<std::uint32_t> first = load_order(plan);
+  const std::int64_t now = monotonic_ns();
+  for (const std::string& sentence : restart_would(plan, {})) reported_changes_.insert(sentence);
+  std::vector<LoadSpec> specs;
+  std::vector<RunnerModule> rows;
+  for (std::size_t i = 0; i < plan.modules.size(); ++i) {
+    PlannedModule& p = plan.modules[i];
+    if (i >= plan.planned) {
+      others_.push_back(status_of(p, now));
+      continue;
+    }
+    specs.push_back(spec_of(p));
+    if (!p.trusted) stored_.push_back(specs.back().file);
+    RunnerModule row;
+    row.name = p.candidate.name;
+    row.version = specs.back().expected.version;
+    row.trusted = p.trusted;
+    row.required = p.required;
+    row.requirements = p.requires_;
+    row.after = p.after;
+    row.limits = limits_of(p.timeouts);
+    rows.push_back(std::move(row));
+    modules_.push_back({p.candidate.name, specs.back().expected.version, p.candidate.file->path, p.candidate.file->digest, p.trusted,
+                        p.required, std::move(p.config)});
+  }
+  plan = {};  // manifests and gate reports have done their work
+
+  store_ = std::move(store);
+  host_ = std::make_unique<HostContext>(log_, host_version(), make_uuid());
+  ranges_ = std::make_unique<CodeRanges>();
+  install_crash_handler(*ranges_, state_.fd.get(), host_version());
+  set_crash_output(log_.crash_fd());
+  loader_ = std::make_unique<Loader>(*host_, store_ ? &*store_ : nullptr, *ranges_, LoaderOptions{&reinstall_crash_handler});
+  std::vector<std::unique_ptr<ModuleInstance>> instances = loader_->prepare(std::move(specs), first);
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i].instance = std::move(instances[i]);
+
+  RunnerOptions options;
+  options.load_order = first;
+  options.parallelism = config_->host.parallelism;
+  options.migrate_only = options_.migrate_only;
+  options.record_timings = !options_.startup_report.empty();
+  options.stop_total_ns = config_->host.stop_total.count();
+  options.shutdown_ns = config_->host.shutdown.count();
+  options.thread_begins = &prepare_thread_for_crashes;
+  runner_ = std::make_unique<Runner>(std::move(rows), std::move(options), observer_);
+}
+
+DaemonResult Run::run(Plan plan, std::optional<ModuleStore> store) {
+  sigset_t handled;
+  sigemptyset(&handled);
+  for (int s : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGQUIT}) sigaddset(&handled, s);
+  const UniqueFd signals(::signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK));
+  loop_.watch(signals.get(), [this, &signals] {
+    signalfd_siginfo info{};
+    while (::read(signals.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) on_signal(static_cast<int>(info.ssi_signo));
+  });
+  loop_.on_wake([this] { on_woken(); });
+  check_timer_ = loop_.add_timer([this] { look(); });
+  tick_timer_ = loop_.add_timer([this] { on_tick(); });
+  status_timer_ = loop_.add_timer([this] { write_status(true); });
+  watch_timer_ = loop_.add_timer([this] { files_changed(); });
+  if (!options_.migrate_only) watch_directories();
+  take_over(std::move(plan), std::move(store));
+  loop_.set_timer(tick_timer_, monotonic_ns() + second_ns);
+  runner_->start();
+  loop_.run();
+
+  const RunnerResult result = runner_->result();
+  write_status(true);
+  write_report();
+  return {result.exit, result.wedged};
+}
+
+void Run::on_signal(int signal) {
+  switch (signal) {
+    case SIGTERM:
+    case SIGINT:
+      if (++stop_signals_ > 2) {
+        log_.log(error, "third signal: exit at once", {});
+        log_.flush();
+        ::_exit(128 + signal);
+      }
+      log_.log(info, stop_signals_ == 1 ? "stopping" : "stopping in a hurry", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+      runner_->request_stop();
+      look();
+      break;
+    case SIGHUP:
+      request_reload();
+      break;
+    case SIGUSR1:
+      if (const Result<void> reopened = log_.reopen(); !reopened)
+        log_.log(error, "the log file could not be opened again", {{"error", reopened.error().message}});
+      set_crash_output(log_.crash_fd());
+      break;
+    case SIGQUIT:
+      dump();
+      break;
+    default:
+      break;
+  }
+}
+
+void Run::on_woken() {
+  if (observer_.check_wanted.exchange(false)) look();
+  if (observer_.is_ready.load() && !ready_handled_) became_ready();
+  if (observer_.is_stopping.load() && !stopping_handled_) began_stopping();
+  end_reload();
+  end_file_check();
+  if (observer_.states_changed.exchange(false)) write_status(false);
+  if (observer_.is_finished.load() && !finished_handled_) {
+    finished_handled_ = true;
+    loop_.stop();
+  }
+}
+
+void Run::look() { loop_.set_timer(check_timer_, runner_->check()); }
+
+void Run::on_tick() {
+  const std::int64_t now = monotonic_ns();
+  log_.tick(now);
+  if (const std::int64_t culprit = loader_->hanging_delivery(now); culprit >= 0)
+    runner_->module_wedged(
+        static_cast<std::uint32_t>(culprit),
+        {Code::deadline_exceeded, "a notification (ended call or release) did not return within 2s", "DEADLINE", 0, ExitCode::unavailable});
+  tell_supervisor();
+  look();
+  loop_.set_timer(tick_timer_, now + second_ns);
+}
+
+void Run::tell_supervisor() {
+  const std::int64_t now = monotonic_ns();
+  static_cast<void>(supervisor_.flush());
+  // This tick is the proof that the main loop moves; a control thread inside a module counts as moving until its deadline, when check() writes it off.
+  if (const Nanos interval = supervisor_.watchdog_interval(); interval.count() != 0 && now - watchdog_sent_ns_ >= interval.count() / 4) {
+    watchdog_sent_ns_ = now;
+    static_cast<void>(supervisor_.watchdog());
+  }
+  const bool moving = !ready_handled_ || stopping_handled_;
+  if (moving && now - extended_ns_ >= 10 * second_ns) {
+    const std::int64_t deadline = runner_->latest_deadline();
+    if (deadline != no_deadline) static_cast<void>(supervisor_.extend_timeout(Nanos(deadline - now + 15 * second_ns)));
+    extended_ns_ = now;
+  }
+  if (moving) static_cast<void>(supervisor_.status(status_line()));
+}
+
+std::string Run::status_line() const {
+  std::size_t running = 0, bad = others_.size();
+  for (const ModuleStatus& m : runner_->status()) {
+    if (m.state == ModuleState::running) ++running;
+    if (m.state == ModuleState::failed || m.state == ModuleState::wedged || m.state == ModuleState::blocked) ++bad;
+  }
+  std::string out = std::to_string(running) + "/" + std::to_string(modules_.size()) + " modules running";
+  if (bad != 0) out += ", " + std::to_string(bad) + " not";
+  if (stopping_handled_) return "stopping: " + out;
+  return ready_handled_ ? out : observer_.current_phase() + ": " + out;
+}
+
+void Run::became_ready() {
+  ready_handled_ = true;
+  const std::int64_t ready = observer_.ready_at_ns.load();
+  static_cast<void>(supervisor_.ready(status_line()));
+  const RunnerResult result = runner_->result();
+  const bool degraded = result.degraded ||
+                        std::any_of(others_.begin(), others_.end(), [](const ModuleStatus& m) { return m.state != ModuleState::disabled; });
+  char took[32];
+  std::snprintf(took, sizeof took, "%.2fms", static_cast<double>(ready - options_.process_start_ns) / 1e6);
+  log_.log(info, "ready",
+           {{"modules", std::to_string(modules_.size())},
+            {"not_running", std::to_string(others_.size())},
+            {"took", took},
+            {"degraded", degraded ? "true" : "false"}});
+  if (options_.colour || ::isatty(STDERR_FILENO) != 0) {
+    std::fprintf(stderr, "\n  %-10s %8s %12s\n", "phase", "modules", "ms");
+    const auto line = [](const char* phase, std::size_t modules, std::int64_t ns) {
+      std::fprintf(stderr, "  %-10s %8zu %12.2f\n", phase, modules, static_cast<double>(ns) / 1e6);
+    };
+    line("discover", modules_.size() + others_.size(), times_.plan_begin - times_.discover_begin);
+    line("plan", modules_.size(), times_.plan_end - times_.plan_begin);
+    for (const PhaseTime& p : observer_.phases()) line(p.phase.c_str(), p.modules, (p.end_ns != 0 ? p.end_ns : ready) - p.begin_ns);
+    std::fprintf(stderr, "  %-10s %8s %12.2f\n\n", "ready", "", static_cast<double>(ready - options_.process_start_ns) / 1e6);
+  }
+  write_report();
+  if (store_) {
+    if (const Result<void> kept = store_->keep(stored_); !kept)
+      log_.log(warn, "the module store could not be tidied up", {{"error", kept.error().message}});
+  }
+  stored_ = {};
+  ::malloc_trim(0);  // what parsing and planning needed is over
+  if (reload_wanted_) begin_reload();
+}
+
+void Run::began_stopping() {
+  stopping_handled_ = true;
+  static_cast<void>(supervisor_.stopping(status_line()));
+}
+
+void Run::write_status(bool now) {
+  const std::int64_t t = monotonic_ns();
+  if (!now && t - status_written_ns_ < second_ns) {
+    loop_.set_timer(status_timer_, status_written_ns_ + second_ns);
+    return;
+  }
+  status_written_ns_ = t;
+  if (options_.migrate_only) return;
+  StatusSnapshot s{host_version(), std::string(), config_->host.instance_name, "starting", started_realtime_ns_, runner_->status()};
+  const tenon_str id = host_->c_host()->instance_id;
+  s.instance_id.assign(id.ptr, id.len);
+  if (ready_handled_) s.state = runner_->result().degraded ? "degraded" : "running";
+  if (stopping_handled_) s.state = finished_handled_ ? "stopped" : "stopping";
+  s.modules.insert(s.modules.end(), others_.begin(), others_.end());
+  const std::string path = config_->host.runtime_dir_status.empty() ? state_.path : config_->host.runtime_dir_status;
+  if (const Result<void> written = write_file_atomic(path + "/" + status_file_name, status_json(s), 0644); !written)
+    log_.log(warn, "status.json could not be written", {{"error", written.error().message}});
+}
+
+void Run::write_report() {
+  if (options_.startup_report.empty()) return;
+  StartupReport report;
+  report.program = "tenond " + host_version();
+  report.instance = config_->host.instance_name;
+  const RunnerResult result = runner_->result();
+  report.outcome = result.exit != ExitCode::ok ? "failed" : result.degraded ? "degraded" : ready_handled_ ? "ready" : "cancelled";
+  report.origin_ns = options_.process_start_ns;
+  report.realtime_ns = realtime_ns() - (monotonic_ns() - options_.process_start_ns);
+  report.ready_ns = observer_.ready_at_ns.load();
+  report.host = {{"discover", times_.discover_begin, times_.plan_begin, SpanResult::ok},
+                 {"plan", times_.plan_begin, times_.plan_end, SpanResult::ok}};
+  for (const PhaseTime& p : observer_.phases())
+    report.host.push_back({p.phase, p.begin_ns, p.end_ns, p.end_ns == 0 ? SpanResult::running : SpanResult::ok});
+  report.modules = observer_.spans();
+  for (ModuleSpans& m : report.modules)
+    for (const ModuleStatus& s : runner_->status())
+      if (s.name == m.module) {
+        m.required = s.required;
+        m.state = state_name(s.state);
+      }
+  if (const Result<void> written = write_startup_report(report, options_.startup_report); !written)
+    log_.log(error, "the startup report could not be written", {{"error", written.error().message}});
+}
+
+void Run::load_overdue(const std::string& module, bool required) {
+  // The constructor holds the dynamic loader's lock: even exit() would hang. What can be kept is the knowledge for the next start.
+  const auto m = std::find_if(modules_.begin(), modules_.end(), [&module](const RunningModule& x) { return x.name == module; });
+  if (m != modules_.end()) write_load_marker(state_.path, module, m->digest);
+  log_.log(fatal, "a constructor of this module does not return: the process ends",
+           {{"module", module},
+            {"phase", "load"},
+            {"next_start", required ? "tries again, because it is required" : "skips it while its file is the same"}});
+  log_.flush();
+  ::_exit(static_cast<int>(ExitCode::unavailable));
+}
+
+}  // namespace tenon::host

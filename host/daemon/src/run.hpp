@@ -1,0 +1,97 @@
+// Run: one daemon from a valid plan to its end. The main thread's side of everything.
+#pragma once
+
+#include <csignal>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "abi/host_context.hpp"
+#include "daemon/boot.hpp"
+#include "daemon/daemon.hpp"
+#include "daemon/directory_watch.hpp"
+#include "daemon/notify.hpp"
+#include "daemon/state_dir.hpp"
+#include "event_loop.hpp"
+#include "lifecycle/runner.hpp"
+#include "loader/loader.hpp"
+#include "observer.hpp"
+#include "reload.hpp"
+
+namespace tenon::host {
+
+class Run {
+ public:
+  Run(const DaemonOptions& options, std::shared_ptr<const Config> config, LogCore& log, StateDir state, BootOptions boot, BootTimes times);
+  ~Run();
+
+  /// Loads and runs the planned modules; returns when everything is over.
+  DaemonResult run(Plan plan, std::optional<ModuleStore> store);
+
+ private:
+  // run.cpp
+  void take_over(Plan plan, std::optional<ModuleStore> store);
+  void on_signal(int signal);
+  void on_woken();
+  void on_tick();
+  void look();
+  void became_ready();
+  void began_stopping();
+  void write_status(bool now);
+  void write_report();
+  void tell_supervisor();
+  [[nodiscard]] std::string status_line() const;
+  void load_overdue(const std::string& module, bool required);
+  // run_reload.cpp
+  void request_reload();
+  void begin_reload();
+  void end_reload();
+  void apply(ReloadOutcome outcome);
+  void dump();
+  void watch_directories();
+  void files_changed();
+  void end_file_check();
+  void report_changes(const std::vector<std::string>& sentences);
+
+  const DaemonOptions& options_;
+  std::shared_ptr<const Config> config_;
+  LogCore& log_;
+  StateDir state_;
+  BootOptions boot_;
+  BootTimes times_;
+  EventLoop loop_;
+  SupervisorNotifier supervisor_;
+  DaemonObserver observer_;
+  std::unique_ptr<HostContext> host_;
+  std::unique_ptr<CodeRanges> ranges_;
+  std::optional<ModuleStore> store_;
+  std::unique_ptr<Loader> loader_;
+  std::unique_ptr<Runner> runner_;
+  std::vector<RunningModule> modules_;
+  std::vector<ModuleStatus> others_;  ///< refused, blocked, disabled: for the status
+  std::vector<StoreRequest> stored_;
+
+  std::size_t tick_timer_ = 0, check_timer_ = 0, watch_timer_ = 0, status_timer_ = 0;
+  std::int64_t started_realtime_ns_ = 0, status_written_ns_ = 0, extended_ns_ = 0, watchdog_sent_ns_ = 0;
+  int stop_signals_ = 0;
+  bool ready_handled_ = false, stopping_handled_ = false, finished_handled_ = false;
+
+  std::thread worker_;  ///< one reload or directory check at a time
+  bool worker_busy_ = false, reload_wanted_ = false, check_files_wanted_ = false, reload_told_ = false;
+  std::mutex outcome_mutex_;
+  std::optional<ReloadOutcome> reload_outcome_;
+  std::optional<std::vector<std::string>> file_outcome_;
+  std::optional<DirectoryWatch> watch_;
+  std::set<std::string> reported_changes_;
+};
+
+/// Options for the log as the configuration says.
+LogOptions log_options(const LogSettings& settings, bool colour);
+/// Tells findings: text blocks with carets on a text log to stderr, records otherwise.
+void tell_diagnostics(LogCore& log, const LogSettings& settings, const Diagnostics& diagnostics, bool colour);
+
+}  // namespace tenon::host

@@ -1,0 +1,89 @@
+#include "daemon/state_dir.hpp"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+
+#include "base/text.hpp"
+
+namespace tenon::host {
+namespace {
+
+Result<void> make_directories(const std::string& path) {
+  for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
+    const std::string part = path.substr(0, end);
+    if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) {
+      const int err = errno;
+      struct stat st {};
+      if (::stat(part.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) {  // read-only file systems refuse also what exists
+        if (end == std::string::npos) return {};
+        continue;
+      }
+      Error e = Error::system(err, "cannot create the state directory `" + printable(part, 4096) + "`", ExitCode::cannot_create);
+      e.message += "; give another one with --state-dir";
+      return e;
+    }
+    if (end == std::string::npos) return {};
+  }
+}
+
+Result<void> become(uid_t uid, gid_t gid, const std::string& path) {
+  if (::setgroups(0, nullptr) != 0 || ::setresgid(gid, gid, gid) != 0 || ::setresuid(uid, uid, uid) != 0)
+    return Error::system(
+        errno,
+        "the state directory `" + printable(path, 4096) + "` belongs to uid " + std::to_string(uid) + ", and the daemon cannot become it",
+        ExitCode::no_permission);
+  return {};
+}
+
+}  // namespace
+
+Result<StateDir> open_state_dir(const std::string& path) {
+  if (Result<void> made = make_directories(path); !made) return made.error();
+  StateDir out;
+  char resolved[PATH_MAX];
+  if (::realpath(path.c_str(), resolved) == nullptr)
+    return Error::system(errno, "cannot resolve the state directory `" + printable(path, 4096) + "`", ExitCode::cannot_create);
+  out.path = resolved;
+  out.fd.reset(::open(resolved, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!out.fd) return Error::system(errno, "cannot open the state directory `" + printable(path, 4096) + "`", ExitCode::no_permission);
+  struct stat st {};
+  if (::fstat(out.fd.get(), &st) != 0) return Error::system(errno, "cannot examine the state directory");
+  if (st.st_uid != ::geteuid()) {
+    if (::geteuid() != 0)
+      return Error{Code::permission_denied,
+                   "the state directory `" + printable(out.path, 4096) + "` belongs to uid " + std::to_string(st.st_uid) +
+                       ", the daemon runs as uid " + std::to_string(::geteuid()) + "; chown it, or give another one with --state-dir",
+                   "FOREIGN_STATE", 0, ExitCode::no_permission};
+    if (Result<void> changed = become(st.st_uid, st.st_gid, out.path); !changed) return changed.error();
+  }
+  if ((st.st_mode & 0022U) != 0)
+    return Error{
+        Code::permission_denied,
+        "the state directory `" + printable(out.path, 4096) + "` is writable by others; run: chmod go-w " + printable(out.path, 4096),
+        "UNSAFE_STATE", 0, ExitCode::no_permission};
+  out.lock.reset(::openat(out.fd.get(), "run.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!out.lock)
+    return Error::system(errno, "cannot create `run.lock` in the state directory `" + printable(out.path, 4096) + "`",
+                         ExitCode::cannot_create);
+  if (::flock(out.lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return Error::system(errno, "cannot lock the state directory");
+    char pid[32] = {};
+    const ssize_t n = ::pread(out.lock.get(), pid, sizeof pid - 1, 0);
+    const std::string who = n > 1 ? " (pid " + printable(std::string_view(pid, static_cast<std::size_t>(n - 1)), 20) + ")" : std::string();
+    return Error{Code::unavailable, "another tenond" + who + " uses the state directory `" + printable(out.path, 4096) + "`", "LOCKED", 0,
+                 ExitCode::try_again};
+  }
+  const std::string pid = std::to_string(::getpid()) + "\n";
+  // Only informs the next one that is refused.
+  if (::ftruncate(out.lock.get(), 0) != 0 || ::pwrite(out.lock.get(), pid.data(), pid.size(), 0) < 0) errno = 0;
+  return out;
+}
+
+}  // namespace tenon::host

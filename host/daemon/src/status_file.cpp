@@ -1,0 +1,47 @@
+#include "status_file.hpp"
+
+#include <unistd.h>
+
+#include "base/clock.hpp"
+#include "base/text.hpp"
+
+namespace tenon::host {
+
+std::string status_json(const StatusSnapshot& snapshot) {
+  const std::int64_t wall = realtime_ns();
+  const std::int64_t mono = monotonic_ns();
+  const auto time = [](std::int64_t ns) {
+    char text[28];
+    format_rfc3339(ns, text);
+    return std::string(text);
+  };
+  std::string out = "{\"format\":1,\"pid\":" + std::to_string(::getpid());
+  const auto member = [&out](std::string_view key, std::string_view value) {
+    out += ",\"";
+    out.append(key).append("\":");
+    append_json_string(out, value);
+  };
+  member("version", snapshot.host_version);
+  member("instance", snapshot.instance_name);
+  member("instance_id", snapshot.instance_id);
+  member("state", snapshot.state);
+  member("started", time(snapshot.started_realtime_ns));
+  member("written", time(wall));
+  out += ",\"modules\":[";
+  bool first = true;
+  for (const ModuleStatus& m : snapshot.modules) {
+    out += first ? "{\"name\":" : ",{\"name\":";
+    first = false;
+    append_json_string(out, m.name);
+    member("version", m.version);
+    member("kind", m.trusted ? "runtime" : "plugin");
+    out += m.required ? ",\"required\":true" : ",\"required\":false";
+    member("state", state_name(m.state));
+    member("since", time(wall - (mono - m.since_ns)));
+    if (!m.reason.empty()) member("reason", m.reason);
+    out += "}";
+  }
+  return out + "]}\n";
+}
+
+}  // namespace tenon::host

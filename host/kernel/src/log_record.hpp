@@ -1,0 +1,38 @@
+// Records that are kept or checked: text made well-formed and cut to the limits of a line.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernel/log.hpp"
+
+namespace tenon::host {
+
+/// What nearly every record is; others are replaced by an OwnedRecord, which makes them so.
+bool is_within_limits(const LogRecordView& record);
+/// All text is UTF-8.
+bool is_well_formed(const LogRecordView& record);
+
+/// A record with its own memory. Immutable; shared by the early buffer and the queues of receivers.
+class OwnedRecord {
+ public:
+  /// A copy. Bytes that are not UTF-8 become \xNN, what is over the limits is cut with "…" or left out, and then counted in a last pair.
+  explicit OwnedRecord(const LogRecordView& record);
+  OwnedRecord(const OwnedRecord&) = delete;
+  OwnedRecord& operator=(const OwnedRecord&) = delete;
+
+  [[nodiscard]] const LogRecordView& view() const { return view_; }
+  void set_seq(std::uint64_t seq) { view_.seq = seq; }
+  /// Memory it takes, roughly.
+  [[nodiscard]] std::size_t bytes() const { return sizeof *this + text_.capacity() + fields_.capacity() * sizeof(LogField); }
+
+ private:
+  std::string text_;
+  std::vector<LogField> fields_;
+  LogRecordView view_;
+};
+using SharedRecord = std::shared_ptr<const OwnedRecord>;
+
+}  // namespace tenon::host

@@ -1,0 +1,56 @@
+// RecordRing: the last log records, as bytes, within a bound of number and memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "tenon/log_sink.h"
+
+namespace tenon_logger {
+
+struct RingLimits {
+  std::size_t records = 10'000;
+  std::size_t bytes = 8U << 20U;  ///< pages in use, all together
+};
+
+/// Keeps the newest records; the oldest give way. Memory comes in pages of 64 KiB as records come, so that a quiet ring is small. Thread-safe.
+/// No memory is a reason to drop a record, never to fail.
+class RecordRing {
+ public:
+  static constexpr std::size_t page_size = 64U << 10U;
+
+  explicit RecordRing(RingLimits limits = {}) : limits_(limits) {}
+
+  void add(const tenon_log_record& record) noexcept;
+
+  /// Calls emit for the last `count` records, oldest first, without holding the lock.
+  void emit_last(std::size_t count, tenon_log_emit emit, void* emit_data) const noexcept;
+
+  struct Use {
+    std::size_t records, bytes;
+    std::uint64_t lost;  ///< dropped for want of memory, or because they are larger than a page
+  };
+  [[nodiscard]] Use use() const;
+
+ private:
+  struct Page {
+    std::unique_ptr<std::byte[]> bytes;
+    std::size_t first = 0, end = 0;  // records from first to end
+  };
+  std::byte* room_for(std::size_t size);
+  void drop_oldest();
+
+  const RingLimits limits_;
+  mutable std::mutex mutex_;
+  std::deque<Page> pages_;  // oldest first
+  std::unique_ptr<std::byte[]> spare_;
+  std::size_t records_ = 0;
+  std::uint64_t lost_ = 0;
+};
+
+}  // namespace tenon_logger

@@ -1,0 +1,22 @@
+// tenon/testing.hpp - run a module in a unit test: a fake host that loads nothing and needs nothing but the standard library. For any test framework.
+//
+//   TEST_CASE("says hello") {
+//     tenon::testing::Host host = tenon::testing::Host::of<Hello>({{"name", "world"}, {"interval", 50ms}});
+//     REQUIRE(host.boot().ok());                            // create .. start; or phase by phase
+//     CHECK(host.log().back().field("to") == "world");
+//     CHECK(host.change("interval", 10ms).ok());            // a reload
+//     CHECK(host.stop().ok());
+//     CHECK(host.finish().empty());                         // breaches of the contract: double completion, PENDING without defer, ...
+//   }
+//
+// A module in C, or one whose class is not at hand, is given by its entry: `Host host(tenon_entry_v1, {...})`.
+#ifndef TENON_TESTING_HPP
+#define TENON_TESTING_HPP
+
+#include "tenon/tenon.hpp"
+#include "tenon/testing/config.hpp"
+#include "tenon/testing/host.hpp"
+#include "tenon/testing/run.hpp"
+#include "tenon/testing/tables.hpp"
+
+#endif

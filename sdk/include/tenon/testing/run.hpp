@@ -1,0 +1,266 @@
+// What the fake host does around a call: phases, deferred calls, cancellation, reload.
+#ifndef TENON_TESTING_RUN_HPP
+#define TENON_TESTING_RUN_HPP
+
+#include "tenon/testing/tables.hpp"
+
+namespace tenon {
+inline namespace v1 {
+namespace testing {
+
+namespace detail {
+
+/// Marks the thread as being inside the module, for tenon.check.
+class Inside {
+ public:
+  explicit Inside(const Host* host) : before_(std::exchange(entered(), host)) {}
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+  ~Inside() { entered() = before_; }
+
+ private:
+  const Host* before_;
+};
+
+inline std::string_view phase_name(std::int32_t phase) {
+  constexpr std::string_view names[] = {"none", "create", "pre_init", "init", "post_init", "start", "run", "stop", "destroy"};
+  return names[phase];
+}
+
+}  // namespace detail
+
+inline void Host::set_up() {
+  host_ = {sizeof(tenon_host),     TENON_ABI_MAJOR,    TENON_ABI_MINOR,
+           TENON_STR("fake host"), TENON_STR("0.0.0"), TENON_STR("00000000-0000-4000-8000-000000000000"),
+           &Tables::query};
+  log_ = {sizeof(tenon_log), TENON_LEVEL_TRACE, &Tables::write};
+  seat_ = {{&host_}, this};
+}
+
+inline bool Host::declared(std::string_view id) const {
+  for (std::size_t i = 0; i < module_.need_count; ++i)
+    if (view(module_.needs[i]->id) == id) return true;
+  return false;
+}
+
+/// A live path lies at, above or below this one.
+inline bool Host::is_live(std::string_view path) const {
+  const auto contains = [](std::string_view above, std::string_view below) {
+    return above.empty() || above == below || (below.substr(0, above.size()) == above && below.substr(above.size(), 1) == ".");
+  };
+  for (const std::string& live : live_)
+    if (contains(live, path) || contains(path, live)) return true;
+  return false;
+}
+
+inline std::shared_ptr<detail::CallState> Host::new_call(bool may_defer) {
+  auto call = std::make_shared<detail::CallState>();
+  call->host = this;
+  call->may_defer = may_defer;
+  const std::int64_t now = detail::now_ns();
+  if (time_per_call_.count() < INT64_MAX - now) call->deadline_ns = now + time_per_call_.count();
+  const Lock lock(mutex_);
+  call->cancelled = std::exchange(cancel_next_, false);
+  running_ = call;
+  return call;
+}
+
+/// No answer will come any more, or nobody waits for it: what on_cancel registered is due, once.
+inline void Host::end(detail::CallState& call, tenon_status why) {
+  if (why == TENON_OK) call.ended = true;
+  if (call.on_cancel != nullptr && !(why == TENON_OK && call.cancelled)) due_.push_back({{call.on_cancel, call.on_cancel_data}, why});
+  if (why == TENON_CANCELLED) call.cancelled = true;
+}
+
+/// What the function returned, and whether it may.
+inline Status Host::end_call(detail::CallState& call, Status returned, std::string_view phase) {
+  const Lock lock(mutex_);
+  running_ = nullptr;
+  const std::string name(phase);
+  if (returned.is_pending()) {
+    if (call.id != 0) return call.completed ? call.answer : returned;
+    problem("`" + name + "` returned PENDING without having deferred its call");
+    return Status::internal("PENDING without defer");
+  }
+  if (returned.code() < 0 || returned.code() > TENON_UNAUTHENTICATED) {
+    problem("`" + name + "` returned the status " + std::to_string(returned.code()));
+    returned = Status(TENON_UNKNOWN);
+  }
+  if (call.id != 0) {
+    if (call.completed) {
+      problem("`" + name + "` completed its call and returned another status than PENDING");
+      return call.answer;
+    }
+    end(call, TENON_OK);
+    deferred_.erase(call.id);
+    last_deferred_ = nullptr;
+  }
+  return returned;
+}
+
+template <class F>
+Status Host::run(std::int32_t phase, bool may_defer, bool present, F&& function) {
+  phase_ = phase;
+  Status status;
+  if (present) {
+    const auto call = new_call(may_defer);
+    tenon_error error;
+    tenon::detail::init_error(error);
+    tenon_status code = TENON_OK;
+    {
+      const detail::Inside inside(this);
+      code = function(reinterpret_cast<tenon_call*>(call.get()), &error);
+    }
+    status = end_call(*call, code == TENON_PENDING ? Status::pending() : Status::from_c(code, error), detail::phase_name(phase));
+    deliver();
+  }
+  if (phase == TENON_PHASE_CREATE && status.ok()) created_ = true;
+  if (phase == TENON_PHASE_START && (status.ok() || status.is_pending())) phase_ = TENON_PHASE_RUN;
+  return status;
+}
+
+inline Status Host::create() {
+  if (created_) return Status::failed_precondition("create was run before");
+  return run(TENON_PHASE_CREATE, false, module_.lifecycle->create != nullptr,
+             [&](tenon_call* call, tenon_error* err) { return module_.lifecycle->create(&seat_.ctx, call, &self_, err); });
+}
+
+inline Status Host::phase(std::int32_t phase, PhaseMember member, bool may_defer) {
+  if (!created_ || destroyed_) return Status::failed_precondition("a phase was run before create or after destroy");
+  const auto function = module_.lifecycle->*member;
+  if (phase == TENON_PHASE_START) started_ = true;
+  if (phase == TENON_PHASE_STOP) stopped_ = true;
+  return run(phase, may_defer, function != nullptr, [&](tenon_call* call, tenon_error* err) { return function(self_, call, err); });
+}
+
+inline Status Host::completion(std::chrono::nanoseconds patience) {
+  Status status;
+  {
+    Lock lock(mutex_);
+    const auto call = last_deferred_;
+    if (call == nullptr) return Status::failed_precondition("no call was deferred");
+    const std::int64_t now = detail::now_ns();
+    const std::int64_t end_ns = std::min(call->deadline_ns, patience.count() < INT64_MAX - now ? now + patience.count() : INT64_MAX);
+    while (!call->completed && detail::now_ns() < end_ns) {
+      if (end_ns == INT64_MAX) {
+        changed_.wait(lock);
+      } else {
+        changed_.wait_until(lock, Clock::time_point(std::chrono::nanoseconds(end_ns)));
+      }
+    }
+    if (call->completed) {
+      status = call->answer;
+    } else {
+      if (!call->cancelled) end(*call, TENON_CANCELLED);
+      status = Status::deadline_exceeded("the module did not complete its call in time");
+    }
+  }
+  deliver();
+  return status;
+}
+
+inline void Host::end_pending() {
+  {
+    const Lock lock(mutex_);
+    for (auto& [id, call] : deferred_)
+      if (!call->completed && !call->cancelled) end(*call, TENON_CANCELLED);
+    changed_.notify_all();
+  }
+  deliver();
+}
+
+inline void Host::cancel() {
+  {
+    const Lock lock(mutex_);
+    bool any = false;
+    const auto cancel_one = [&](detail::CallState& call) {
+      any = true;
+      if (!call.cancelled) end(call, TENON_CANCELLED);
+    };
+    if (running_ != nullptr) cancel_one(*running_);
+    for (auto& [id, call] : deferred_)
+      if (!call->completed && call != running_) cancel_one(*call);
+    cancel_next_ = !any;
+    changed_.notify_all();
+  }
+  deliver();
+}
+
+inline void Host::deliver() {
+  for (;;) {
+    std::pair<std::pair<tenon_call_ended, void*>, tenon_status> next;
+    {
+      const Lock lock(mutex_);
+      if (due_.empty()) return;
+      next = due_.front();
+      due_.erase(due_.begin());
+    }
+    next.first.first(next.first.second, next.second);
+  }
+}
+
+inline Status Host::change(std::string_view path, Value value) {
+  std::vector<Subscription> concerned;
+  {
+    const Lock lock(mutex_);
+    const Value* old = config_.at(path);
+    if (old != nullptr && *old == value) return Status();
+    if (!is_live(path))
+      return Status::failed_precondition("`" + std::string(path) + "` is not live: a real host keeps the old value until restart");
+    config_.set(path, std::move(value));
+    for (const auto& [id, s] : subscriptions_)
+      if (s.path.empty() || s.path == path || path.substr(0, s.path.size() + 1) == s.path + ".") concerned.push_back(s);
+  }
+  if (!started_ || stopped_) return Status();
+  Status first;
+  for (const Subscription& s : concerned) {
+    const auto call = new_call(false);
+    tenon_error error;
+    tenon::detail::init_error(error);
+    tenon_status code = TENON_OK;
+    {
+      const detail::Inside inside(this);
+      code = s.fn(s.data, reinterpret_cast<tenon_call*>(call.get()), to_c(s.path), &error);
+    }
+    Status status = end_call(*call, code == TENON_PENDING ? Status::pending() : Status::from_c(code, error), "on_change");
+    if (first.ok()) first = std::move(status);
+  }
+  return first;
+}
+
+inline void Host::destroy() {
+  if (!created_ || destroyed_) return;
+  std::map<tenon_id, Subscription> subscriptions;
+  {
+    const Lock lock(mutex_);
+    subscriptions.swap(subscriptions_);
+  }
+  for (const auto& [id, s] : subscriptions)
+    if (s.release != nullptr) s.release(s.data);
+  phase_ = TENON_PHASE_DESTROY;
+  if (module_.lifecycle->destroy != nullptr) {
+    const detail::Inside inside(this);
+    module_.lifecycle->destroy(self_);
+  }
+  deliver();
+  phase_ = TENON_PHASE_NONE;
+  const Lock lock(mutex_);
+  destroyed_ = true;
+  for (const auto& [id, call] : deferred_)
+    if (!call->completed) problem("a deferred call was never completed");
+}
+
+inline bool Host::wait_for_log(std::string_view message, std::size_t count, std::chrono::nanoseconds patience) {
+  Lock lock(mutex_);
+  return changed_.wait_for(lock, patience, [&] {
+    std::size_t found = 0;
+    for (const LogLine& line : lines_) found += line.message == message ? 1 : 0;
+    return found >= count;
+  });
+}
+
+}  // namespace testing
+}  // namespace v1
+}  // namespace tenon
+
+#endif
