@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t max_queued = 4096;
 constexpr std::size_t share = 256;
-constexpr auto patience = std::chrono::milliseconds(100);
+constexpr auto patience = std::chrono::milliseconds(500);
 
 }  // namespace
 

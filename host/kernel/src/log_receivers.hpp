@@ -15,7 +15,7 @@ namespace tenon::host {
 /// it has left the lock; threads that come meanwhile leave their records in the receiver's queue, and the holder of the baton delivers
 /// them too. So nobody ever waits for a receiver to return (it may be waiting for a lock the logging thread holds), and order is kept.
 /// Two bounds: a holder delivers at most `share` records of others and leaves the rest to the next thread that logs, or to the tick; a
-/// thread that finds the queue full waits at most 100 ms, then its record is missed by that receiver and counted.
+/// thread that finds the queue full waits at most 500 ms, then its record is missed by that receiver and counted.
 /// All functions use the mutex of the log; each says whether the caller holds it.
 class Receivers {
  public:

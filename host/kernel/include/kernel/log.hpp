@@ -100,7 +100,7 @@ class LogCore {
 
   /// Receives every record in sequence order, one at a time, on a thread that logs, after it was written; early ones are replayed first,
   /// before add_receiver returns. No lock is held meanwhile. A receiver must not log: lines it logs are dropped and counted. One that
-  /// blocks delays nobody for more than 100 ms; then it misses records, which is counted and reported.
+  /// blocks delays nobody for more than 500 ms; then it misses records, which is counted and reported.
   using Receiver = std::function<void(const LogRecordView&)>;
   std::uint64_t add_receiver(Receiver receiver);
   /// After its return the receiver is not called any more. False: it was still inside a call at the deadline (monotonic) and will not be
