@@ -26,10 +26,12 @@ constinit thread_local ThreadFrames* own_frames = nullptr;
 
 int membarrier(int command) { return static_cast<int>(::syscall(SYS_membarrier, command, 0U, 0)); }
 
-// Gives the record back when the thread ends.
+// Gives the record back when the thread ends. Inside a module this runs only because the module called exit(), and then the frames are what
+// names it.
 struct Returner {
   ~Returner() {
-    if (own_frames != nullptr) own_frames->thread_id.store(0, std::memory_order_release);
+    if (own_frames == nullptr || own_frames->depth.load(std::memory_order_relaxed) != 0) return;
+    own_frames->thread_id.store(0, std::memory_order_release);
     own_frames = nullptr;
   }
   bool armed = false;

@@ -15,10 +15,17 @@ std::string_view line_at(std::string_view text, std::uint32_t line) {
   return text.substr(0, text.find('\n'));
 }
 
+// A text that stands for a URL but is none: nobody knows what part of it is a password.
+bool is_broken_url(const ValueMap::Member& member) {
+  const std::string* text = member.value.as_string();
+  return text != nullptr && (member.key == "url" || member.key == "admin_url") && text->find("://") == std::string::npos && !url_problem(*text).empty();
+}
+
 // Scalars below secret names, and URLs with passwords, wherever YAML let them be written.
 void blank_secrets(const Value& value, bool secret, MaskedText& text) {
   if (const ValueMap* map = value.as_map()) {
-    for (const ValueMap::Member& member : *map) blank_secrets(member.value, secret || is_secret_name(member.key), text);
+    for (const ValueMap::Member& member : *map)
+      blank_secrets(member.value, secret || is_secret_name(member.key) || is_broken_url(member), text);
   } else if (const ValueList* list = value.as_list()) {
     for (const Value& item : *list) blank_secrets(item, secret, text);
   } else if (!value.is_null() && (secret || (value.is_string() && has_url_password(*value.as_string())))) {

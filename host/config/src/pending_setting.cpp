@@ -109,6 +109,7 @@ class Pending {
       value = Value(text);
     } else if ((type.empty() || type == "boolean") && (text == "true" || text == "false")) {
       value = Value(text == "true");
+      if (type.empty()) module_.alternatives.push_back({path, keys_, text});
     } else {
       if (type != "boolean") value = number_from_text(text);
       if (!value && type.empty() && (text[0] == '[' || text[0] == '{')) value = structure(text, false);

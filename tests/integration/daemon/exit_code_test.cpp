@@ -1,0 +1,132 @@
+// Every exit code has a scenario, and two at once.
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host_fixture.hpp"
+
+using namespace tenon::test;
+
+TEST_CASE("64: the command line") {
+  for (const std::vector<std::string>& wrong : {std::vector<std::string>{"--no-such-option"},
+                                                {"chekc"},
+                                                {"--output", "xml"},
+                                                {"inspect"},
+                                                {"graph", "--format", "png"},
+                                                {"run", "surplus"},
+                                                {"--startup-report", "r.txt"},
+                                                {"--set", "log.level"},
+                                                {"--state-dir"}}) {
+    std::vector<std::string> arguments = {tenond()};
+    arguments.insert(arguments.end(), wrong.begin(), wrong.end());
+    const Ran r = run(arguments);
+    CAPTURE(wrong.front());
+    CHECK(r.exit == 64);
+    CHECK(r.err.find("help: ") != std::string::npos);
+  }
+}
+
+TEST_CASE("66: a file named on the command line is missing") {
+  CHECK(run({tenond(), "check", "--config", "/nonexistent/tenon.yaml"}).exit == 66);
+  CHECK(run({tenond(), "inspect", "/nonexistent/module.so"}).exit == 66);
+}
+
+TEST_CASE("78: text of configuration, cycle among required modules, duplicate name of a required one") {
+  Host host;
+  host.configure("instance: {environment: local}\nno_such_key: 1\n");
+  CHECK(host.run_command("check").exit == 78);
+  Host ring({"modules/ring_a", "modules/ring_b", "modules/ring_c"});
+  CHECK(ring.run_command("check").exit == 0);  // optional: blocked, told, harmless
+  ring.script("ring_a", "", "required: true");
+  const Ran r = ring.run_command("check");
+  CHECK(r.exit == 78);
+  CHECK(r.err.find("ring_a -> ring_b -> ring_c -> ring_a") != std::string::npos);
+  Host twice({"modules/alpha"});
+  twice.add("modules/alpha", "libother.so");
+  ::chmod((twice.plugins + "/libother.so").c_str(), 0644);
+  twice.script("alpha", "", "required: true");
+  CHECK(twice.run_command("check").exit == 78);
+}
+
+TEST_CASE("69: a required module is missing, disabled, refused, of the wrong version") {
+  Host missing;
+  missing.script("alpha", "", "required: true");
+  CHECK(missing.run_command("check").exit == 69);
+  Host disabled({"modules/alpha"});
+  disabled.script("alpha", "", "required: true, enabled: false");
+  CHECK(disabled.run_command("check").exit == 69);
+  Host old({"modules/alpha", "modules/old_alpha_user"});
+  old.script("old_alpha_user", "", "required: true");
+  CHECK(old.run_command("check").exit == 69);
+  Host refused;
+  refused.dir.write("plugins/libalpha.so", "no ELF");
+  refused.dir.write("plugins/alpha.yaml", "manifest: 1\nsdk: \"1.0\"\nname: alpha\nversion: 1.0.0\nlibrary: libalpha.so\n");
+  refused.script("alpha", "", "required: true");
+  CHECK(refused.run_command("check").exit == 69);
+}
+
+TEST_CASE("75: a second daemon on one state directory names the first") {
+  Host host({"modules/alpha"});
+  Process first(host.arguments(), host.options);
+  REQUIRE(first.wait_for(" ready "));
+  Process second(host.arguments(), host.options);
+  CHECK(second.wait() == 75);
+  CHECK(second.err().find("pid " + std::to_string(first.pid())) != std::string::npos);
+  first.signal(SIGTERM);
+  CHECK(first.wait() == 0);
+}
+
+TEST_CASE("73 and 77: a state directory that cannot be made, or is not safe") {
+  Host host;
+  host.dir.write("file", "");
+  host.state = host.dir / "file/state";
+  Process p(host.arguments(), host.options);
+  CHECK(p.wait() == 73);
+  Host open;
+  open.state = open.dir.make_dir("state", 0777);
+  Process q(open.arguments(), open.options);
+  CHECK(q.wait() == 77);
+  CHECK(q.err().find("chmod go-w") != std::string::npos);
+}
+
+TEST_CASE("several at once: the first of 64 66 77 78 65 69 75 71 73 74 70") {
+  // A required module is missing (69) while another daemon holds the lock (75).
+  Host host;
+  Process first(host.arguments(), host.options);
+  REQUIRE(first.wait_for(" ready "));
+  host.script("alpha", "", "required: true");
+  Process second(host.arguments(), host.options);
+  CHECK(second.wait() == 69);
+  CHECK(second.err().find("another tenond") != std::string::npos);
+  first.signal(SIGTERM);
+  CHECK(first.wait() == 0);
+}
+
+TEST_CASE("a wrong configuration of an optional module blocks that module only") {
+  Host host({"modules/alpha", "modules/epsilon"});
+  host.script("alpha", "no_such_key: 1");
+  const Ran r = boot_and_stop(host);
+  CHECK(r.exit == 0);
+  CHECK(r.err.find("no_such_key") != std::string::npos);
+  CHECK_FALSE(host.traced("alpha load constructor"));
+  CHECK(host.traced("epsilon start enter"));
+}
+
+TEST_CASE("check, list, graph, config and inspect write nothing") {
+  Host host({"modules/alpha"});
+  for (const char* command : {"check", "list", "graph", "config"}) CHECK(host.run_command(command).exit == 0);
+  CHECK(run({tenond(), "inspect", host.plugins + "/libalpha.so"}).exit == 0);
+  CHECK(::access(host.state.c_str(), F_OK) != 0);
+  CHECK(host.trace().empty());
+}
+
+TEST_CASE("every command has JSON output that names its format") {
+  Host host({"modules/alpha", "modules/orphan"});
+  for (const char* command : {"check", "list", "graph", "config"}) {
+    CAPTURE(command);
+    const Ran r = host.run_command(command, {"--output", "json"});
+    CHECK(r.out.starts_with("{"));
+    CHECK(r.out.ends_with("}\n"));
+  }
+  CHECK(run({tenond(), "--version", "--output", "json"}).out.find("\"abi\":\"1.0\"") != std::string::npos);
+}

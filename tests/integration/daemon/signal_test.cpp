@@ -1,0 +1,139 @@
+// Signals, at bad moments too.
+#include <doctest/doctest.h>
+
+#include "host_fixture.hpp"
+
+using namespace tenon::test;
+using namespace std::chrono_literals;
+
+TEST_CASE("SIGTERM and SIGINT in each phase end with 0 and undo what was done") {
+  for (const std::string phase : {"create", "init", "start"})
+    for (const std::string how : {"sigterm", "sigint"}) {
+      CAPTURE(phase);
+      Host host({"modules/alpha", "modules/beta"});
+      host.script("alpha", std::string("fail: {") + phase + ": " + how + "}");
+      Process p(host.arguments(), host.options);
+      CHECK(p.wait() == 0);
+      CHECK_FALSE(host.traced("beta start enter"));
+      CHECK(host.traced(std::string("alpha ") + phase + " cancelled"));
+    }
+}
+
+TEST_CASE("a second signal hurries, a third ends at once with 128+n") {
+  Host host({"modules/alpha"});
+  host.script("alpha", "fail: {stop: hang}", "timeouts: {stop: 30s}");
+  SUBCASE("second") {
+    Process p(host.arguments(), host.options);
+    REQUIRE(p.wait_for(" ready "));
+    p.signal(SIGTERM);
+    REQUIRE(eventually([&] { return host.traced("alpha stop enter"); }));
+    p.signal(SIGTERM);
+    CHECK(p.wait(10s) == 0);
+    CHECK(p.err().find("module is wedged module=alpha phase=stop") != std::string::npos);
+  }
+  SUBCASE("third") {
+    Process p(host.arguments(), host.options);
+    REQUIRE(p.wait_for(" ready "));
+    p.signal(SIGTERM);
+    REQUIRE(p.wait_for("stopping signal="));
+    p.signal(SIGINT);
+    REQUIRE(p.wait_for("stopping in a hurry"));
+    p.signal(SIGTERM);
+    CHECK(p.wait(5s) == 128 + SIGTERM);
+  }
+}
+
+TEST_CASE("SIGHUP switches live keys, refuses an invalid file as a whole, and names what needs a restart") {
+  Host host({"modules/alpha"});
+  host.script("alpha", "live_value: one");
+  Process p(host.arguments(), host.options);
+  REQUIRE(p.wait_for(" ready "));
+
+  Host next;  // only for its text
+  host.dir.write("host.yaml",
+                 "instance: {environment: local}\npaths: {manifests: []}\nmodules:\n  alpha: {config: {live_value: two, log_lines: 5}}\n");
+  p.signal(SIGHUP);
+  REQUIRE(p.wait_for("modules.alpha.config.live_value"));
+  CHECK(eventually([&] { return host.trace_text().find("changed two") != std::string::npos; }));
+  CHECK(p.wait_for("`modules.alpha.config.log_lines` is not declared live"));
+
+  host.dir.write("host.yaml", "instance: {environment: local}\nlog: {levle: debug}\n");
+  p.signal(SIGHUP);
+  REQUIRE(p.wait_for("reload refused"));
+  CHECK(p.wait_for("did you mean"));
+  p.signal(SIGTERM);
+  CHECK(p.wait() == 0);
+}
+
+TEST_CASE("a storm of 1000 SIGHUPs, half of them with an invalid file") {
+  Host host({"modules/alpha"});
+  Process p(host.arguments({"--log-level", "warn"}), host.options);
+  REQUIRE(eventually([&] { return host.traced("alpha start leave"); }));
+  const std::string good = "instance: {environment: local}\npaths: {manifests: []}\n";
+  for (int i = 0; i < 1000; ++i) {
+    host.dir.write("host.yaml", i % 2 == 0 ? "nonsense: {" : good);
+    p.signal(SIGHUP);
+  }
+  host.dir.write("host.yaml", good);
+  p.signal(SIGTERM);
+  CHECK(p.wait() == 0);
+  CHECK(host.traced("alpha destroy leave"));
+}
+
+TEST_CASE("SIGQUIT prints states and the last records, and the daemon goes on") {
+  Host host({"modules/alpha"});
+  Process p(host.arguments(), host.options);
+  REQUIRE(p.wait_for(" ready "));
+  p.signal(SIGQUIT);
+  REQUIRE(p.wait_for("dump: last records follow on stderr"));
+  CHECK(p.wait_for("dump: module module=alpha state=running"));
+  CHECK(p.wait_for("host: tenond starts"));
+  p.signal(SIGTERM);
+  CHECK(p.wait() == 0);
+}
+
+TEST_CASE("SIGUSR1 opens the log file again") {
+  Host host({"modules/alpha"});
+  const std::string log = host.dir / "tenond.log";
+  host.configure("instance: {environment: local}\npaths: {manifests: []}\nlog: {format: json, file: {path: " + log +
+                 ", max_size: 1MiB, max_files: 3}}\n");
+  Process p(host.arguments(), host.options);
+  REQUIRE(eventually([&] { return host.traced("alpha start leave"); }));
+  REQUIRE(::rename(log.c_str(), (log + ".old").c_str()) == 0);
+  p.signal(SIGUSR1);
+  CHECK(eventually([&] { return ::access(log.c_str(), F_OK) == 0; }));
+  p.signal(SIGTERM);
+  CHECK(p.wait() == 0);
+  CHECK(read_file(log + ".old").find("tenond starts") != std::string::npos);
+  CHECK(read_file(log).find("tenond ends") != std::string::npos);
+}
+
+TEST_CASE("a module dropped while running is noticed and reported, not loaded") {
+  Host host({"modules/alpha"});
+  Process p(host.arguments(), host.options);
+  REQUIRE(p.wait_for(" ready "));
+  host.add("modules/epsilon");
+  CHECK(p.wait_for("`epsilon` 1.0.0 would be loaded"));
+  host.dir.write("plugins/broken.so", "this is no ELF file");
+  CHECK(p.wait_for("`broken.so` would not run"));
+  p.signal(SIGTERM);
+  CHECK(p.wait() == 0);
+  CHECK_FALSE(host.traced("epsilon load constructor"));
+}
+
+TEST_CASE("list --running reads the status file, and knows when the daemon is gone") {
+  Host host({"modules/alpha"});
+  {
+    Process p(host.arguments(), host.options);
+    REQUIRE(p.wait_for(" ready "));
+    CHECK(eventually([&] {
+      const Ran r = host.run_command("list", {"--running"});
+      return r.exit == 0 && r.out.find("alpha") != std::string::npos && r.out.find("running") != std::string::npos;
+    }));
+    p.signal(SIGTERM);
+    CHECK(p.wait() == 0);
+  }
+  const Ran r = host.run_command("list", {"--running"});
+  CHECK(r.exit == 69);
+  CHECK(r.err.find("is gone") != std::string::npos);
+}
