@@ -153,6 +153,8 @@ bool ValueMap::erase(std::string_view key) {
   return true;
 }
 
+std::size_t ValueMap::size() const { return members_.size(); }
+bool ValueMap::empty() const { return members_.empty(); }
 std::vector<ValueMap::Member>::const_iterator ValueMap::begin() const { return members_.begin(); }
 std::vector<ValueMap::Member>::const_iterator ValueMap::end() const { return members_.end(); }
 std::vector<ValueMap::Member>::iterator ValueMap::begin() { return members_.begin(); }

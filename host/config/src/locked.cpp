@@ -11,7 +11,7 @@ void report(const Path& path, const Where& where, const std::string& how, Diagno
   const std::string name = join_path(path);
   std::string help =
       name == "instance.environment"
-          ? "set it in the first configuration file or as TENON_SUPER__INSTANCE__ENVIRONMENT"
+          ? "set it in the first configuration file, or set " + super_variable(path)
           : "set " + super_variable(path) + ", or set it in the first configuration file while `instance.environment` there is `local`";
   diagnostics.error("config.locked", where, "`" + name + "` is locked: it cannot be " + how, std::move(help)).path = name;
 }
@@ -35,10 +35,7 @@ bool LockedPaths::locks(std::span<const std::string> path, bool any_case) const 
 }
 
 void LockedPaths::check(const Value& value, Path& path, bool any_case, Diagnostics& diagnostics) const {
-  if (!value.is_map() || !value.as_map()->empty()) {
-    // A map that is locked itself is reported once, not once per leaf.
-    if (!path.empty() && locks(path, any_case)) return report(path, value.where(), "set here", diagnostics);
-  }
+  if (!value.is_map() && !path.empty() && locks(path, any_case)) return report(path, value.where(), "set here", diagnostics);
   if (const ValueMap* map = value.as_map()) {
     for (const ValueMap::Member& member : *map) {
       path.push_back(member.key);

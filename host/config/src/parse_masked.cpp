@@ -18,7 +18,8 @@ std::string_view line_at(std::string_view text, std::uint32_t line) {
 // A text that stands for a URL but is none: nobody knows what part of it is a password.
 bool is_broken_url(const ValueMap::Member& member) {
   const std::string* text = member.value.as_string();
-  return text != nullptr && (member.key == "url" || member.key == "admin_url") && text->find("://") == std::string::npos && !url_problem(*text).empty();
+  return text != nullptr && (member.key == "url" || member.key == "admin_url") && text->find("://") == std::string::npos &&
+         !url_problem(*text).empty();
 }
 
 // Scalars below secret names, and URLs with passwords, wherever YAML let them be written.

@@ -125,14 +125,10 @@ class Pending {
     Diagnostics found;
     std::optional<Value> value = parse_masked(setting_.source->name, text, true, found);
     if (value || !report) return value;
-    // The schema may call parts of it secret, and they cannot be told from the rest before it parses: nothing of it is shown.
-    for (Diagnostic& d : found.items()) {
-      d.where = where_;
-      d.message = without_quotes(d.message);
-      d.help = without_quotes(d.help);
-      d.path = module_.full_path(keys_);
-    }
-    module_.found.append(std::move(found));
+    // Neither the text nor what the parser says about it is shown: the schema may call parts of it secret, which cannot be told from the rest.
+    const bool list = module_.schema.type_at(schema_path(keys_)) == "array";
+    error("config.type", "`" + module_.full_path(keys_) + "` must be a " + (list ? "list" : "map") + ", and the text is none",
+          list ? "write it in YAML's flow form: `[a, b]`" : "write it in YAML's flow form: `{a: 1, b: 2}`");
     return std::nullopt;
   }
 

@@ -39,7 +39,7 @@ std::string_view key_before(std::string_view line, std::size_t colon) {
     const std::size_t open = end >= 2 ? line.rfind(line[end - 1], end - 2) : npos;
     if (open != npos) return line.substr(open + 1, end - open - 2);
   }
-  const std::size_t before = end == 0 ? npos : line.find_last_of(" \t,{}[]\"'?", end - 1);
+  const std::size_t before = end == 0 ? npos : line.find_last_of(" \t:,{}[]\"'?", end - 1);
   return line.substr(before == npos ? 0 : before + 1, end - (before == npos ? 0 : before + 1));
 }
 

@@ -30,7 +30,7 @@ std::optional<Target> find_target(const TextSetting& setting, const Where& where
       break;
     }
     if (node.rule != nullptr) {
-      const std::string key = printable(setting.path[i], 64);
+      const std::string key = printable(setting.any_case ? to_lower(setting.path[i]) : setting.path[i], 64);
       if (is_list(*node.rule))
         diagnostics
             .error("config.list_index", where, "`" + path + "` is a list, `" + key + "` in it cannot be set",

@@ -9,7 +9,7 @@ namespace {
 constexpr std::uint64_t max_entries = 4096;
 
 /// The loader asserts these: a wrong value would abort the process.
-void check_entry_sizes(const DynamicTable& table, Findings& findings) {
+void check_entry_sizes(const DynamicTable& table, GateFindings& findings) {
   struct Rule {
     std::int64_t tag;
     std::uint64_t value;
@@ -26,7 +26,7 @@ void check_entry_sizes(const DynamicTable& table, Findings& findings) {
 }
 
 /// Code and arrays of addresses that the loader will run must at least be there.
-void check_constructors(const DynamicTable& table, const Segments& segments, Findings& findings) {
+void check_constructors(const DynamicTable& table, const Segments& segments, GateFindings& findings) {
   for (const std::int64_t tag : {DT_INIT, DT_FINI}) {
     const auto address = table.find(tag);
     if (!address || *address == 0) continue;
@@ -70,7 +70,7 @@ bool DynamicTable::parse(Bytes table) {
   return false;
 }
 
-DynamicTable read_dynamic(Bytes file, const Segments& segments, Findings& findings) {
+DynamicTable read_dynamic(Bytes file, const Segments& segments, GateFindings& findings) {
   DynamicTable table;
   const Elf64_Phdr* where = nullptr;
   for (const Elf64_Phdr& segment : segments.all) {

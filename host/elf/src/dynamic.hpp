@@ -38,6 +38,6 @@ class DynamicTable {
 };
 
 /// Finds the table through PT_DYNAMIC (section headers may be stripped) and checks what the loader takes for granted.
-DynamicTable read_dynamic(Bytes file, const Segments& segments, Findings& findings);
+DynamicTable read_dynamic(Bytes file, const Segments& segments, GateFindings& findings);
 
 }  // namespace tenon::host

@@ -9,9 +9,9 @@
 
 namespace tenon::host {
 
-class Findings {
+class GateFindings {
  public:
-  explicit Findings(std::vector<ElfFinding>& out) : out_(out) {}
+  explicit GateFindings(std::vector<ElfFinding>& out) : out_(out) {}
   void refuse(std::string code, std::string message, std::string help = {}) {
     add(Severity::error, std::move(code), std::move(message), std::move(help));
   }

@@ -17,7 +17,7 @@ const char* const build_help = "build it as a shared library: `cc -shared -fPIC`
 std::string first_bytes(Bytes file) { return printable(file.text().substr(0, 8)); }
 
 /// False if the file is of a kind whose tables mean something else.
-bool check_type(const Elf64_Ehdr& header, Findings& findings) {
+bool check_type(const Elf64_Ehdr& header, GateFindings& findings) {
   switch (header.e_type) {
     case ET_DYN:
       return true;
@@ -38,7 +38,7 @@ bool check_type(const Elf64_Ehdr& header, Findings& findings) {
 
 std::string bytes_text(std::uint64_t n) { return "byte " + std::to_string(n); }
 
-bool check_load(Bytes file, const Elf64_Phdr& load, std::size_t index, Findings& findings) {
+bool check_load(Bytes file, const Elf64_Phdr& load, std::size_t index, GateFindings& findings) {
   const std::string which = "segment " + std::to_string(index);
   if (load.p_filesz > load.p_memsz) {
     findings.malformed(which + " is larger in the file than in memory");
@@ -117,7 +117,7 @@ Bytes Segments::tail(Bytes file, std::uint64_t address) const {
   return {};
 }
 
-std::optional<Elf64_Ehdr> read_header(Bytes file, Findings& findings) {
+std::optional<Elf64_Ehdr> read_header(Bytes file, GateFindings& findings) {
   if (file.size() == 0) {
     findings.refuse("elf.not_elf", "the file is empty", build_help);
     return std::nullopt;
@@ -164,7 +164,7 @@ std::optional<Elf64_Ehdr> read_header(Bytes file, Findings& findings) {
   return header;
 }
 
-Segments read_segments(Bytes file, const Elf64_Ehdr& header, Findings& findings) {
+Segments read_segments(Bytes file, const Elf64_Ehdr& header, GateFindings& findings) {
   Segments segments;
   if (header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phnum == 0 || header.e_phnum > max_segments) {
     findings.malformed("the table of segments has an impossible shape (" + std::to_string(header.e_phnum) + " entries of " +

@@ -39,9 +39,9 @@ struct Segments {
 };
 
 /// Reads and checks the header. nullopt: this is nothing whose tables could be read (said in `findings`).
-std::optional<Elf64_Ehdr> read_header(Bytes file, Findings& findings);
+std::optional<Elf64_Ehdr> read_header(Bytes file, GateFindings& findings);
 
 /// Reads the program headers and checks that they can be mapped. Segments that cannot are left out of `loads`.
-Segments read_segments(Bytes file, const Elf64_Ehdr& header, Findings& findings);
+Segments read_segments(Bytes file, const Elf64_Ehdr& header, GateFindings& findings);
 
 }  // namespace tenon::host

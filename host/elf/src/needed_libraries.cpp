@@ -99,7 +99,7 @@ std::string NeededLibraries::searched() const {
 }
 
 void check_needed_libraries(ElfReport& report, NeededLibraries& libraries) {
-  Findings findings(report.findings);
+  GateFindings findings(report.findings);
   for (const std::string& name : report.needed) {
     if (name.find('/') != std::string::npos || libraries.find(name) != nullptr) continue;
     findings.refuse("elf.missing_library", "it needs the library `" + printable(name) + "`, which this machine does not have",

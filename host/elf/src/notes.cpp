@@ -38,7 +38,7 @@ bool walk(Bytes area, std::uint64_t alignment, See see) {
 
 class Reader {
  public:
-  Reader(ElfReport& report, Findings& findings) : report_(report), findings_(findings) {}
+  Reader(ElfReport& report, GateFindings& findings) : report_(report), findings_(findings) {}
 
   /// The notes of one area. Linkers lay out by the segment's alignment, but some merge notes of 4 and 8: whichever fits counts.
   void area(Bytes bytes, std::uint64_t alignment, bool from_section) {
@@ -87,12 +87,12 @@ class Reader {
   }
 
   ElfReport& report_;
-  Findings& findings_;
+  GateFindings& findings_;
   std::size_t seen_ = 0;
   bool full_ = false;
 };
 
-void by_section(Bytes file, const Elf64_Ehdr& header, Reader& reader, Findings& findings) {
+void by_section(Bytes file, const Elf64_Ehdr& header, Reader& reader, GateFindings& findings) {
   if (header.e_shoff == 0 || header.e_shentsize != sizeof(Elf64_Shdr) || header.e_shstrndx >= header.e_shnum) return;
   const auto section = [&](std::uint64_t index) { return file.at<Elf64_Shdr>(header.e_shoff + index * sizeof(Elf64_Shdr)); };
   if (!file.contains(header.e_shoff, std::uint64_t{header.e_shnum} * sizeof(Elf64_Shdr))) return;
@@ -126,7 +126,7 @@ void by_section(Bytes file, const Elf64_Ehdr& header, Reader& reader, Findings& 
 
 }  // namespace
 
-void read_notes(Bytes file, const Elf64_Ehdr& header, const Segments& segments, ElfReport& report, Findings& findings) {
+void read_notes(Bytes file, const Elf64_Ehdr& header, const Segments& segments, ElfReport& report, GateFindings& findings) {
   Reader reader(report, findings);
   std::uint64_t budget = file.size();  // segments that overlap must not cost more than the file once
   for (const Elf64_Phdr& segment : segments.all) {

@@ -27,7 +27,7 @@ bool ElfReport::refused() const {
 
 ElfReport read_elf(std::span<const std::byte> bytes) {
   ElfReport report;
-  Findings findings(report.findings);
+  GateFindings findings(report.findings);
   const Bytes file(bytes);
 
   const auto header = read_header(file, findings);

@@ -25,7 +25,7 @@ class Checker {
   void symbol(std::uint64_t index) {
     if (index != 0 && index >= symbols_) unknown_ = true;
   }
-  void report(bool declared, Findings& findings) const {
+  void report(bool declared, GateFindings& findings) const {
     if (outside_) findings.malformed("a relocation lies outside the loaded segments");
     if (unknown_) findings.malformed("a relocation names a symbol that does not exist");
     if (text_ || declared) {
@@ -42,7 +42,7 @@ class Checker {
 };
 
 Bytes table_of(Bytes file, const Segments& segments, const DynamicTable& dynamic, std::int64_t tag, std::int64_t size_tag,
-               Findings& findings) {
+               GateFindings& findings) {
   const auto address = dynamic.find(tag);
   const std::uint64_t size = dynamic.get(size_tag);
   if (!address || size == 0) return {};
@@ -82,7 +82,7 @@ void check_relr(Bytes table, Checker& checker) {
 
 }  // namespace
 
-void check_relocations(Bytes file, const Segments& segments, const DynamicTable& dynamic, std::uint64_t symbols, Findings& findings) {
+void check_relocations(Bytes file, const Segments& segments, const DynamicTable& dynamic, std::uint64_t symbols, GateFindings& findings) {
   Checker checker(segments, symbols);
   check_rela(table_of(file, segments, dynamic, DT_RELA, DT_RELASZ, findings), checker);
   check_rela(table_of(file, segments, dynamic, DT_JMPREL, DT_PLTRELSZ, findings), checker);

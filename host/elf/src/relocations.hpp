@@ -7,6 +7,6 @@ namespace tenon::host {
 
 /// Every place a relocation writes to must be mapped and writable, every symbol it names must exist: otherwise the loader would crash.
 /// A write into a segment that is not writable is a text relocation, declared or not.
-void check_relocations(Bytes file, const Segments& segments, const DynamicTable& dynamic, std::uint64_t symbols, Findings& findings);
+void check_relocations(Bytes file, const Segments& segments, const DynamicTable& dynamic, std::uint64_t symbols, GateFindings& findings);
 
 }  // namespace tenon::host

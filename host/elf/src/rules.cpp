@@ -36,7 +36,7 @@ bool ends_the_process(std::string_view library) {
 #endif
 }
 
-void check_needed(const DynamicTable& dynamic, ElfReport& report, Findings& findings) {
+void check_needed(const DynamicTable& dynamic, ElfReport& report, GateFindings& findings) {
   std::size_t count = 0;
   for (const Elf64_Dyn& entry : dynamic.entries()) {
     if (entry.d_tag != DT_NEEDED) continue;
@@ -56,7 +56,7 @@ void check_needed(const DynamicTable& dynamic, ElfReport& report, Findings& find
   }
 }
 
-void check_tags(const DynamicTable& dynamic, Findings& findings) {
+void check_tags(const DynamicTable& dynamic, GateFindings& findings) {
   for (const std::int64_t tag : {DT_RPATH, DT_RUNPATH}) {
     if (const auto value = dynamic.find(tag)) {
       findings.refuse(
@@ -80,7 +80,7 @@ void check_tags(const DynamicTable& dynamic, Findings& findings) {
                     "use a constructor, or better `create`");
 }
 
-void check_flags(const Segments& segments, const DynamicTable& dynamic, Findings& findings) {
+void check_flags(const Segments& segments, const DynamicTable& dynamic, GateFindings& findings) {
   struct Rule {
     std::uint64_t flag;
     const char *code, *message, *help;
@@ -112,7 +112,7 @@ bool is_sound_tls(const Elf64_Phdr& tls, const Segments& segments) {
 
 }  // namespace
 
-void check_segments(const Segments& segments, ElfReport& report, Findings& findings) {
+void check_segments(const Segments& segments, ElfReport& report, GateFindings& findings) {
   bool has_stack = false, executable_stack = false, writable_code = false;
   for (const Elf64_Phdr& segment : segments.all) {
     if (segment.p_type == PT_GNU_STACK) {
@@ -139,7 +139,7 @@ void check_segments(const Segments& segments, ElfReport& report, Findings& findi
                     "link without `-N` and special linker scripts");
 }
 
-bool check_dynamic(const Segments& segments, const DynamicTable& dynamic, ElfReport& report, Findings& findings) {
+bool check_dynamic(const Segments& segments, const DynamicTable& dynamic, ElfReport& report, GateFindings& findings) {
   const bool interpreter = std::any_of(segments.all.begin(), segments.all.end(), [](const Elf64_Phdr& s) { return s.p_type == PT_INTERP; });
   if (interpreter || (dynamic.get(DT_FLAGS_1) & DF_1_PIE) != 0) {
     findings.refuse("elf.program", "this is a program (a position-independent executable), not a shared library",

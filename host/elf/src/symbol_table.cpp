@@ -45,7 +45,7 @@ std::optional<Count> by_hash(Bytes table) {
 
 }  // namespace
 
-SymbolTable find_symbols(Bytes file, const Segments& segments, const DynamicTable& dynamic, Findings& findings) {
+SymbolTable find_symbols(Bytes file, const Segments& segments, const DynamicTable& dynamic, GateFindings& findings) {
   const auto gnu_hash = dynamic.find(DT_GNU_HASH), hash = dynamic.find(DT_HASH);
   const auto address = dynamic.find(DT_SYMTAB);
   if (!address || (!gnu_hash && !hash)) {

@@ -99,7 +99,7 @@ bool has_relro(const Segments& segments) {
 }
 
 /// The entry's own bytes: magic, size and ABI stand in the file as they will in memory (they are not relocated).
-void check_entry(Bytes file, const Segments& segments, const Elf64_Sym& symbol, ElfReport& report, Findings& findings) {
+void check_entry(Bytes file, const Segments& segments, const Elf64_Sym& symbol, ElfReport& report, GateFindings& findings) {
   const unsigned type = ELF64_ST_TYPE(symbol.st_info);
   if (type != STT_OBJECT) {
     findings.refuse("elf.bad_entry",
@@ -138,7 +138,7 @@ void check_entry(Bytes file, const Segments& segments, const Elf64_Sym& symbol, 
     findings.warn("elf.writable_entry", "`" + entry_name + "` is writable data", "declare it const");
 }
 
-void report_scan(Bytes file, const Segments& segments, const Scan& scan, ElfReport& report, Findings& findings) {
+void report_scan(Bytes file, const Segments& segments, const Scan& scan, ElfReport& report, GateFindings& findings) {
   if (scan.entries > 1) {
     findings.refuse("elf.bad_entry", "`" + entry_name + "` is exported " + std::to_string(scan.entries) + " times", entry_help);
   } else if (scan.entry) {
@@ -171,7 +171,7 @@ void report_scan(Bytes file, const Segments& segments, const Scan& scan, ElfRepo
 }  // namespace
 
 void read_symbols(Bytes file, const Segments& segments, const DynamicTable& dynamic, std::uint64_t count, std::uint16_t max_version,
-                  ElfReport& report, Findings& findings) {
+                  ElfReport& report, GateFindings& findings) {
   const Bytes table =
       file.part(segments.offset_of(dynamic.get(DT_SYMTAB), count * sizeof(Elf64_Sym)).value_or(0), count * sizeof(Elf64_Sym));
   Bytes versions;

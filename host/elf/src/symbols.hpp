@@ -18,11 +18,11 @@ struct SymbolTable {
   std::uint64_t limit = 0;  ///< no symbol has this index or a higher one
 };
 /// {0, 0}: there is none, or the tables contradict the file (said).
-SymbolTable find_symbols(Bytes file, const Segments& segments, const DynamicTable& dynamic, Findings& findings);
+SymbolTable find_symbols(Bytes file, const Segments& segments, const DynamicTable& dynamic, GateFindings& findings);
 
 /// Looks at every dynamic symbol once: fills exports, entry and their findings. `max_version`: highest version index that the file's version
 /// tables define.
 void read_symbols(Bytes file, const Segments& segments, const DynamicTable& dynamic, std::uint64_t count, std::uint16_t max_version,
-                  ElfReport& report, Findings& findings);
+                  ElfReport& report, GateFindings& findings);
 
 }  // namespace tenon::host

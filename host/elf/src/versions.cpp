@@ -59,7 +59,7 @@ std::optional<std::vector<std::string>> walk_definitions(Bytes table, std::uint6
   return versions;
 }
 
-std::uint16_t read_versions(Bytes file, const Segments& segments, const DynamicTable& dynamic, ElfReport& report, Findings& findings) {
+std::uint16_t read_versions(Bytes file, const Segments& segments, const DynamicTable& dynamic, ElfReport& report, GateFindings& findings) {
   std::uint16_t max_index = VER_NDX_GLOBAL;
   if (const auto address = dynamic.find(DT_VERDEF)) {
     if (!walk_definitions(segments.tail(file, *address), dynamic.get(DT_VERDEFNUM), dynamic, max_index))

@@ -20,7 +20,7 @@ std::optional<std::vector<std::string>> walk_definitions(Bytes table, std::uint6
 
 /// Fills report.versions; returns the highest version index of the file (at least 1). A version required of a library that is not
 /// in DT_NEEDED is refused: the loader would abort the process.
-std::uint16_t read_versions(Bytes file, const Segments& segments, const DynamicTable& dynamic, ElfReport& report, Findings& findings);
+std::uint16_t read_versions(Bytes file, const Segments& segments, const DynamicTable& dynamic, ElfReport& report, GateFindings& findings);
 
 /// "GLIBC_2.9" < "GLIBC_2.34": text up to the last '_' first, then dotted numbers.
 bool version_less(std::string_view a, std::string_view b);

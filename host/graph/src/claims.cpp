@@ -38,7 +38,7 @@ std::string route_key(std::string_view path) {
 
 class ClaimCheck {
  public:
-  ClaimCheck(Draft& draft, const BuiltinTable& builtins) : draft_(draft) {
+  ClaimCheck(PlanDraft& draft, const BuiltinTable& builtins) : draft_(draft) {
     for (const DraftModule& m : draft.modules)
       if (m.legitimate) owners_.insert(m.name);
     for (const BuiltinModule& b : builtins) owners_.insert(b.name);
@@ -114,7 +114,7 @@ class ClaimCheck {
     }
   }
 
-  Draft& draft_;
+  PlanDraft& draft_;
   std::unordered_set<std::string_view> owners_;
   std::unordered_set<std::uint32_t> overreaching_;  ///< refused for a claim in another's name: their other claims harm nobody
   Claims services_, events_, routes_;
@@ -122,6 +122,6 @@ class ClaimCheck {
 
 }  // namespace
 
-void check_claims(Draft& draft, const BuiltinTable& builtins) { ClaimCheck(draft, builtins).run(); }
+void check_claims(PlanDraft& draft, const BuiltinTable& builtins) { ClaimCheck(draft, builtins).run(); }
 
 }  // namespace tenon::host

@@ -6,7 +6,7 @@
 
 namespace tenon::host {
 
-Diagnostic& Draft::report(std::uint32_t module, std::string code, Where where, std::string message, std::string help, ExitCode exit) {
+Diagnostic& PlanDraft::report(std::uint32_t module, std::string code, Where where, std::string message, std::string help, ExitCode exit) {
   Diagnostic d;
   d.severity = Severity::error;
   d.code = std::move(code);
@@ -18,7 +18,7 @@ Diagnostic& Draft::report(std::uint32_t module, std::string code, Where where, s
   return findings.emplace_back(Finding{std::move(d), module}).diagnostic;
 }
 
-void Draft::refuse(std::uint32_t module, std::string code, Where where, std::string message, std::string help, ExitCode exit) {
+void PlanDraft::refuse(std::uint32_t module, std::string code, Where where, std::string message, std::string help, ExitCode exit) {
   PlannedModule& planned = modules[module].planned;
   if (planned.fate == Fate::planned) {
     planned.fate = Fate::refused;

@@ -1,4 +1,4 @@
-// Draft: the plan while it is being made. Every step adds findings and may take modules out; none removes what another has said.
+// PlanDraft: the plan while it is being made. Every step adds findings and may take modules out; none removes what another has said.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +33,7 @@ struct Finding {
   std::uint32_t module = no_module;  ///< no_module = of the host as a whole: always counts
 };
 
-struct Draft {
+struct PlanDraft {
   std::vector<DraftModule> modules;  ///< by name, RuntimeModules before plugins, then by path
   std::vector<Finding> findings;
 
@@ -45,30 +45,30 @@ struct Draft {
 };
 
 /// Candidates + table + settings: who is who, trusted, required, disabled; names that are wrong, taken twice, or missing.
-Draft join(Discovery discovery, const BuiltinTable& builtins, const Config& config, const PlanOptions& options);
+PlanDraft join(Discovery discovery, const BuiltinTable& builtins, const Config& config, const PlanOptions& options);
 
 /// Interfaces and capabilities against what the host offers; one REST host, one gRPC hub.
-void check_offers(Draft& draft, const HostOffer& offer);
+void check_offers(PlanDraft& draft, const HostOffer& offer);
 
 /// What modules claim in `provides` and `permissions.http.routes`: twice the same, or in another module's name.
-void check_claims(Draft& draft, const BuiltinTable& builtins);
+void check_claims(PlanDraft& draft, const BuiltinTable& builtins);
 
 /// Effective configuration of every examined module, computed on all cores.
-void resolve_module_configs(Draft& draft, const Config& config);
+void resolve_module_configs(PlanDraft& draft, const Config& config);
 
 /// Problems of the graph as findings, and why each module that does not run does not.
-void explain(Draft& draft, const Resolution& resolution);
+void explain(PlanDraft& draft, const Resolution& resolution);
 
 /// "nearest name" for help texts, out of all legitimate names. Comparing with every name costs time, so only the first few questions are
 /// answered.
 class Suggestions {
  public:
-  explicit Suggestions(const Draft& draft) : draft_(draft) {}
+  explicit Suggestions(const PlanDraft& draft) : draft_(draft) {}
   /// "did you mean `x`?", or empty.
   std::string for_name(std::string_view name);
 
  private:
-  const Draft& draft_;
+  const PlanDraft& draft_;
   std::vector<std::string_view> names_;  ///< made for the first question: most plans ask none
   int questions_left_ = 64;
 };

@@ -10,7 +10,7 @@ namespace {
 
 class Explainer {
  public:
-  Explainer(Draft& draft, const Resolution& resolution) : draft_(draft), resolution_(resolution), suggest_(draft) {}
+  Explainer(PlanDraft& draft, const Resolution& resolution) : draft_(draft), resolution_(resolution), suggest_(draft) {}
 
   void run() {
     for (const GraphProblem& p : resolution_.problems) {
@@ -187,13 +187,13 @@ class Explainer {
                   ExitCode::unavailable);
   }
 
-  Draft& draft_;
+  PlanDraft& draft_;
   const Resolution& resolution_;
   Suggestions suggest_;
 };
 
 }  // namespace
 
-void explain(Draft& draft, const Resolution& resolution) { Explainer(draft, resolution).run(); }
+void explain(PlanDraft& draft, const Resolution& resolution) { Explainer(draft, resolution).run(); }
 
 }  // namespace tenon::host

@@ -19,7 +19,7 @@ class Joiner {
     for (std::uint32_t i = 0; i < builtins.size(); ++i) table_.emplace(builtins[i].name, i);
   }
 
-  Draft run(Discovery discovery) {
+  PlanDraft run(Discovery discovery) {
     for (Diagnostic& d : discovery.diagnostics.items()) draft_.findings.push_back({std::move(d), no_module});
     take_in(std::move(discovery.candidates));
     for (std::uint32_t i = 0; i < draft_.modules.size(); ++i) {
@@ -298,12 +298,12 @@ class Joiner {
   const Config& config_;
   const PlanOptions& options_;
   std::unordered_map<std::string, std::uint32_t> table_;
-  Draft draft_;
+  PlanDraft draft_;
 };
 
 }  // namespace
 
-Draft join(Discovery discovery, const BuiltinTable& builtins, const Config& config, const PlanOptions& options) {
+PlanDraft join(Discovery discovery, const BuiltinTable& builtins, const Config& config, const PlanOptions& options) {
   return Joiner(builtins, config, options).run(std::move(discovery));
 }
 

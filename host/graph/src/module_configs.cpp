@@ -34,7 +34,7 @@ void run_job(Job& job, const DraftModule& m, const Config& config) {
 }
 
 /// The calling thread works too; a thread that cannot be had is done without.
-void run_all(std::vector<Job>& jobs, const Draft& draft, const Config& config) {
+void run_all(std::vector<Job>& jobs, const PlanDraft& draft, const Config& config) {
   std::atomic<std::size_t> next{0};
   const auto work = [&] {
     for (std::size_t k = next.fetch_add(1); k < jobs.size(); k = next.fetch_add(1)) run_job(jobs[k], draft.modules[jobs[k].module], config);
@@ -49,7 +49,7 @@ void run_all(std::vector<Job>& jobs, const Draft& draft, const Config& config) {
   work();
 }
 
-void take(Draft& draft, Job& job) {
+void take(PlanDraft& draft, Job& job) {
   DraftModule& m = draft.modules[job.module];
   const SourceRef& manifest = m.planned.candidate.manifest->source;
   for (Diagnostic& d : job.diagnostics.items()) {
@@ -70,7 +70,7 @@ void take(Draft& draft, Job& job) {
 
 }  // namespace
 
-void resolve_module_configs(Draft& draft, const Config& config) {
+void resolve_module_configs(PlanDraft& draft, const Config& config) {
   std::vector<Job> jobs;
   for (std::uint32_t i = 0; i < draft.modules.size(); ++i)
     if (draft.modules[i].examined()) jobs.push_back({i, std::nullopt, {}});

@@ -35,7 +35,7 @@ bool has_capability(const DraftModule& m, std::string_view capability) {
 
 class OfferCheck {
  public:
-  OfferCheck(Draft& draft, const HostOffer& offer)
+  OfferCheck(PlanDraft& draft, const HostOffer& offer)
       : draft_(draft), offer_(offer), capabilities_(offer.capabilities.begin(), offer.capabilities.end()) {}
 
   void run() {
@@ -149,13 +149,13 @@ class OfferCheck {
     return {};
   }
 
-  Draft& draft_;
+  PlanDraft& draft_;
   const HostOffer& offer_;
   std::unordered_set<std::string_view> capabilities_;
 };
 
 }  // namespace
 
-void check_offers(Draft& draft, const HostOffer& offer) { OfferCheck(draft, offer).run(); }
+void check_offers(PlanDraft& draft, const HostOffer& offer) { OfferCheck(draft, offer).run(); }
 
 }  // namespace tenon::host

@@ -23,7 +23,7 @@ Standing standing_of(const DraftModule& m) {
 }
 
 /// The draft as the core sees it. Views point into the draft.
-std::vector<GraphModule> vertices(const Draft& draft) {
+std::vector<GraphModule> vertices(const PlanDraft& draft) {
   std::vector<GraphModule> list;
   list.reserve(draft.modules.size());
   for (const DraftModule& m : draft.modules) {
@@ -53,7 +53,7 @@ std::vector<std::uint32_t> renumbered(const std::vector<std::uint32_t>& indices,
 }
 
 /// Planned modules in their order, then the others by name.
-void arrange(Plan& plan, Draft& draft, const Resolution& resolution) {
+void arrange(Plan& plan, PlanDraft& draft, const Resolution& resolution) {
   std::vector<std::uint32_t> order = resolution.order;
   plan.planned = order.size();
   for (std::uint32_t i = 0; i < draft.modules.size(); ++i)
@@ -89,7 +89,7 @@ std::string_view fate_name(Fate fate) {
 
 Plan make_plan(Discovery discovery, const BuiltinTable& builtins, const HostOffer& offer, const Config& config,
                const PlanOptions& options) {
-  Draft draft = join(std::move(discovery), builtins, config, options);
+  PlanDraft draft = join(std::move(discovery), builtins, config, options);
   check_offers(draft, offer);
   check_claims(draft, builtins);
   resolve_module_configs(draft, config);

@@ -23,7 +23,7 @@ std::uint64_t this_thread_id() {
 
 // ---- a line ------------------------------------------------------------------------------------------------------------------------
 
-void LogCore::Impl::write(const LogRecordView& record) noexcept {
+void LogCore::Impl::write(const LogRecordView& record, std::size_t left_out) noexcept {
   if (receivers_.inside()) {
     logged_in_receiver_.fetch_add(1, std::memory_order_relaxed);
     return;
@@ -32,10 +32,10 @@ void LogCore::Impl::write(const LogRecordView& record) noexcept {
     LineBuffer line;
     const LineStyle style = style_.load(std::memory_order_relaxed);
     // Formatting finds what is not UTF-8 on its way.
-    if (is_within_limits(record) && (style.open ? make_body(line, record, style) : is_well_formed(record))) {
+    if (left_out == 0 && is_within_limits(record) && (style.open ? make_body(line, record, style) : is_well_formed(record))) {
       write_body(record, line, style);
     } else {
-      const OwnedRecord clean(record);
+      const OwnedRecord clean(record, left_out);
       if (style.open) make_body(line, clean.view(), style);
       write_body(clean.view(), line, style);
     }
@@ -295,10 +295,10 @@ ModuleLog::ModuleLog(LogCore::Impl& core, std::string name) : core_(core), name_
 void ModuleLog::bind_min_level(std::atomic<std::int32_t>* slot) { core_.bind(*this, slot); }
 
 void ModuleLog::write_kept(int level, std::string_view message, std::span<const LogField> fields, std::string_view phase,
-                           std::uint64_t call_id) {
+                           std::uint64_t call_id, std::size_t left_out) {
   const std::int64_t now = realtime_ns();
   if (core_.rate_.admit(next_allowed_, now))
-    return core_.write({named_level(level), 0, now, call_id, this_thread_id(), name_, phase, message, fields});
+    return core_.write({named_level(level), 0, now, call_id, this_thread_id(), name_, phase, message, fields}, left_out);
   dropped_.fetch_add(1, std::memory_order_relaxed);
   core_.any_rate_drops_.store(true, std::memory_order_relaxed);
 }

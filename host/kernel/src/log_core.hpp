@@ -21,7 +21,7 @@ struct LogCore::Impl {
   Impl();
 
   /// A line that passed level and rate. Never throws; without memory for it, it is counted.
-  void write(const LogRecordView& record) noexcept;
+  void write(const LogRecordView& record, std::size_t left_out = 0) noexcept;
   /// The host's own line.
   void say(int level, std::string_view message, std::initializer_list<LogField> fields = {});
 

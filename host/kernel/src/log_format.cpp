@@ -175,7 +175,7 @@ std::string log_line(const LogRecordView& record, const LogOptions& options) {
   const LineStyle style = LineStyle::of(options);
   LineBuffer line;
   SecondCache seconds;
-  if (!is_within_limits(record) || !make_body(line, record, style)) make_body(line, OwnedRecord(record).view(), style);
+  if (!is_within_limits(record) || !make_body(line, record, style)) make_body(line, OwnedRecord(record, 0).view(), style);
   make_head(line, record, style, seconds);
   return std::string(line.view());
 }

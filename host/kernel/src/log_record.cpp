@@ -85,14 +85,33 @@ bool is_well_formed(const LogRecordView& record) {
                      [](const LogField& f) { return is_well_formed(f.key) && is_well_formed(f.value); });
 }
 
-OwnedRecord::OwnedRecord(const LogRecordView& record) : view_(record) {
+void OwnedRecord::reserve(const LogRecordView& record) {
   std::size_t bytes = record.message.size() + record.phase.size() + record.module.size();
   for (const LogField& field : record.fields) bytes += field.key.size() + field.value.size();
   text_.reserve(std::min(bytes, log_max_bytes + 256));
+}
+
+OwnedRecord::OwnedRecord(const LogRecordView& record) : view_(record) {
+  reserve(record);
+  std::vector<std::size_t> lengths;
+  lengths.reserve(2 * record.fields.size());
+  text_ += record.message;
+  for (const LogField& field : record.fields) {
+    text_ += field.key;
+    text_ += field.value;
+    lengths.push_back(field.key.size());
+    lengths.push_back(field.value.size());
+  }
+  text_ += record.phase;
+  text_ += record.module;
+  point_into_text(record.message.size(), lengths, record.phase.size());
+}
+
+OwnedRecord::OwnedRecord(const LogRecordView& record, std::size_t left_out) : view_(record) {
+  reserve(record);
   Collector collector(text_);
   const std::size_t message = collector.add(record.message);
-  std::vector<std::size_t> lengths;  // of key, value, key, value ...
-  lengths.reserve(2 * std::min(record.fields.size(), log_max_pairs + 1));
+  std::vector<std::size_t> lengths;
   std::size_t kept = 0;
   for (; kept < record.fields.size() && kept < log_max_pairs; ++kept) {
     const LogField& field = record.fields[kept];
@@ -100,9 +119,10 @@ OwnedRecord::OwnedRecord(const LogRecordView& record) : view_(record) {
     lengths.push_back(collector.add(field.key));
     lengths.push_back(collector.add(field.value));
   }
-  if (kept < record.fields.size()) {
+  left_out += record.fields.size() - kept;
+  if (left_out != 0) {
     // Beyond the budget: it is the host's.
-    const std::string count = std::to_string(record.fields.size() - kept);
+    const std::string count = std::to_string(left_out);
     constexpr std::string_view key = "tenon.dropped_pairs";
     text_ += key;
     text_ += count;
@@ -113,7 +133,10 @@ OwnedRecord::OwnedRecord(const LogRecordView& record) : view_(record) {
   Collector(text_).add(record.phase);
   const std::size_t phase = text_.size() - body;
   text_ += record.module;
+  point_into_text(message, lengths, phase);
+}
 
+void OwnedRecord::point_into_text(std::size_t message, const std::vector<std::size_t>& pairs, std::size_t phase) {
   std::string_view rest = text_;
   const auto take = [&rest](std::size_t n) {
     const std::string_view part = rest.substr(0, n);
@@ -121,10 +144,10 @@ OwnedRecord::OwnedRecord(const LogRecordView& record) : view_(record) {
     return part;
   };
   view_.message = take(message);
-  fields_.reserve(lengths.size() / 2);
-  for (std::size_t i = 0; i < lengths.size(); i += 2) {
-    const std::string_view key = take(lengths[i]);
-    fields_.push_back({key, take(lengths[i + 1])});
+  fields_.reserve(pairs.size() / 2);
+  for (std::size_t i = 0; i < pairs.size(); i += 2) {
+    const std::string_view key = take(pairs[i]);
+    fields_.push_back({key, take(pairs[i + 1])});
   }
   view_.fields = fields_;
   view_.phase = take(phase);

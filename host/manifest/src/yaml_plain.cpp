@@ -123,7 +123,6 @@ class PlainReader {
     ValueMap map;
     const Where first = text_.where(pos_, 1);
     do {
-      require(!at_document_mark(column));
       Where where;
       std::string name = key(where);
       skip_spaces();
@@ -155,7 +154,6 @@ class PlainReader {
     ValueList list;
     const Where first = text_.where(pos_, 1);
     do {
-      require(!at_document_mark(column));
       const std::size_t dash = pos_++;
       skip_spaces();
       if (!at_line_end()) {
@@ -188,11 +186,6 @@ class PlainReader {
   Value nested(std::size_t depth) {
     if (at_dash()) return block_list(column_, depth);
     return block_map(column_, depth);
-  }
-
-  /// `---` and `...` in the first column.
-  [[nodiscard]] bool at_document_mark(std::size_t column) const {
-    return column == 0 && (bytes_.substr(pos_, 3) == "---" || bytes_.substr(pos_, 3) == "...");
   }
 
   /// A value that ends on the line of its key or dash, or a flow list or map; goes on to the next content. If the text goes on deeper than the

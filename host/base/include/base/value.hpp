@@ -34,8 +34,8 @@ class ValueMap {
   Value& set(std::string key, Value value, Where key_where = {});
   bool erase(std::string_view key);
 
-  [[nodiscard]] std::size_t size() const { return members_.size(); }
-  [[nodiscard]] bool empty() const { return members_.empty(); }
+  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] bool empty() const;
   [[nodiscard]] std::vector<Member>::const_iterator begin() const;
   [[nodiscard]] std::vector<Member>::const_iterator end() const;
   std::vector<Member>::iterator begin();

@@ -129,8 +129,10 @@ class ModuleLog {
   /// Stores the level in `slot` and keeps it up to date until another one, or nullptr, is bound.
   void bind_min_level(std::atomic<std::int32_t>* slot);
 
-  void write(int level, std::string_view message, std::span<const LogField> fields, std::string_view phase, std::uint64_t call_id) {
-    if (level >= min_level()) write_kept(level, message, fields, phase, call_id);
+  /// `left_out`: pairs beyond log_max_pairs that the caller did not even pass; they are counted in the line.
+  void write(int level, std::string_view message, std::span<const LogField> fields, std::string_view phase, std::uint64_t call_id,
+             std::size_t left_out = 0) {
+    if (level >= min_level()) write_kept(level, message, fields, phase, call_id, left_out);
   }
   [[nodiscard]] int min_level() const { return min_level_.load(std::memory_order_relaxed); }
 
@@ -138,7 +140,8 @@ class ModuleLog {
   friend class LogCore;
   friend struct LogCore::Impl;
   ModuleLog(LogCore::Impl& core, std::string name);
-  void write_kept(int level, std::string_view message, std::span<const LogField> fields, std::string_view phase, std::uint64_t call_id);
+  void write_kept(int level, std::string_view message, std::span<const LogField> fields, std::string_view phase, std::uint64_t call_id,
+                  std::size_t left_out);
 
   LogCore::Impl& core_;
   std::string name_;

@@ -1,0 +1,100 @@
+#include "support.hpp"
+
+using namespace tenon::test;
+
+namespace {
+constexpr const char* schema =
+    "{type: object, properties: {page_size: {type: integer, default: 50}, pin: {type: string, secret: true}, list: {type: array, items: "
+    "{type: object, "
+    "properties: {pw: {type: string, secret: true}}}}, url: {type: string}, note: {type: string}}}";
+
+std::pair<std::string, std::string> rendered(Loader& l, const std::string& defaults = "{note: m}") {
+  const Config& c = l.good();
+  Diagnostics d;
+  const auto orders = resolve_module_config("orders", yaml(schema), yaml(defaults), c, d);
+  INFO(to_text(d));
+  REQUIRE(orders);
+  return {l.without_directory(config_to_text(c, {{"orders", &*orders}})), l.without_directory(config_to_json(c, {{"orders", &*orders}}))};
+}
+}  // namespace
+
+TEST_CASE("rendering: text is YAML with the source of every leaf") {
+  Loader l;
+  l.file("log: {level: debug}\nmodules: {orders: {config: {page_size: 7}}}").env("TENON__LOG__RATE", "5").set("instance.name=shop");
+  const auto [text, json] = rendered(l);
+  INFO(text);
+  CHECK(contains(text, "  level: debug                                  # a.yaml:1:14\n"));
+  CHECK(contains(text, "  rate: 5                                       # environment TENON__LOG__RATE\n"));
+  CHECK(contains(text, "  name: shop                                    # --set instance.name\n"));
+  CHECK(contains(text, "  burst: 5000                                   # default\n"));
+  CHECK(contains(text, "      page_size: 7                              # a.yaml:2:40\n"));
+  CHECK(contains(text, "      note: m                                   # test.yaml:1:8\n"));
+  Value parsed = yaml(text);
+  CHECK(at(parsed, "log.level") == Value(std::string("debug")));
+  CHECK(at(parsed, "lifecycle.timeouts.start") == Value(std::string("60s")));
+  CHECK(at(parsed, "modules.orders.config.page_size") == Value(std::int64_t{7}));
+}
+
+TEST_CASE("rendering: JSON has config, provenance and what is secret") {
+  Loader l;
+  l.env("TENON__LOG__RATE", "5").env("TENON_SUPER__MODULES__ORDERS__CONFIG__NOTE", "n").file("modules: {orders: {config: {pin: hunter2}}}");
+  const auto [text, json] = rendered(l);
+  INFO(json);
+  const Value parsed = yaml(json);
+  CHECK(at(parsed, "config.log.rate") == Value(std::int64_t{5}));
+  CHECK(at(parsed, "config.modules.orders.config.pin") == Value(std::string("***")));
+  CHECK(*parsed.find("provenance")->find("log.rate") == yaml("{layer: environment, source: environment TENON__LOG__RATE}"));
+  CHECK(*parsed.find("provenance")->find("modules.orders.config.note") ==
+        yaml("{layer: super, source: environment TENON_SUPER__MODULES__ORDERS__CONFIG__NOTE}"));
+  CHECK(*parsed.find("provenance")->find("modules.orders.config.pin") == yaml("{layer: file, source: \"a.yaml:1:34\"}"));
+  CHECK(*parsed.find("provenance")->find("log.level") == yaml("{layer: defaults, source: default}"));
+  CHECK(*parsed.find("secret") == yaml("[modules.orders.config.pin]"));
+}
+
+TEST_CASE("rendering: everything secret is masked, nothing else") {
+  Loader l;
+  const std::string file = l.directory.write("f", "hunter2");
+  l.env("MY_TOKEN", "hunter2").env("PLAIN", "visible");
+  l.file(
+      "modules: {orders: {config: {pin: hunter2, list: [{pw: hunter2}, {pw: hunter2, n: visible2}], url: \"http://u:hunter2@h/\", note: "
+      "\"x${file:" +
+      file + "}\", api_key: 31337, monkey: visible3, keys: [1, hunter2]}}}");
+  l.set("modules.orders.config.extra=${PLAIN}").set("modules.orders.config.other=${MY_TOKEN}");
+  const auto [text, json] = rendered(l);
+  for (const std::string& out : {text, json}) {
+    INFO(out);
+    CHECK_FALSE(contains(out, "hunter"));
+    CHECK_FALSE(contains(out, "31337"));
+    CHECK(contains(out, "visible"));
+    CHECK(contains(out, "visible2"));
+    CHECK(contains(out, "visible3"));
+    CHECK(contains(out, "http://u:***@h/"));
+  }
+  CHECK(contains(text, "note: \"***\""));
+}
+
+TEST_CASE("rendering: modules that are resolved but not configured, and configured but not resolved") {
+  Loader l;
+  l.set("modules.zeta.config.page_size=9").set("modules.alpha.enabled=false");
+  const auto [text, json] = rendered(l);
+  const Value parsed = yaml(text);
+  CHECK(at(parsed, "modules.orders.config.page_size") == Value(std::int64_t{50}));
+  CHECK(at(parsed, "modules.zeta.config.page_size") == Value(std::string("9")));
+  CHECK(text.find("alpha:") < text.find("orders:"));
+  CHECK(text.find("orders:") < text.find("zeta:"));
+  CHECK(config_to_text(*l.config, {{"none", nullptr}}) == config_to_text(*l.config, {}));
+}
+
+TEST_CASE("rendering: hostile texts cannot disguise themselves") {
+  Loader l;
+  l.set("modules.m.config.a=x # default\ny: 1")
+      .set("modules.m.config.b=\x1b[31m\xC2\x9B")
+      .set("modules.m.config.c=true")
+      .set("modules.m.config.\"d: e\"=1");
+  const std::string text = config_to_text(l.good(), {});
+  INFO(text);
+  CHECK_FALSE(contains(text, "\x1b"));
+  CHECK_FALSE(contains(text, "\xC2\x9B"));
+  CHECK_FALSE(contains(text, "\ny: 1"));
+  CHECK(contains(text, "c: \"true\""));
+}

@@ -1,0 +1,118 @@
+#include "support.hpp"
+
+using namespace tenon::test;
+
+namespace {
+std::string state(const StateDirSources& sources) {
+  const auto result = resolve_state_dir(sources);
+  return result ? *result : "error: " + result.error().message;
+}
+}  // namespace
+
+TEST_CASE("state directory: the order of what decides") {
+  StateDirSources s{"/configured", "/run/state:/second", true, "/xdg", "/home/x"};
+  CHECK(state(s) == "/configured");
+  s.configured.clear();
+  CHECK(state(s) == "/run/state");
+  s.state_directory = ":/second";
+  CHECK(state(s) == "/var/lib/tenon");
+  s.root = false;
+  CHECK(state(s) == "/xdg/tenon");
+  s.xdg_state_home = "relative";
+  CHECK(state(s) == "/home/x/.local/state/tenon");
+  s.home = "relative";
+  CHECK(state(s).starts_with("error: "));
+  s.home.clear();
+  CHECK(resolve_state_dir(s).error().exit == ExitCode::cannot_create);
+}
+
+TEST_CASE("state directory: from option, configuration and environment") {
+  Loader l;
+  CHECK(l.good().host.state_dir == "/home/tester/.local/state/tenon");
+  l.env("XDG_STATE_HOME", "/xdg");
+  CHECK(l.good().host.state_dir == "/xdg/tenon");
+  l.input.euid = 0;
+  CHECK(l.good().host.state_dir == "/var/lib/tenon");
+  l.env("STATE_DIRECTORY", "/var/lib/tenon-a:/b");
+  CHECK(l.good().host.state_dir == "/var/lib/tenon-a");
+  l.file("paths: {state: /from/file}");
+  CHECK(l.good().host.state_dir == "/from/file");
+  l.option("paths.state", "/from/option", "--state-dir");
+  CHECK(l.good().host.state_dir == "/from/option");
+}
+
+TEST_CASE("state directory: nothing decides") {
+  Loader l;
+  l.input.environment.clear();
+  CHECK(contains(l.bad(), "there is no place for the state"));
+  CHECK(l.diagnostics.exit_code() == ExitCode::cannot_create);
+}
+
+TEST_CASE("directory of the status file") {
+  Loader l;
+  CHECK(l.good().host.runtime_dir_status == "/home/tester/.local/state/tenon");
+  l.env("RUNTIME_DIRECTORY", "/run/tenon:/run/b");
+  CHECK(l.good().host.runtime_dir_status == "/run/tenon");
+}
+
+TEST_CASE("every setting arrives typed") {
+  Loader l;
+  const Config& c = l.file(R"(
+instance: {name: shop-1, environment: local}
+paths: {state: /s, plugins: [a, /b], manifests: []}
+plugins: {default_enabled: false}
+security: {path_checks: file_only}
+log:
+  level: fatal
+  format: json
+  modules: {orders: trace, billing: error}
+  rate: 0
+  burst: 1
+  file: {path: /l, max_size: 1GB, max_files: 1}
+lifecycle:
+  parallelism: 64
+  timeouts: {load: 1s, create: 2s, pre_init: 3s, init: 4s, post_init: 5s, start: 6s, stop: 7s, destroy: 8s}
+  stop_total: 9s
+  shutdown: 10s
+modules:
+  orders: {enabled: true, required: true, config: {a: 1}, timeouts: {start: 30s, stop: 1.5s}, database: {url: "sqlite:o"}}
+  billing: {enabled: false}
+)")
+                        .good();
+  const HostSettings& h = c.host;
+  CHECK(h.instance_name == "shop-1");
+  CHECK(h.environment == "local");
+  CHECK(h.state_dir == "/s");
+  CHECK(h.plugin_dirs == std::vector<std::string>{"a", "/b"});
+  CHECK(h.manifest_dirs.empty());
+  CHECK_FALSE(h.plugins_default_enabled);
+  CHECK(h.path_checks_file_only);
+  CHECK(h.log.level == 50);
+  CHECK(h.log.format == "json");
+  CHECK(h.log.modules.at("orders") == 0);
+  CHECK(h.log.modules.at("billing") == 40);
+  CHECK(h.log.rate == 0);
+  CHECK(h.log.burst == 1);
+  REQUIRE(h.log.file);
+  CHECK(h.log.file->path == "/l");
+  CHECK(h.log.file->max_size == 1'000'000'000);
+  CHECK(h.log.file->max_files == 1);
+  CHECK(h.parallelism == 64);
+  PhaseTimeouts timeouts = h.timeouts;
+  int second = 1;
+  for (const char* phase : {"load", "create", "pre_init", "init", "post_init", "start", "stop", "destroy"})
+    CHECK(*timeouts.find(phase) == std::chrono::seconds(second++));
+  CHECK(h.stop_total == std::chrono::seconds(9));
+  CHECK(h.shutdown == std::chrono::seconds(10));
+  const ModuleSettings& orders = h.modules.at("orders");
+  CHECK(orders.enabled == true);
+  CHECK(orders.required);
+  CHECK(orders.config == yaml("{a: 1}"));
+  CHECK(orders.timeouts.size() == 2);
+  CHECK(orders.timeouts[0].first == "start");
+  CHECK(orders.timeouts[0].second == std::chrono::seconds(30));
+  CHECK(orders.timeouts[1].second == std::chrono::milliseconds(1500));
+  CHECK(orders.database_url == "sqlite:o");
+  CHECK(h.modules.at("billing").enabled == false);
+  CHECK_FALSE(h.modules.at("billing").required);
+}
