@@ -15,10 +15,10 @@ Instance::Instance(HostContext& host, InstanceOptions options)
   seat_.instance = this;
   log_table_ = make_log_table(log_->min_level());
   static_assert(sizeof(std::atomic<std::int32_t>) == sizeof(std::int32_t));
-  log_->min_level_slot = reinterpret_cast<std::atomic<std::int32_t>*>(&log_table_.min_level);
+  log_->bind_min_level(reinterpret_cast<std::atomic<std::int32_t>*>(&log_table_.min_level));
 }
 
-Instance::~Instance() { log_->min_level_slot = nullptr; }
+Instance::~Instance() { log_->bind_min_level(nullptr); }
 
 Instance* Instance::from(tenon_ctx* ctx) { return ctx == nullptr ? nullptr : static_cast<Seat*>(ctx)->instance; }
 

@@ -1,5 +1,6 @@
 #include <algorithm>
-#include <array>
+#include <cstddef>
+#include <new>
 
 #include "abi/instance.hpp"
 #include "tables.hpp"
@@ -11,20 +12,19 @@ void write(tenon_ctx* ctx, std::int32_t level, tenon_str message, const tenon_kv
   Instance* instance = Instance::from(ctx);
   if (instance == nullptr || !is_view(message) || (kv == nullptr && n != 0)) return;
   if (level < instance->log().min_level()) return;
-  std::array<LogField, TENON_LOG_MAX_KV + 1> fields;
-  std::size_t used = 0;
-  for (; used < n && used < TENON_LOG_MAX_KV; ++used) {
-    if (!is_view(kv[used].key) || !is_view(kv[used].value))
-      fields[used] = {"invalid", "a null view with a length"};
-    else
-      fields[used] = {view(kv[used].key), view(kv[used].value)};
+  // Not initialised beyond what is used: a line must not pay for 64 pairs.
+  alignas(LogField) std::byte storage[sizeof(LogField) * TENON_LOG_MAX_KV];
+  auto* const fields = reinterpret_cast<LogField*>(storage);
+  const std::size_t used = std::min<std::size_t>(n, TENON_LOG_MAX_KV);
+  for (std::size_t i = 0; i < used; ++i) {
+    const bool valid = is_view(kv[i].key) && is_view(kv[i].value);
+    new (&fields[i]) LogField(valid ? LogField{view(kv[i].key), view(kv[i].value)} : LogField{"invalid", "a null view with a length"});
   }
-  if (n > TENON_LOG_MAX_KV) fields[used++] = {"dropped_pairs", "more than 64"};
   const Frame* frame = current_frame();
   const bool inside = frame != nullptr && frame->instance.load(std::memory_order_relaxed) == instance;
   const Phase phase = inside ? frame->phase.load(std::memory_order_relaxed) : instance->phase();
   try {
-    instance->log().write(level, view(message), std::span(fields.data(), used), phase_name(phase), 0);
+    instance->log().write(level, view(message), std::span(fields, used), phase_name(phase), 0, n - used);
   } catch (...) {  // out of memory: a log line is what can be done without
   }
 }

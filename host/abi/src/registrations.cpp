@@ -119,7 +119,8 @@ tenon_status Instance::attach_sink(const tenon_log_receiver& receiver, void* dat
       return TENON_OK;
     }
   }
-  host_.log().remove_receiver(handle);  // detached meanwhile, by another thread of the module
+  static_cast<void>(
+      host_.log().remove_receiver(handle, monotonic_ns() + Notifier::limit_ns));  // detached meanwhile, by another thread of the module
   return TENON_OK;
 }
 
@@ -130,8 +131,9 @@ tenon_status Instance::detach_sink(tenon_id id) {
     if (!sink_ || sink_->id != id) return TENON_NOT_FOUND;
     gone = std::move(sink_);
   }
-  host_.log().remove_receiver(gone->handle);
-  if (gone->release != nullptr)
+  // A receiver that hangs keeps its data: released under its feet it would crash.
+  const bool quiet = host_.log().remove_receiver(gone->handle, monotonic_ns() + Notifier::limit_ns);
+  if (quiet && gone->release != nullptr)
     host_.notifier().post(this, [this, release = gone->release, data = gone->data] { call_release(release, data); });
   return TENON_OK;
 }
@@ -164,8 +166,8 @@ void Instance::revoke_all() {
     sink = std::move(sink_);
   }
   if (sink) {
-    host_.log().remove_receiver(sink->handle);
-    if (sink->release != nullptr) call_release(sink->release, sink->data);
+    const bool quiet = host_.log().remove_receiver(sink->handle, monotonic_ns() + Notifier::limit_ns);
+    if (quiet && sink->release != nullptr) call_release(sink->release, sink->data);
   }
   for (const Subscription& s : subscriptions)
     if (s.release != nullptr) call_release(s.release, s.data);

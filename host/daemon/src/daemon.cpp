@@ -148,6 +148,7 @@ void block_handled_signals() {
   sigemptyset(&handled);
   for (int s : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGQUIT}) sigaddset(&handled, s);
   ::sigprocmask(SIG_BLOCK, &handled, nullptr);
+  ::signal(SIGXFSZ, SIG_IGN);
   ::signal(SIGPIPE, SIG_IGN);  // a closed log or terminal is an error of a write, not the end
 }
 

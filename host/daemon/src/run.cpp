@@ -182,8 +182,7 @@ void Run::on_signal(int signal) {
       request_reload();
       break;
     case SIGUSR1:
-      if (const Result<void> reopened = log_.reopen(); !reopened)
-        log_.log(error, "the log file could not be opened again", {{"error", reopened.error().message}});
+      static_cast<void>(log_.reopen());  // tells a failure itself, through the file it keeps
       set_crash_output(log_.crash_fd());
       break;
     case SIGQUIT:
@@ -280,6 +279,7 @@ void Run::became_ready() {
       log_.log(warn, "the module store could not be tidied up", {{"error", kept.error().message}});
   }
   stored_ = {};
+  log_.end_early();
   ::malloc_trim(0);  // what parsing and planning needed is over
   if (reload_wanted_) begin_reload();
 }

@@ -25,10 +25,10 @@ extern "C" {
 typedef struct tenon_check {
   uint32_t struct_size;
   uint32_t reserved;
-  int32_t (*thread)(tenon_ctx *ctx) TENON_NOEXCEPT; /* TENON_THREAD_*, of the calling thread. [any] */
-  int32_t (*phase)(tenon_ctx *ctx) TENON_NOEXCEPT;  /* TENON_PHASE_*, of the instance. [any] */
+  int32_t (*thread)(tenon_ctx* ctx) TENON_NOEXCEPT; /* TENON_THREAD_*, of the calling thread. [any] */
+  int32_t (*phase)(tenon_ctx* ctx) TENON_NOEXCEPT;  /* TENON_PHASE_*, of the instance. [any] */
   /* Logs that the module broke one of its own rules: `rule` is UPPER_SNAKE, `message` one sentence. Goes on. [any] */
-  void (*violation)(tenon_ctx *ctx, tenon_str rule, tenon_str message) TENON_NOEXCEPT;
+  void (*violation)(tenon_ctx* ctx, tenon_str rule, tenon_str message) TENON_NOEXCEPT;
 } tenon_check;
 
 #ifdef __cplusplus

@@ -34,12 +34,11 @@
 #define TENON_EXPORT __attribute__((visibility("default")))
 
 /* Does *p reach as far as field f, and is f set? p comes from the other side and carries struct_size. */
-#define TENON_HAS(p, f) \
-  ((p)->struct_size >= offsetof(__typeof__(*(p)), f) + sizeof((p)->f) && (p)->f)
+#define TENON_HAS(p, f) ((p)->struct_size >= offsetof(__typeof__(*(p)), f) + sizeof((p)->f) && (p)->f)
 
 /* Bytes of a table up to and with its last member used: what a module needs of it. Never sizeof of the newest header:
  * that would refuse older hosts for functions that are not called. */
-#define TENON_UP_TO(type, member) ((uint32_t)(offsetof(type, member) + sizeof(((type *)0)->member)))
+#define TENON_UP_TO(type, member) ((uint32_t)(offsetof(type, member) + sizeof(((type*)0)->member)))
 
 #ifdef __cplusplus
 #define TENON_NOEXCEPT noexcept /* a throwing function in a table does not compile */
@@ -51,12 +50,12 @@ extern "C" {
 /* ---- values: frozen for ever --------------------------------------------------------------------------------------- */
 
 typedef struct tenon_str {
-  const char *ptr;
+  const char* ptr;
   size_t len;
 } tenon_str;
 
 typedef struct tenon_bytes {
-  const uint8_t *ptr;
+  const uint8_t* ptr;
   size_t len;
 } tenon_bytes;
 
@@ -67,10 +66,10 @@ typedef struct tenon_kv {
 /* Bytes that change owner. The consumer calls release(owner) exactly once, on any thread; NULL: static storage or empty.
  * A consumer that passes them on clears release in its own copy. */
 typedef struct tenon_blob {
-  const uint8_t *ptr;
+  const uint8_t* ptr;
   size_t len;
-  void (*release)(void *owner) TENON_NOEXCEPT;
-  void *owner;
+  void (*release)(void* owner) TENON_NOEXCEPT;
+  void* owner;
 } tenon_blob;
 
 /* google.rpc.Code 0..16: all defined now, an unknown one reads as UNKNOWN. */
@@ -122,19 +121,19 @@ typedef struct tenon_lifecycle {
   uint32_t struct_size;
   uint32_t reserved; /* 0 */
   /* Light: look up tables, read configuration, allocate *self. Nothing is registered here. [control] */
-  tenon_status (*create)(tenon_ctx *ctx, tenon_call *call, void **self, tenon_error *err) TENON_NOEXCEPT;
+  tenon_status (*create)(tenon_ctx* ctx, tenon_call* call, void** self, tenon_error* err) TENON_NOEXCEPT;
   /* RuntimeModules only: wires the host's internals. [control] */
-  tenon_status (*pre_init)(void *self, tenon_call *call, tenon_error *err) TENON_NOEXCEPT;
+  tenon_status (*pre_init)(void* self, tenon_call* call, tenon_error* err) TENON_NOEXCEPT;
   /* Registers what others use; becomes visible as a whole when this returned OK. A failed init leaves nothing. [control] */
-  tenon_status (*init)(void *self, tenon_call *call, tenon_error *err) TENON_NOEXCEPT;
+  tenon_status (*init)(void* self, tenon_call* call, tenon_error* err) TENON_NOEXCEPT;
   /* RuntimeModules only: every init of every module is done. [control] */
-  tenon_status (*post_init)(void *self, tenon_call *call, tenon_error *err) TENON_NOEXCEPT;
+  tenon_status (*post_init)(void* self, tenon_call* call, tenon_error* err) TENON_NOEXCEPT;
   /* Begins work. May return PENDING and complete the deferred call when it really serves, or has failed. [control] */
-  tenon_status (*start)(void *self, tenon_call *call, tenon_error *err) TENON_NOEXCEPT;
+  tenon_status (*start)(void* self, tenon_call* call, tenon_error* err) TENON_NOEXCEPT;
   /* Ends work: on return no thread of the module runs. A fresh call with its own deadline. May return PENDING. [control] */
-  tenon_status (*stop)(void *self, tenon_call *call, tenon_error *err) TENON_NOEXCEPT;
+  tenon_status (*stop)(void* self, tenon_call* call, tenon_error* err) TENON_NOEXCEPT;
   /* Frees self. Afterwards the module is never entered again. [control] */
-  void (*destroy)(void *self) TENON_NOEXCEPT;
+  void (*destroy)(void* self) TENON_NOEXCEPT;
 } tenon_lifecycle;
 
 /* A host interface the module uses; checked before anything of the module runs, and equal to the manifest's `needs`. */
@@ -153,12 +152,12 @@ typedef struct tenon_module {
   uint32_t struct_size;
   uint32_t flags;
   tenon_str name, version; /* as in the manifest */
-  const tenon_need *const *needs;
+  const tenon_need* const* needs;
   size_t need_count;
-  const tenon_lifecycle *lifecycle;
+  const tenon_lifecycle* lifecycle;
   /* Capability tables the module offers the host, by id; NULL for all others. Constant data whose functions take self. Touches no module
    * state, callable before create. May be NULL itself. [any] */
-  const void *(*query)(tenon_str id) TENON_NOEXCEPT;
+  const void* (*query)(tenon_str id)TENON_NOEXCEPT;
 } tenon_module;
 
 #define TENON_MAGIC UINT64_C(0x31562d4e4f4e4554) /* "TENON-V1" in memory */
@@ -168,7 +167,7 @@ typedef struct tenon_entry {
   uint64_t magic;
   uint32_t struct_size;
   uint16_t abi_major, abi_minor; /* of the header it was compiled with */
-  const tenon_module *const *modules;
+  const tenon_module* const* modules;
   size_t module_count;
 } tenon_entry;
 
@@ -184,11 +183,11 @@ typedef struct tenon_host {
   tenon_str instance_id;   /* UUIDv4 of this process */
   /* The table of an interface ("tenon.log/1"), or NULL if this host does not offer it, or not to this module. It lives as long as
    * ctx and its pointers never change: look up once, in create, and keep it. [any] */
-  const void *(*query)(tenon_ctx *ctx, tenon_str id) TENON_NOEXCEPT;
+  const void* (*query)(tenon_ctx* ctx, tenon_str id)TENON_NOEXCEPT;
 } tenon_host;
 
 struct tenon_ctx {
-  const tenon_host *host; /* the host's own data follows */
+  const tenon_host* host; /* the host's own data follows */
 };
 
 /* ---- writing a module ---------------------------------------------------------------------------------------------- */
@@ -200,7 +199,8 @@ struct tenon_ctx {
 #define TENON_STR(literal) ((tenon_str){"" literal, sizeof("" literal) - 1})
 #endif
 /* The same for static initialisers of C structs. */
-#define TENON_STR_INIT(literal) {"" literal, sizeof("" literal) - 1}
+#define TENON_STR_INIT(literal) \
+  { "" literal, sizeof("" literal) - 1 }
 
 /* Static need of an interface up to a member: TENON_NEED(needs_log, TENON_LOG, tenon_log, write); */
 #define TENON_NEED(variable, id_literal, table, member) \
@@ -210,10 +210,9 @@ struct tenon_ctx {
 
 /* Defines the entry symbol of a file with one module: TENON_ENTRY(my_module); Its visibility comes from the declaration above (g++ ignores
  * the attribute when a definition repeats it, and says so). */
-#define TENON_ENTRY(module_variable)                                            \
-  static const tenon_module *const tenon_entry_modules[] = {&(module_variable)}; \
-  const tenon_entry tenon_entry_v1 = {                                          \
-      TENON_MAGIC, sizeof(tenon_entry), TENON_ABI_MAJOR, TENON_ABI_MINOR, tenon_entry_modules, 1}
+#define TENON_ENTRY(module_variable)                                             \
+  static const tenon_module* const tenon_entry_modules[] = {&(module_variable)}; \
+  const tenon_entry tenon_entry_v1 = {TENON_MAGIC, sizeof(tenon_entry), TENON_ABI_MAJOR, TENON_ABI_MINOR, tenon_entry_modules, 1}
 
 /* ---- the manifest in the file: YAML as a loadable ELF note ----------------------------------------------------------- */
 
@@ -228,9 +227,9 @@ struct tenon_ctx {
 #define TENON_NOTE_ATTR section(TENON_NOTE_SECTION), used, aligned(4)
 #endif
 /* By hand; tenon_add_module(... MANIFEST x.yaml) does it from a file. The terminating NUL is part of the note and is ignored. */
-#define TENON_MANIFEST(yaml)                              \
-  __attribute__((TENON_NOTE_ATTR)) static const struct {  \
-    uint32_t namesz, descsz, type;                        \
+#define TENON_MANIFEST(yaml)                               \
+  __attribute__((TENON_NOTE_ATTR)) static const struct {   \
+    uint32_t namesz, descsz, type;                         \
     char name[8], desc[(sizeof(yaml) + 3u) & ~(size_t)3u]; \
   } tenon_manifest_note = {6u, (uint32_t)sizeof(yaml), TENON_NOTE_TYPE, TENON_NOTE_OWNER, yaml}
 

@@ -19,15 +19,15 @@ extern "C" {
 #define TENON_LEVEL_ERROR 40
 #define TENON_LEVEL_FATAL 50 /* a level only: the host does not stop because of it */
 
-#define TENON_LOG_MAX_KV 64u        /* further pairs are dropped and counted in the line */
-#define TENON_LOG_MAX_BYTES 16384u  /* of message plus pairs; the rest is cut */
+#define TENON_LOG_MAX_KV 64u       /* further pairs are dropped and counted in the line */
+#define TENON_LOG_MAX_BYTES 16384u /* of message plus pairs; the rest is cut */
 
 typedef struct tenon_log {
   uint32_t struct_size;
   /* Lines below it are discarded: do not even format them. The host changes it at run time: read it with TENON_LOG_ENABLED. */
   int32_t min_level;
   /* Never fails. Levels between the named ones count as the next lower name. kv may be NULL if n is 0. [any] */
-  void (*write)(tenon_ctx *ctx, int32_t level, tenon_str message, const tenon_kv *kv, size_t n) TENON_NOEXCEPT;
+  void (*write)(tenon_ctx* ctx, int32_t level, tenon_str message, const tenon_kv* kv, size_t n) TENON_NOEXCEPT;
 } tenon_log;
 
 /* True if a line of this level would be kept. One relaxed load. */

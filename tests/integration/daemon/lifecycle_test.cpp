@@ -175,7 +175,7 @@ TEST_CASE("descriptors that lie are refused by name, before create") {
        {"name",           "version",        "need_missing", "need_added",  "need_optional", "start_missing", "start_added",
         "pre_init_added", "null_lifecycle", "magic",        "abi_major",   "entry_small",   "module_small",  "lifecycle_small",
         "need_small",     "no_modules",     "null_modules", "null_module", "many_modules",  "null_name",     "long_name",
-        "flag",           "need_size",      "null_need",    "null_needs"}) {
+        "flag",           "need_size",      "null_need",    "null_needs",  "query_extra"}) {
     CAPTURE(lie);
     Host host({std::string("lies/lie_") + lie, "modules/epsilon"});
     const Ran r = boot_and_stop(host);

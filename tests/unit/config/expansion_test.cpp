@@ -37,7 +37,7 @@ TEST_CASE("expansion: variables, defaults, escapes") {
   CHECK(expand(l, "$A $ $$ $") == "$A $ $$ $");
 }
 
-TEST_CASE("expansion: once only; what comes in stays text") {
+TEST_CASE("expansion: once only, what comes in stays text") {
   Expander expander({{"NESTED", "${A}"}, {"A", "x"}}, "");
   std::size_t budget = 1000;
   CHECK(expander.expand("${NESTED}", budget)->text == "${A}");

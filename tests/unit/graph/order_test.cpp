@@ -44,7 +44,7 @@ World mixed() {
 
 }  // namespace
 
-TEST_CASE("planned modules first, in order; the others by name") {
+TEST_CASE("planned modules first, in order, the others by name") {
   const Plan plan = mixed().plan();
   CHECK(order_of(plan) == "zlog,api,beta,gamma,delta,alpha");
   std::vector<std::string> others;

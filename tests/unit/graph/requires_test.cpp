@@ -201,7 +201,7 @@ TEST_CASE("a RuntimeModule cannot come after what always comes later") {
   CHECK(exit_of(plan) == 0);
 }
 
-TEST_CASE("a required module blocked by an optional one ends the boot; both codes at once give the worse") {
+TEST_CASE("a required module blocked by an optional one ends the boot, both codes at once give the worse") {
   World w;
   w.plugin("catalog").needs_module("catalog");  // text: 78
   w.plugin("orders").needs_module("catalog");

@@ -103,7 +103,7 @@ TEST_CASE("log core: levels") {
   CHECK(a->min_level() == fatal);
 }
 
-TEST_CASE("log core: what is below the level is not written; odd levels count as the next lower one") {
+TEST_CASE("log core: what is below the level is not written, odd levels count as the next lower one") {
   TempDir dir;
   LogCore core;
   REQUIRE(core.open(json_file(dir / "log")));
@@ -143,7 +143,7 @@ TEST_CASE("log core: pairs that never got here are counted too, in the file and 
   CHECK(replayed == std::vector<std::string>{"36", "38", "v"});
 }
 
-TEST_CASE("log core: switching to another target loses nothing; a bad one changes nothing") {
+TEST_CASE("log core: switching to another target loses nothing, a bad one changes nothing") {
   TempDir dir;
   LogCore core;
   core.log(info, "early");

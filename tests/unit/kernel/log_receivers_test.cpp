@@ -98,7 +98,7 @@ TEST_CASE("log receivers: a full early buffer is replayed whole") {
   check_contiguous(all.seqs, 5000 - 4096 + 1, 5000);
 }
 
-TEST_CASE("log receivers: not called after removal; removal twice and of nobody is fine") {
+TEST_CASE("log receivers: not called after removal, removal twice and of nobody is fine") {
   OpenLog log;
   Collected a;
   const auto handle = log.core.add_receiver(a.receiver());

@@ -107,7 +107,7 @@ TEST_CASE("log stderr: closed after the log was opened, and the number used by s
   CHECK(captured.lines().size() == 1);
 }
 
-TEST_CASE("log stderr: the reader of a pipe goes away; no signal, no crash") {
+TEST_CASE("log stderr: the reader of a pipe goes away, no signal, no crash") {
   Pipe pipe;
   LogCore core;
   {

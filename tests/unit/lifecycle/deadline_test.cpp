@@ -99,7 +99,7 @@ TEST_CASE("cancellation reaches the running callback and cuts its deadline to 5 
   CHECK(s.runner->result().exit == ExitCode::ok);
 }
 
-TEST_CASE("a hang in stop is given up, the others are still stopped; a second request hurries") {
+TEST_CASE("a hang in stop is given up, the others are still stopped, a second request hurries") {
   Hang hang;
   Stage s({{"a", {}}, {"b", {}, false, false, {{Phase::stop, hang.script()}}}});
   s.boot();

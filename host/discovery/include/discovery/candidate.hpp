@@ -30,7 +30,7 @@ struct LibraryFile {
   ino_t inode = 0;
   std::uint64_t size = 0;
   std::int64_t mtime_ns = 0;
-  Digest digest{};  ///< all zero in safe mode
+  Digest digest{};       ///< all zero in safe mode
   std::string build_id;  ///< hexadecimal, may be empty
 };
 

@@ -1,0 +1,3 @@
+#include "minimal.hpp"
+
+TENON_MODULE(Minimal);

@@ -1,0 +1,252 @@
+// What ABI 1.0 is, to the byte: sizes, offsets, types, numbers, names. Append-only: a line that does not compile any more is a module somewhere that
+// crashes. What is added in a later minor version is added here behind the rest; only `size_at_1_0` may then be smaller than sizeof.
+#include <tenon/calls.h>
+#include <tenon/check.h>
+#include <tenon/config.h>
+#include <tenon/core.h>
+#include <tenon/log.h>
+#include <tenon/log_sink.h>
+
+#include <cstddef>
+#include <type_traits>
+
+// Tenon runs on 64-bit Linux; there all supported machines (x86-64, AArch64, RISC-V) lay these structs out alike.
+static_assert(sizeof(void*) == 8 && sizeof(size_t) == 8);
+
+// Frozen for ever: neither size nor members change.
+#define FROZEN(type, size) \
+  static_assert(sizeof(type) == (size) && alignof(type) == 8 && std::is_trivial_v<type> && std::is_standard_layout_v<type>)
+// May grow at the end: what stood at 1.0 stays.
+#define GROWS(type, size_at_1_0) static_assert(sizeof(type) >= (size_at_1_0) && std::is_trivial_v<type> && std::is_standard_layout_v<type>)
+#define MEMBER(type, member, offset, ...) \
+  static_assert(offsetof(type, member) == (offset) && std::is_same_v<decltype(type::member), __VA_ARGS__>)
+#define NUMBER(name, value) static_assert((name) == (value))
+
+// ---- tenon/core.h
+
+FROZEN(tenon_str, 16);
+MEMBER(tenon_str, ptr, 0, const char*);
+MEMBER(tenon_str, len, 8, size_t);
+
+FROZEN(tenon_bytes, 16);
+MEMBER(tenon_bytes, ptr, 0, const uint8_t*);
+MEMBER(tenon_bytes, len, 8, size_t);
+
+FROZEN(tenon_kv, 32);
+MEMBER(tenon_kv, key, 0, tenon_str);
+MEMBER(tenon_kv, value, 16, tenon_str);
+
+FROZEN(tenon_blob, 32);
+MEMBER(tenon_blob, ptr, 0, const uint8_t*);
+MEMBER(tenon_blob, len, 8, size_t);
+MEMBER(tenon_blob, release, 16, void (*)(void* owner) noexcept);
+MEMBER(tenon_blob, owner, 24, void*);
+
+GROWS(tenon_error, 256);
+MEMBER(tenon_error, struct_size, 0, uint32_t);
+MEMBER(tenon_error, status, 4, tenon_status);
+MEMBER(tenon_error, sys_errno, 8, int32_t);
+MEMBER(tenon_error, message_len, 12, uint32_t);
+MEMBER(tenon_error, reason, 16, char[48]);
+MEMBER(tenon_error, message, 64, char[192]);
+
+GROWS(tenon_lifecycle, 64);
+MEMBER(tenon_lifecycle, struct_size, 0, uint32_t);
+MEMBER(tenon_lifecycle, reserved, 4, uint32_t);
+MEMBER(tenon_lifecycle, create, 8, tenon_status (*)(tenon_ctx* ctx, tenon_call* call, void** self, tenon_error* err) noexcept);
+MEMBER(tenon_lifecycle, pre_init, 16, tenon_status (*)(void* self, tenon_call* call, tenon_error* err) noexcept);
+MEMBER(tenon_lifecycle, init, 24, tenon_status (*)(void* self, tenon_call* call, tenon_error* err) noexcept);
+MEMBER(tenon_lifecycle, post_init, 32, tenon_status (*)(void* self, tenon_call* call, tenon_error* err) noexcept);
+MEMBER(tenon_lifecycle, start, 40, tenon_status (*)(void* self, tenon_call* call, tenon_error* err) noexcept);
+MEMBER(tenon_lifecycle, stop, 48, tenon_status (*)(void* self, tenon_call* call, tenon_error* err) noexcept);
+MEMBER(tenon_lifecycle, destroy, 56, void (*)(void* self) noexcept);
+
+GROWS(tenon_need, 32);
+MEMBER(tenon_need, struct_size, 0, uint32_t);
+MEMBER(tenon_need, min_size, 4, uint32_t);
+MEMBER(tenon_need, optional, 8, uint32_t);
+MEMBER(tenon_need, reserved, 12, uint32_t);
+MEMBER(tenon_need, id, 16, tenon_str);
+
+GROWS(tenon_module, 72);
+MEMBER(tenon_module, struct_size, 0, uint32_t);
+MEMBER(tenon_module, flags, 4, uint32_t);
+MEMBER(tenon_module, name, 8, tenon_str);
+MEMBER(tenon_module, version, 24, tenon_str);
+MEMBER(tenon_module, needs, 40, const tenon_need* const*);
+MEMBER(tenon_module, need_count, 48, size_t);
+MEMBER(tenon_module, lifecycle, 56, const tenon_lifecycle*);
+MEMBER(tenon_module, query, 64, const void* (*)(tenon_str id) noexcept);
+
+GROWS(tenon_entry, 32);
+MEMBER(tenon_entry, magic, 0, uint64_t);
+MEMBER(tenon_entry, struct_size, 8, uint32_t);
+MEMBER(tenon_entry, abi_major, 12, uint16_t);
+MEMBER(tenon_entry, abi_minor, 14, uint16_t);
+MEMBER(tenon_entry, modules, 16, const tenon_module* const*);
+MEMBER(tenon_entry, module_count, 24, size_t);
+
+GROWS(tenon_host, 64);
+MEMBER(tenon_host, struct_size, 0, uint32_t);
+MEMBER(tenon_host, abi_major, 4, uint16_t);
+MEMBER(tenon_host, abi_minor, 6, uint16_t);
+MEMBER(tenon_host, name, 8, tenon_str);
+MEMBER(tenon_host, version, 24, tenon_str);
+MEMBER(tenon_host, instance_id, 40, tenon_str);
+MEMBER(tenon_host, query, 56, const void* (*)(tenon_ctx* ctx, tenon_str id) noexcept);
+
+GROWS(tenon_ctx, 8);
+MEMBER(tenon_ctx, host, 0, const tenon_host*);
+
+// ---- tenon/log.h
+
+GROWS(tenon_log, 16);
+MEMBER(tenon_log, struct_size, 0, uint32_t);
+MEMBER(tenon_log, min_level, 4, int32_t);
+MEMBER(tenon_log, write, 8, void (*)(tenon_ctx* ctx, int32_t level, tenon_str message, const tenon_kv* kv, size_t n) noexcept);
+
+// ---- tenon/config.h
+
+GROWS(tenon_config, 144);
+MEMBER(tenon_config, struct_size, 0, uint32_t);
+MEMBER(tenon_config, reserved, 4, uint32_t);
+MEMBER(tenon_config, has, 8, int32_t (*)(tenon_ctx* ctx, tenon_str path) noexcept);
+MEMBER(tenon_config, require_bool, 16, tenon_status (*)(tenon_ctx*, tenon_str path, int32_t* out, tenon_error*) noexcept);
+MEMBER(tenon_config, require_i64, 24, tenon_status (*)(tenon_ctx*, tenon_str path, int64_t* out, tenon_error*) noexcept);
+MEMBER(tenon_config, require_f64, 32, tenon_status (*)(tenon_ctx*, tenon_str path, double* out, tenon_error*) noexcept);
+MEMBER(tenon_config, require_str, 40, tenon_status (*)(tenon_ctx*, tenon_str path, tenon_str* out, tenon_error*) noexcept);
+MEMBER(tenon_config, require_duration, 48, tenon_status (*)(tenon_ctx*, tenon_str path, int64_t* out_ns, tenon_error*) noexcept);
+MEMBER(tenon_config, require_size, 56, tenon_status (*)(tenon_ctx*, tenon_str path, uint64_t* out, tenon_error*) noexcept);
+MEMBER(tenon_config, optional_bool, 64,
+       tenon_status (*)(tenon_ctx*, tenon_str path, int32_t fallback, int32_t* out, tenon_error*) noexcept);
+MEMBER(tenon_config, optional_i64, 72, tenon_status (*)(tenon_ctx*, tenon_str path, int64_t fallback, int64_t* out, tenon_error*) noexcept);
+MEMBER(tenon_config, optional_f64, 80, tenon_status (*)(tenon_ctx*, tenon_str path, double fallback, double* out, tenon_error*) noexcept);
+MEMBER(tenon_config, optional_str, 88,
+       tenon_status (*)(tenon_ctx*, tenon_str path, tenon_str fallback, tenon_str* out, tenon_error*) noexcept);
+MEMBER(tenon_config, optional_duration, 96,
+       tenon_status (*)(tenon_ctx*, tenon_str path, int64_t fallback_ns, int64_t* out_ns, tenon_error*) noexcept);
+MEMBER(tenon_config, optional_size, 104,
+       tenon_status (*)(tenon_ctx*, tenon_str path, uint64_t fallback, uint64_t* out, tenon_error*) noexcept);
+MEMBER(tenon_config, json, 112, tenon_status (*)(tenon_ctx*, tenon_str path, tenon_str* out, tenon_error*) noexcept);
+MEMBER(tenon_config, count, 120, tenon_status (*)(tenon_ctx*, tenon_str path, size_t* out, tenon_error*) noexcept);
+MEMBER(tenon_config, on_change, 128,
+       tenon_status (*)(tenon_ctx*, tenon_str path, tenon_config_changed fn, void* data, void (*release)(void* data) noexcept,
+                        tenon_id* out, tenon_error*) noexcept);
+MEMBER(tenon_config, unsubscribe, 136, tenon_status (*)(tenon_ctx*, tenon_id id) noexcept);
+
+// ---- tenon/calls.h
+
+GROWS(tenon_calls, 72);
+MEMBER(tenon_calls, struct_size, 0, uint32_t);
+MEMBER(tenon_calls, reserved, 4, uint32_t);
+MEMBER(tenon_calls, deadline_ns, 8, int64_t (*)(tenon_call* call) noexcept);
+MEMBER(tenon_calls, cancelled, 16, int32_t (*)(tenon_call* call) noexcept);
+MEMBER(tenon_calls, wait, 24, int32_t (*)(tenon_call* call, int64_t until_ns) noexcept);
+MEMBER(tenon_calls, reserve, 32, uint8_t* (*)(tenon_call* call, size_t n) noexcept);
+MEMBER(tenon_calls, defer, 40, tenon_status (*)(tenon_call* call, tenon_id* out) noexcept);
+MEMBER(tenon_calls, complete, 48,
+       tenon_status (*)(tenon_ctx* ctx, tenon_id id, tenon_status status, const tenon_error* error, tenon_blob* body) noexcept);
+MEMBER(tenon_calls, id_cancelled, 56, int32_t (*)(tenon_ctx* ctx, tenon_id id) noexcept);
+MEMBER(tenon_calls, on_cancel, 64, tenon_status (*)(tenon_ctx* ctx, tenon_id id, tenon_call_ended fn, void* data) noexcept);
+
+// ---- tenon/check.h
+
+GROWS(tenon_check, 32);
+MEMBER(tenon_check, struct_size, 0, uint32_t);
+MEMBER(tenon_check, reserved, 4, uint32_t);
+MEMBER(tenon_check, thread, 8, int32_t (*)(tenon_ctx* ctx) noexcept);
+MEMBER(tenon_check, phase, 16, int32_t (*)(tenon_ctx* ctx) noexcept);
+MEMBER(tenon_check, violation, 24, void (*)(tenon_ctx* ctx, tenon_str rule, tenon_str message) noexcept);
+
+// ---- tenon/log_sink.h
+
+GROWS(tenon_log_record, 104);
+MEMBER(tenon_log_record, struct_size, 0, uint32_t);
+MEMBER(tenon_log_record, level, 4, int32_t);
+MEMBER(tenon_log_record, seq, 8, uint64_t);
+MEMBER(tenon_log_record, time_ns, 16, int64_t);
+MEMBER(tenon_log_record, call_id, 24, uint64_t);
+MEMBER(tenon_log_record, thread_id, 32, uint64_t);
+MEMBER(tenon_log_record, module, 40, tenon_str);
+MEMBER(tenon_log_record, phase, 56, tenon_str);
+MEMBER(tenon_log_record, message, 72, tenon_str);
+MEMBER(tenon_log_record, kv, 88, const tenon_kv*);
+MEMBER(tenon_log_record, kv_count, 96, size_t);
+
+GROWS(tenon_log_receiver, 24);
+MEMBER(tenon_log_receiver, struct_size, 0, uint32_t);
+MEMBER(tenon_log_receiver, reserved, 4, uint32_t);
+MEMBER(tenon_log_receiver, record, 8, void (*)(void* data, const tenon_log_record* record) noexcept);
+MEMBER(tenon_log_receiver, dump, 16, void (*)(void* data, size_t count, tenon_log_emit emit, void* emit_data) noexcept);
+
+GROWS(tenon_log_sink, 24);
+MEMBER(tenon_log_sink, struct_size, 0, uint32_t);
+MEMBER(tenon_log_sink, reserved, 4, uint32_t);
+MEMBER(tenon_log_sink, attach, 8,
+       tenon_status (*)(tenon_ctx*, const tenon_log_receiver* receiver, void* data, void (*release)(void* data) noexcept, tenon_id* out,
+                        tenon_error*) noexcept);
+MEMBER(tenon_log_sink, detach, 16, tenon_status (*)(tenon_ctx*, tenon_id id) noexcept);
+
+// ---- numbers and names
+
+NUMBER(TENON_ABI_MAJOR, 1u);
+NUMBER(TENON_OK, 0);
+NUMBER(TENON_CANCELLED, 1);
+NUMBER(TENON_UNKNOWN, 2);
+NUMBER(TENON_INVALID_ARGUMENT, 3);
+NUMBER(TENON_DEADLINE_EXCEEDED, 4);
+NUMBER(TENON_NOT_FOUND, 5);
+NUMBER(TENON_ALREADY_EXISTS, 6);
+NUMBER(TENON_PERMISSION_DENIED, 7);
+NUMBER(TENON_RESOURCE_EXHAUSTED, 8);
+NUMBER(TENON_FAILED_PRECONDITION, 9);
+NUMBER(TENON_ABORTED, 10);
+NUMBER(TENON_OUT_OF_RANGE, 11);
+NUMBER(TENON_UNIMPLEMENTED, 12);
+NUMBER(TENON_INTERNAL, 13);
+NUMBER(TENON_UNAVAILABLE, 14);
+NUMBER(TENON_DATA_LOSS, 15);
+NUMBER(TENON_UNAUTHENTICATED, 16);
+NUMBER(TENON_PENDING, 1000);
+NUMBER(TENON_SERIAL, 0x1u);
+NUMBER(TENON_MAGIC, UINT64_C(0x31562d4e4f4e4554));
+NUMBER(TENON_NOTE_TYPE, 0x544e0001u);
+NUMBER(TENON_NOTE_MAX, 262144u);
+NUMBER(TENON_LEVEL_TRACE, 0);
+NUMBER(TENON_LEVEL_DEBUG, 10);
+NUMBER(TENON_LEVEL_INFO, 20);
+NUMBER(TENON_LEVEL_WARN, 30);
+NUMBER(TENON_LEVEL_ERROR, 40);
+NUMBER(TENON_LEVEL_FATAL, 50);
+NUMBER(TENON_LOG_MAX_KV, 64u);
+NUMBER(TENON_LOG_MAX_BYTES, 16384u);
+NUMBER(TENON_THREAD_OTHER, 0);
+NUMBER(TENON_THREAD_CONTROL, 1);
+NUMBER(TENON_THREAD_WORKER, 2);
+NUMBER(TENON_PHASE_NONE, 0);
+NUMBER(TENON_PHASE_CREATE, 1);
+NUMBER(TENON_PHASE_PRE_INIT, 2);
+NUMBER(TENON_PHASE_INIT, 3);
+NUMBER(TENON_PHASE_POST_INIT, 4);
+NUMBER(TENON_PHASE_START, 5);
+NUMBER(TENON_PHASE_RUN, 6);
+NUMBER(TENON_PHASE_STOP, 7);
+NUMBER(TENON_PHASE_DESTROY, 8);
+static_assert(TENON_ABI_MINOR >= 0);
+
+constexpr bool same(const char* a, const char* b) { return *a == *b && (*a == '\0' || same(a + 1, b + 1)); }
+static_assert(same(TENON_NOTE_SECTION, ".note.tenon.manifest") && same(TENON_NOTE_OWNER, "TENON"));
+static_assert(same(TENON_LOG, "tenon.log/1"));
+static_assert(same(TENON_CONFIG, "tenon.config/1"));
+static_assert(same(TENON_CALLS, "tenon.calls/1"));
+static_assert(same(TENON_CHECK, "tenon.check/1"));
+static_assert(same(TENON_LOG_SINK, "tenon.log_sink/1"));
+
+// ---- types of their own
+
+static_assert(std::is_same_v<tenon_status, int32_t> && std::is_same_v<tenon_id, uint64_t>);
+static_assert(
+    std::is_same_v<tenon_config_changed, tenon_status (*)(void* data, tenon_call* call, tenon_str path, tenon_error* err) noexcept>);
+static_assert(std::is_same_v<tenon_call_ended, void (*)(void* data, tenon_status why) noexcept>);
+static_assert(std::is_same_v<tenon_log_emit, void (*)(void* emit_data, const tenon_log_record* record) noexcept>);
+static_assert(std::is_same_v<decltype(tenon_entry_v1), const tenon_entry>);

@@ -1,0 +1,4 @@
+// Counts what this test program allocates with new.
+#pragma once
+
+long allocation_count();
