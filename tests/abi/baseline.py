@@ -38,7 +38,7 @@ def diff(baseline, library):
 BREAKS = [
     ("check.h", "} tenon_check;", "  int32_t (*added)(tenon_ctx *ctx) TENON_NOEXCEPT;\n} tenon_check;"),
     ("log.h", "  int32_t min_level;", "  uint32_t inserted;\n  int32_t min_level;"),
-    ("calls.h", "int32_t (*wait)(tenon_call *call, int64_t until_ns)", "int32_t (*wait)(tenon_call *call, int32_t until_ns)"),
+    ("calls.h", "int32_t (*wait)(tenon_call* call, int64_t until_ns)", "int32_t (*wait)(tenon_call* call, int32_t until_ns)"),
     ("core.h", "char reason[48]", "char reason[40]"),
 ]
 

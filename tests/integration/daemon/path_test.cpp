@@ -54,6 +54,12 @@ TEST_CASE("the state directory of another user: root becomes that user") {
     return;
   }
   Host host;
+  for (std::string up = host.dir.path(); up.size() > 1; up = up.substr(0, up.rfind('/'))) {
+    struct stat st {};
+    if (::stat(up.c_str(), &st) == 0 && (st.st_mode & 0001U) != 0) continue;
+    MESSAGE("needs a build tree that every user may enter: " << up);
+    return;
+  }
   host.state = host.dir.make_dir("state", 0700);
   REQUIRE(::chown(host.state.c_str(), 12345, 12345) == 0);
   const Ran r = boot_and_stop(host);
