@@ -91,6 +91,7 @@ bool prepare_gates() noexcept {
 
 void Gate::advance(State to) {
   State from = state_.load(std::memory_order_relaxed);
+  if (from >= to) return;  // whoever advanced it so far has paid for the barrier
   while (from < to && !state_.compare_exchange_weak(from, to, std::memory_order_seq_cst)) {
   }
   // Pairs with the compiler barrier in GateEntry: after it, each thread either sees the new state, or its frame is seen by a scan.

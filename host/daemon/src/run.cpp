@@ -80,7 +80,8 @@ Run::Run(const DaemonOptions& options, std::shared_ptr<const Config> config, Log
       boot_(std::move(boot)),
       times_(times),
       observer_(log_, [this] { loop_.wake(); }),
-      started_realtime_ns_(realtime_ns()) {
+      started_realtime_ns_(realtime_ns()),
+      status_written_ns_(monotonic_ns()) {
   SupervisorEnvironment environment = take_supervisor_environment();
   supervisor_ = SupervisorNotifier::connect(environment);
   for (const std::string& problem : environment.problems) log_.log(warn, problem, {});
@@ -251,6 +252,7 @@ std::string Run::status_line() const {
 
 void Run::became_ready() {
   ready_handled_ = true;
+  write_status(!status_written_);  // the first one, unless the boot took longer than a second
   const std::int64_t ready = observer_.ready_at_ns.load();
   static_cast<void>(supervisor_.ready(status_line()));
   const RunnerResult result = runner_->result();
@@ -296,6 +298,7 @@ void Run::write_status(bool now) {
     return;
   }
   status_written_ns_ = t;
+  status_written_ = true;
   if (options_.migrate_only) return;
   StatusSnapshot s{host_version(), std::string(), config_->host.instance_name, "starting", started_realtime_ns_, runner_->status()};
   const tenon_str id = host_->c_host()->instance_id;

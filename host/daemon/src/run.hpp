@@ -81,7 +81,7 @@ class Run {
   bool ready_handled_ = false, stopping_handled_ = false, finished_handled_ = false;
 
   std::thread worker_;  ///< one reload or directory check at a time
-  bool worker_busy_ = false, reload_wanted_ = false, check_files_wanted_ = false, reload_told_ = false;
+  bool worker_busy_ = false, reload_wanted_ = false, check_files_wanted_ = false, reload_told_ = false, status_written_ = false;
   std::mutex outcome_mutex_;
   std::optional<ReloadOutcome> reload_outcome_;
   std::optional<std::vector<std::string>> file_outcome_;
