@@ -70,7 +70,7 @@ Outcome Instance::deliver(const ConfigChange& change, std::int64_t deadline_ns) 
         if (std::none_of(subscriptions_.begin(), subscriptions_.end(), [&s](const Subscription& x) { return x.id == s.id; })) break;
       }
       Outcome o = enter(Phase::configure, deadline_ns, Gate::State::open, {},
-                        [&](tenon_call* call, tenon_error* err) { return s.fn(s.data, call, c_str(path), err); });
+                        [&](tenon_call* call, tenon_error* err) { return s.fn(s.data, call, c_str(s.path), err); });
       if (o.kind == Outcome::Kind::failed && first.kind != Outcome::Kind::failed) first = std::move(o);
       break;  // one call per subscription, for the first path it concerns
     }

@@ -15,7 +15,7 @@ extern "C" {
 
 #define TENON_CONFIG "tenon.config/1"
 
-/* A live value at `path` or below it changed; read the new value with the getters. Cannot veto: what it returns is logged only.
+/* A live value at the registered `path`, above or below it changed; read the new value with the getters. Cannot veto: what it returns is logged only.
  * Called through the instance's gate, not before start was called, with a deadline of 5 s. [control] */
 typedef tenon_status (*tenon_config_changed)(void* data, tenon_call* call, tenon_str path, tenon_error* err) TENON_NOEXCEPT;
 
