@@ -151,7 +151,8 @@ void report(std::string_view what, const Culprit& culprit, std::uintptr_t pc) {
   ::close(fd);
 }
 
-void on_fatal_signal(int signal, siginfo_t* info, void* context) {
+// Not installed under sanitizers, which report fatal signals themselves.
+[[maybe_unused]] void on_fatal_signal(int signal, siginfo_t* info, void* context) {
   const int saved = errno;
   if (crashing.exchange(true)) {
     // Another thread is reporting already: give it time, then crash as well.
