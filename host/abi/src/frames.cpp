@@ -7,14 +7,7 @@
 #include <thread>
 
 #include "base/clock.hpp"
-
-#if defined(__SANITIZE_THREAD__)
-#define TENON_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define TENON_TSAN 1
-#endif
-#endif
+#include "base/sanitizer.hpp"
 
 namespace tenon::host {
 namespace {
@@ -78,15 +71,12 @@ const Frame* current_frame() noexcept {
 bool gates_use_membarrier() noexcept { return use_membarrier.load(std::memory_order_relaxed); }
 
 bool prepare_gates() noexcept {
-#ifdef TENON_TSAN
-  return false;  // the thread sanitizer does not see what membarrier orders
-#else
+  if (has_thread_sanitizer) return false;  // it does not see what membarrier orders
   const int commands = membarrier(MEMBARRIER_CMD_QUERY);
   if (commands < 0 || (commands & MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0) return false;
   if (membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) != 0) return false;
   use_membarrier.store(true, std::memory_order_relaxed);
   return true;
-#endif
 }
 
 void Gate::advance(State to) {

@@ -18,14 +18,7 @@
 
 #include "abi/frames.hpp"
 #include "abi/instance.hpp"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define TENON_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define TENON_SANITIZED 1
-#endif
-#endif
+#include "base/sanitizer.hpp"
 
 namespace tenon::host {
 namespace {
@@ -152,7 +145,7 @@ void report(std::string_view what, const Culprit& culprit, std::uintptr_t pc) {
 }
 
 // Not installed under sanitizers, which report fatal signals themselves.
-[[maybe_unused]] void on_fatal_signal(int signal, siginfo_t* info, void* context) {
+void on_fatal_signal(int signal, siginfo_t* info, void* context) {
   const int saved = errno;
   if (crashing.exchange(true)) {
     // Another thread is reporting already: give it time, then crash as well.
@@ -179,13 +172,12 @@ void on_exit_called() {
 }  // namespace
 
 void reinstall_crash_handler() {
-#ifndef TENON_SANITIZED
+  if (is_sanitized) return;
   struct sigaction action {};
   action.sa_sigaction = &on_fatal_signal;
   action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
   ::sigemptyset(&action.sa_mask);
   for (int signal : fatal_signals) ::sigaction(signal, &action, nullptr);
-#endif
 }
 
 void install_crash_handler(const CodeRanges& ranges, int directory_fd, const std::string& version) {
@@ -198,14 +190,13 @@ void install_crash_handler(const CodeRanges& ranges, int directory_fd, const std
 }
 
 void prepare_thread_for_crashes() {
-#ifndef TENON_SANITIZED
+  if (is_sanitized) return;
   constexpr std::size_t size = 32 * 1024;
   // Kept until the process ends: a thread that is written off may still need it.
   void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
   if (memory == MAP_FAILED) return;
   const stack_t stack = {memory, 0, size};
   ::sigaltstack(&stack, nullptr);
-#endif
 }
 
 void set_crash_output(int fd) { output_fd.store(fd, std::memory_order_relaxed); }

@@ -9,17 +9,10 @@
 
 #include "abi/frames.hpp"
 #include "base/clock.hpp"
+#include "base/sanitizer.hpp"
 #include "crash_handler.hpp"
 #include "journal.hpp"
 #include "run.hpp"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define TENON_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define TENON_SANITIZED 1
-#endif
-#endif
 
 namespace tenon::host {
 
@@ -155,11 +148,7 @@ void block_handled_signals() {
 void end_process(ExitCode code, bool wedged) {
   expect_exit();
   std::fflush(nullptr);
-#ifdef TENON_SANITIZED
-  if (!wedged) std::exit(static_cast<int>(code));
-#else
-  static_cast<void>(wedged);
-#endif
+  if (is_sanitized && !wedged) std::exit(static_cast<int>(code));
   ::_exit(static_cast<int>(code));
 }
 

@@ -3,16 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "base/sanitizer.hpp"
 #include "base/text.hpp"
-
-// A sanitizer's shared runtime ends the process when it is loaded late: only a host that was built with it can take such modules.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define TENON_HOST_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define TENON_HOST_SANITIZED 1
-#endif
-#endif
 
 namespace tenon::host {
 
@@ -25,15 +17,12 @@ std::string named(const DynamicTable& dynamic, std::uint64_t offset) {
   return name ? "`" + printable(*name) + "`" : "a name that cannot be read";
 }
 
+// A sanitizer's shared runtime ends the process when it is loaded late: only a host that was built with it can take such modules.
 bool ends_the_process(std::string_view library) {
-#ifdef TENON_HOST_SANITIZED
-  (void)library;
-  return false;
-#else
+  if (is_sanitized) return false;
   for (const std::string_view runtime : {"libasan.so", "libtsan.so", "liblsan.so", "libhwasan.so", "libclang_rt.asan", "libclang_rt.tsan"})
     if (library.starts_with(runtime)) return true;
   return false;
-#endif
 }
 
 void check_needed(const DynamicTable& dynamic, ElfReport& report, GateFindings& findings) {
