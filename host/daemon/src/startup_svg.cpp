@@ -7,6 +7,7 @@
 
 #include "base/clock.hpp"
 #include "base/text.hpp"
+#include "base/xml.hpp"
 #include "daemon/startup_report.hpp"
 #include "startup_times.hpp"
 
@@ -42,36 +43,8 @@ std::string_view colour_of(std::string_view phase) {
   return other_colour;
 }
 
-/// Text as XML content or attribute value; names may come from outside.
-std::string escaped(std::string_view text) {
-  std::string clean = printable(text, 120);
-  // U+FFFE and U+FFFF are well-formed UTF-8 that XML forbids.
-  for (const std::string_view forbidden : {"\xEF\xBF\xBE", "\xEF\xBF\xBF"})
-    for (std::size_t at = clean.find(forbidden); at != std::string::npos; at = clean.find(forbidden)) clean.replace(at, 3, "?");
-  std::string out;
-  for (const char c : clean) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
+/// Names may come from outside.
+std::string escaped(std::string_view text) { return xml_escaped(printable(text, 120)); }
 
 /// Two decimals, a point whatever the locale.
 std::string number(double value) {
@@ -102,15 +75,14 @@ class Plot {
 
   std::string draw() {
     const double height = header_height + row_height * static_cast<double>(report_.modules.size() + 1) + 24;
-    out_ = R"(<svg xmlns="http://www.w3.org/2000/svg" width=")" + number(plot_left + plot_width + right_margin) + R"(" height=")" +
-           number(height) + "\" font-family=\"sans-serif\" font-size=\"11\">\n";
-    out_ += "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n";
+    out_ = svg_begin(static_cast<int>(plot_left + plot_width + right_margin), static_cast<int>(height),
+                     R"(font-family="sans-serif" font-size="11")");
     title();
     legend();
     axis(height - 20);
     row("host", report_.host, "", true);
     for (const ModuleSpans& module : report_.modules) row(module.module, module.spans, module.state, module.required);
-    out_ += "</svg>\n";
+    out_ += svg_end;
     return std::move(out_);
   }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/xml.hpp"
 #include "render.hpp"
 
 namespace tenon::host {
@@ -84,35 +85,6 @@ Layout lay_out(const Plan& plan) {
   return layout;
 }
 
-/// The text is printable already, which leaves the mark-up and two code points that XML forbids.
-std::string xml(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text.substr(i).starts_with("\xEF\xBF\xBE") || text.substr(i).starts_with("\xEF\xBF\xBF")) {
-      out += "\xEF\xBF\xBD";
-      i += 2;
-      continue;
-    }
-    switch (text[i]) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += text[i];
-    }
-  }
-  return out;
-}
-
 std::string number(int n) { return std::to_string(n); }
 
 /// From the top of the module to the bottom of what it requires, which stands above; between boxes of one row from side to side in an arc.
@@ -140,28 +112,24 @@ void draw_box(std::string& out, const PlannedModule& m, const Layout& layout, co
   std::string below = place != 0 ? '#' + std::to_string(place) : std::string(fate_name(m.fate));
   if (!version.empty()) below += " · " + printable(version, 16);
   const int middle = box.x + layout.box_width / 2;
-  out += "<g><title>" + xml(tip) + "</title><rect class=\"" + std::string(fate_name(m.fate)) + (m.trusted ? " runtime" : "") +
+  out += "<g><title>" + xml_escaped(tip) + "</title><rect class=\"" + std::string(fate_name(m.fate)) + (m.trusted ? " runtime" : "") +
          (m.required ? " required" : "") + "\" x=\"" + number(box.x) + "\" y=\"" + number(box.y) + "\" width=\"" +
          number(layout.box_width) + "\" height=\"" + number(box_height) + "\" rx=\"4\"/><text class=\"name\" x=\"" + number(middle) +
-         "\" y=\"" + number(box.y + 17) + "\">" + xml(label) + "</text><text class=\"small\" x=\"" + number(middle) + "\" y=\"" +
-         number(box.y + 32) + "\">" + xml(below) + "</text></g>\n";
+         "\" y=\"" + number(box.y + 17) + "\">" + xml_escaped(label) + "</text><text class=\"small\" x=\"" + number(middle) + "\" y=\"" +
+         number(box.y + 32) + "\">" + xml_escaped(below) + "</text></g>\n";
 }
 
 }  // namespace
 
 std::string graph_svg(const Plan& plan) {
   const Layout layout = lay_out(plan);
-  const std::string width = number(layout.width), height = number(layout.height);
-  std::string out =
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + width + "\" height=\"" + height + "\" viewBox=\"0 0 " + width + ' ' + height +
-      "\" font-family=\"monospace\" text-anchor=\"middle\">\n"
+  std::string out = svg_begin(layout.width, layout.height, R"(font-family="monospace" text-anchor="middle")");
+  out +=
       "<style>rect{stroke:#555}.planned{fill:#d8f0d8}.refused{fill:#f6c9c9}.blocked{fill:#fbe3b8}.disabled{fill:#e4e4e4}"
       ".runtime{stroke:#2a5db0}.required{stroke-width:2.5}.name{font-size:12px}.small{font-size:10px;fill:#555}"
       "path{fill:none;stroke:#777}.after{stroke-dasharray:5 4}.broken{stroke:#b33}</style>\n"
       "<defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\">"
-      "<path d=\"M0 0L8 4L0 8z\" style=\"fill:#777;stroke:none\"/></marker></defs>\n"
-      "<rect x=\"0\" y=\"0\" width=\"" +
-      width + "\" height=\"" + height + "\" style=\"fill:#fff;stroke:none\"/>\n";
+      "<path d=\"M0 0L8 4L0 8z\" style=\"fill:#777;stroke:none\"/></marker></defs>\n";
   for (std::uint32_t i = 0; i < plan.modules.size(); ++i) {
     for (const std::uint32_t r : plan.modules[i].requires_) draw_edge(out, layout, i, r, i < plan.planned ? "requires" : "broken");
     for (const std::uint32_t a : plan.modules[i].after) draw_edge(out, layout, i, a, i < plan.planned ? "after" : "after broken");
@@ -171,7 +139,8 @@ std::string graph_svg(const Plan& plan) {
            "\">not planned</text>\n";
   for (std::size_t i = 0; i < plan.modules.size(); ++i)
     draw_box(out, plan.modules[i], layout, layout.boxes[i], i < plan.planned ? i + 1 : 0);
-  return out + "</svg>\n";
+  out += svg_end;
+  return out;
 }
 
 }  // namespace tenon::host
