@@ -24,10 +24,11 @@ namespace tenon::host {
 namespace {
 
 // Handlers get no argument of ours: what they read must be global. Written before they are installed, or atomic.
-const CodeRanges* code_ranges = nullptr;
-int marker_directory = -1;
+std::atomic<const CodeRanges*> code_ranges{nullptr};
+std::atomic<LogCore*> log_core{nullptr};
+std::atomic<int> marker_directory{-1};
+pid_t own_pid = 0;  // a child that a module forked must not write the lines of its parent again
 std::array<char, 32> host_version_text{};
-std::atomic<int> output_fd{STDERR_FILENO};
 std::atomic<bool> crashing{false};
 std::atomic<bool> exit_expected{false};
 
@@ -104,7 +105,8 @@ struct Culprit {
 };
 Culprit find_culprit(std::uintptr_t pc) {
   Culprit out;
-  out.range = pc != 0 && code_ranges != nullptr ? code_ranges->find(pc) : nullptr;
+  const CodeRanges* ranges = code_ranges.load(std::memory_order_acquire);
+  out.range = pc != 0 && ranges != nullptr ? ranges->find(pc) : nullptr;
   if (const Frame* frame = current_frame()) {
     if (const Instance* instance = frame->instance.load(std::memory_order_relaxed)) out.module = instance->name();
     out.phase = phase_name(frame->phase.load(std::memory_order_relaxed));
@@ -130,10 +132,12 @@ void report(std::string_view what, const Culprit& culprit, std::uintptr_t pc) {
   line << ", thread ";
   line.number(static_cast<std::uint64_t>(::gettid()));
   line << "\n";
-  line.write_to(output_fd.load(std::memory_order_relaxed));
+  const LogCore* log = log_core.load(std::memory_order_acquire);
+  line.write_to(log != nullptr ? log->crash_fd() : STDERR_FILENO);
 
-  if (marker_directory < 0) return;
-  const int fd = ::openat(marker_directory, crash_marker_name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+  const int directory = marker_directory.load(std::memory_order_relaxed);
+  if (directory < 0) return;
+  const int fd = ::openat(directory, crash_marker_name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return;
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
@@ -153,6 +157,8 @@ void on_fatal_signal(int signal, siginfo_t* info, void* context) {
     ::nanosleep(&second, nullptr);
   } else {
     const std::uintptr_t pc = program_counter(context);
+    // First what was logged before the crash. The log's lock may be held by this very thread: this takes none.
+    if (const LogCore* log = log_core.load(std::memory_order_acquire); log != nullptr && ::getpid() == own_pid) log->flush_from_crash();
     report(signal_name(signal), find_culprit(pc), pc);
   }
   // Back to the default and return: the instruction runs again, so that the core shows it. What was sent rather than caused is sent again.
@@ -165,6 +171,8 @@ void on_fatal_signal(int signal, siginfo_t* info, void* context) {
 
 void on_exit_called() {
   if (exit_expected.load(std::memory_order_acquire)) return;
+  // No signal handler, and no lock of the log is held while module code runs: the log can be written out as at any other end.
+  if (LogCore* log = log_core.load(std::memory_order_acquire); log != nullptr && ::getpid() == own_pid) log->flush();
   report("exit() was called", find_culprit(0), 0);
   ::_exit(70);
 }
@@ -180,13 +188,21 @@ void reinstall_crash_handler() {
   for (int signal : fatal_signals) ::sigaction(signal, &action, nullptr);
 }
 
-void install_crash_handler(const CodeRanges& ranges, int directory_fd, const std::string& version) {
-  code_ranges = &ranges;
-  marker_directory = directory_fd;
+CrashHandler::CrashHandler(const CodeRanges& ranges, LogCore& log, int directory_fd, const std::string& version) {
+  code_ranges.store(&ranges, std::memory_order_release);
+  log_core.store(&log, std::memory_order_release);
+  marker_directory.store(directory_fd, std::memory_order_relaxed);
+  own_pid = ::getpid();
   std::memcpy(host_version_text.data(), version.data(), std::min(version.size(), host_version_text.size() - 1));
   prepare_thread_for_crashes();
   reinstall_crash_handler();
   std::atexit(&on_exit_called);
+}
+
+CrashHandler::~CrashHandler() {
+  code_ranges.store(nullptr, std::memory_order_release);
+  log_core.store(nullptr, std::memory_order_release);
+  marker_directory.store(-1, std::memory_order_relaxed);
 }
 
 void prepare_thread_for_crashes() {
@@ -198,8 +214,6 @@ void prepare_thread_for_crashes() {
   const stack_t stack = {memory, 0, size};
   ::sigaltstack(&stack, nullptr);
 }
-
-void set_crash_output(int fd) { output_fd.store(fd, std::memory_order_relaxed); }
 
 void expect_exit() { exit_expected.store(true, std::memory_order_release); }
 

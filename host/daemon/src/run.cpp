@@ -10,7 +10,6 @@
 #include "base/clock.hpp"
 #include "base/text.hpp"
 #include "config/schema.hpp"
-#include "crash_handler.hpp"
 #include "markers.hpp"
 #include "status_file.hpp"
 
@@ -123,8 +122,7 @@ void Run::take_over(Plan plan, std::optional<ModuleStore> store) {
   store_ = std::move(store);
   host_ = std::make_unique<HostContext>(log_, host_version(), make_uuid());
   ranges_ = std::make_unique<CodeRanges>();
-  install_crash_handler(*ranges_, state_.fd.get(), host_version());
-  set_crash_output(log_.crash_fd());
+  crash_handler_.emplace(*ranges_, log_, state_.fd.get(), host_version());
   loader_ = std::make_unique<Loader>(*host_, store_ ? &*store_ : nullptr, *ranges_, LoaderOptions{&reinstall_crash_handler});
   std::vector<std::unique_ptr<ModuleInstance>> instances = loader_->prepare(std::move(specs), first);
   for (std::size_t i = 0; i < rows.size(); ++i) rows[i].instance = std::move(instances[i]);
@@ -184,7 +182,6 @@ void Run::on_signal(int signal) {
       break;
     case SIGUSR1:
       static_cast<void>(log_.reopen());  // tells a failure itself, through the file it keeps
-      set_crash_output(log_.crash_fd());
       break;
     case SIGQUIT:
       dump();

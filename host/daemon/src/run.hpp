@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "abi/host_context.hpp"
+#include "crash_handler.hpp"
 #include "daemon/boot.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/directory_watch.hpp"
@@ -68,6 +69,7 @@ class Run {
   DaemonObserver observer_;
   std::unique_ptr<HostContext> host_;
   std::unique_ptr<CodeRanges> ranges_;
+  std::optional<CrashHandler> crash_handler_;
   std::optional<ModuleStore> store_;
   std::unique_ptr<Loader> loader_;
   std::unique_ptr<Runner> runner_;

@@ -170,6 +170,29 @@ TEST_CASE("a module that ends the process is named") {
   }
 }
 
+TEST_CASE("lines still in memory are in the log file when a module ends the process, before the report") {
+  // Lines below `error` reach a file once a second, or when the buffer is full: at the end of such a short life they are all in memory.
+  std::vector<std::string> ways = {"exit"};
+  if (slow_factor() == 1) ways.insert(ways.end(), {"segv", "abort"});
+  for (const std::string& how : ways) {
+    CAPTURE(how);
+    Host host({"modules/alpha"});
+    const std::string log = host.dir / "tenond.log";
+    host.configure("instance: {environment: local}\npaths: {manifests: []}\nlog: {format: text, file: {path: " + log +
+                   ", max_size: 1MiB, max_files: 3}}\n");
+    host.script("alpha", "log_lines: 3, fail: {start: " + how + "}");
+    Process p(host.arguments(), host.options);
+    CHECK(p.wait() == (how == "exit" ? 70 : how == "segv" ? 128 + SIGSEGV : 128 + SIGABRT));
+    const std::string text = read_file(log);
+    const std::size_t line = text.find("faulty line"), last = text.find("line=2"), report = text.find("in module `alpha`, start");
+    REQUIRE(report != std::string::npos);
+    REQUIRE(last != std::string::npos);
+    CHECK(line < last);
+    CHECK(last < report);
+    CHECK(text.find("line=2", last + 1) == std::string::npos);  // once
+  }
+}
+
 TEST_CASE("descriptors that lie are refused by name, before create") {
   for (const std::string lie :
        {"name",           "version",        "need_missing", "need_added",  "need_optional", "start_missing", "start_added",
