@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -111,7 +112,24 @@ Process::Process(const std::vector<std::string>& arguments, const ProcessOptions
   ::close(err[1]);
   if (failed != 0) throw std::runtime_error("cannot start " + arguments[0]);
 
-  state_->reader = std::thread([state = state_, a = out[0], b = err[0]] {
+  out_pipe_ = out[0];
+  err_pipe_ = err[0];
+  if (!options.unread) {
+    read_on();
+    return;
+  }
+  // Fewer than a page cannot be had.
+  for (int fd : {out[0], err[0]}) ::fcntl(fd, F_SETPIPE_SZ, 4096);
+}
+
+std::size_t Process::unread_bytes() const {
+  int bytes = 0;
+  ::ioctl(err_pipe_, FIONREAD, &bytes);
+  return static_cast<std::size_t>(bytes);
+}
+
+void Process::read_on() {
+  state_->reader = std::thread([state = state_, a = out_pipe_, b = err_pipe_] {
     pollfd fds[2] = {{a, POLLIN, 0}, {b, POLLIN, 0}};
     char buffer[4096];
     while (fds[0].fd >= 0 || fds[1].fd >= 0) {
@@ -140,7 +158,12 @@ Process::~Process() {
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
   }
-  state_->reader.join();
+  if (state_->reader.joinable()) {
+    state_->reader.join();
+  } else {
+    ::close(out_pipe_);
+    ::close(err_pipe_);
+  }
 }
 
 bool Process::wait_for(const std::string& text, std::chrono::milliseconds limit) {

@@ -37,6 +37,7 @@ struct ProcessOptions {
   std::map<std::string, std::string> environment;  ///< added to a minimal one (PATH, HOME, sanitizer options)
   std::string working_directory;
   bool umask_002 = false;
+  bool unread = false;  ///< what it prints stays in pipes of 4 KiB until read_on(): it blocks when one is full
 };
 
 /// A child process whose stdout and stderr are collected by a thread.
@@ -50,6 +51,9 @@ class Process {
   /// Waits until stderr (or stdout) contains `text`, false after `limit` or when the process has ended without it.
   bool wait_for(const std::string& text, std::chrono::milliseconds limit = std::chrono::seconds(20));
   void signal(int number) const;
+  /// With ProcessOptions::unread: bytes on stderr that wait to be read.
+  [[nodiscard]] std::size_t unread_bytes() const;
+  void read_on();
   /// Waits for the end. Exit code, or 128 + signal; -1 after `limit` (then it is killed).
   int wait(std::chrono::milliseconds limit = std::chrono::seconds(30));
   [[nodiscard]] std::string out() const;
@@ -60,7 +64,9 @@ class Process {
   struct State;
   std::shared_ptr<State> state_;
   pid_t pid_ = -1;
-  int status_ = -2;  ///< -2: not waited for yet
+  int status_ = -2;    ///< -2: not waited for yet
+  int err_pipe_ = -1;  ///< of state_, while nobody reads it
+  int out_pipe_ = -1;
 };
 
 /// tenond of this build tree.

@@ -98,6 +98,9 @@ DaemonResult run_daemon(const DaemonOptions& options) {
 
   BootOptions boot{options.executable, options.builtins, options.safe_mode, state ? hung_digests(state->path) : std::vector<std::string>{}};
   BootTimes times;
+  // Before discovery: what is dropped while it reads, or after it, is noticed.
+  std::optional<DirectoryWatch> watch;
+  if (!options.migrate_only) watch = watch_directories(log, config->host);
   Plan plan = prepare_plan(*config, boot, &times);
   tell_diagnostics(log, log_settings, plan.diagnostics, options.colour);
   exit = worse(exit, plan.exit);
@@ -121,7 +124,7 @@ DaemonResult run_daemon(const DaemonOptions& options) {
 
   DaemonResult result;
   Run run(options, config, log, std::move(*state), std::move(boot), times);
-  result = run.run(std::move(plan), std::move(store));
+  result = run.run(std::move(plan), std::move(store), std::move(watch));
   if (result.wedged) log.log(error, "a module never came back from a call: the process ends without cleaning up behind it", {});
   if (options.migrate_only && result.exit == ExitCode::ok) {
     constexpr const char* text = "no module offers migrations: nothing to do\n";

@@ -138,7 +138,7 @@ void Run::take_over(Plan plan, std::optional<ModuleStore> store) {
   runner_ = std::make_unique<Runner>(std::move(rows), std::move(options), observer_);
 }
 
-DaemonResult Run::run(Plan plan, std::optional<ModuleStore> store) {
+DaemonResult Run::run(Plan plan, std::optional<ModuleStore> store, std::optional<DirectoryWatch> watch) {
   sigset_t handled;
   sigemptyset(&handled);
   for (int s : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGQUIT}) sigaddset(&handled, s);
@@ -152,7 +152,7 @@ DaemonResult Run::run(Plan plan, std::optional<ModuleStore> store) {
   tick_timer_ = loop_.add_timer([this] { on_tick(); });
   status_timer_ = loop_.add_timer([this] { write_status(true); });
   watch_timer_ = loop_.add_timer([this] { files_changed(); });
-  if (!options_.migrate_only) watch_directories();
+  if (watch) listen(std::move(*watch));
   take_over(std::move(plan), std::move(store));
   loop_.set_timer(tick_timer_, monotonic_ns() + second_ns);
   runner_->start();
@@ -280,7 +280,7 @@ void Run::became_ready() {
   stored_ = {};
   log_.end_early();
   ::malloc_trim(0);  // what parsing and planning needed is over
-  if (reload_wanted_) begin_reload();
+  begin_reload();  // of what was asked for, or noticed, until now
 }
 
 void Run::began_stopping() {

@@ -31,7 +31,8 @@ class Run {
   ~Run();
 
   /// Loads and runs the planned modules; returns when everything is over.
-  DaemonResult run(Plan plan, std::optional<ModuleStore> store);
+  /// `watch`: of the directories the plan was made from, begun before they were read.
+  DaemonResult run(Plan plan, std::optional<ModuleStore> store, std::optional<DirectoryWatch> watch);
 
  private:
   // run.cpp
@@ -53,7 +54,7 @@ class Run {
   void end_reload();
   void apply(ReloadOutcome outcome);
   void dump();
-  void watch_directories();
+  void listen(DirectoryWatch watch);
   void files_changed();
   void end_file_check();
   void report_changes(const std::vector<std::string>& sentences);
@@ -93,6 +94,8 @@ class Run {
 
 /// Options for the log as the configuration says.
 LogOptions log_options(const LogSettings& settings, bool colour);
+/// A watch of the directories that discovery reads. What cannot be watched is logged; nothing at all = nullopt.
+std::optional<DirectoryWatch> watch_directories(LogCore& log, const HostSettings& settings);
 /// Tells findings: text blocks with carets on a text log to stderr, records otherwise.
 void tell_diagnostics(LogCore& log, const LogSettings& settings, const Diagnostics& diagnostics, bool colour);
 

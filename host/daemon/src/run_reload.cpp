@@ -93,18 +93,22 @@ void Run::report_changes(const std::vector<std::string>& sentences) {
   reported_changes_ = {sentences.begin(), sentences.end()};
 }
 
-void Run::watch_directories() {
+std::optional<DirectoryWatch> watch_directories(LogCore& log, const HostSettings& settings) {
   Result<DirectoryWatch> watch = DirectoryWatch::create();
   if (!watch) {
-    log_.log(warn, "directories are not watched", {{"error", watch.error().message}});
-    return;
+    log.log(warn, "directories are not watched", {{"error", watch.error().message}});
+    return std::nullopt;
   }
-  watch_.emplace(std::move(*watch));
-  std::vector<std::string> directories = config_->host.plugin_dirs;
-  directories.insert(directories.end(), config_->host.manifest_dirs.begin(), config_->host.manifest_dirs.end());
+  std::vector<std::string> directories = settings.plugin_dirs;
+  directories.insert(directories.end(), settings.manifest_dirs.begin(), settings.manifest_dirs.end());
   for (const std::string& directory : directories)
-    if (const Result<void> added = watch_->add(directory, monotonic_ns()); !added)
-      log_.log(warn, "a directory is not watched", {{"directory", directory}, {"error", added.error().message}});
+    if (const Result<void> added = watch->add(directory, monotonic_ns()); !added)
+      log.log(warn, "a directory is not watched", {{"directory", directory}, {"error", added.error().message}});
+  return std::move(*watch);
+}
+
+void Run::listen(DirectoryWatch watch) {
+  watch_.emplace(std::move(watch));
   loop_.watch(watch_->fd(), [this] {
     static_cast<void>(watch_->on_readable(monotonic_ns()));
     loop_.set_timer(watch_timer_, watch_->next_deadline());

@@ -121,6 +121,21 @@ TEST_CASE("a module dropped while running is noticed and reported, not loaded") 
   CHECK_FALSE(host.traced("epsilon load constructor"));
 }
 
+TEST_CASE("a module dropped after the directory was read, before the daemon is ready, is noticed") {
+  Host host({"modules/alpha"});
+  // Findings of discovery, more than the pipe holds: the daemon waits in the middle of telling them.
+  for (int i = 0; i < 40; ++i) host.dir.write("plugins/broken" + std::to_string(i) + ".so", "this is no ELF file");
+  host.options.unread = true;
+  Process p(host.arguments(), host.options);
+  REQUIRE(eventually([&] { return p.unread_bytes() > 2048; }));
+  host.add("modules/epsilon");
+  p.read_on();
+  CHECK(p.wait_for("`epsilon` 1.0.0 would be loaded"));
+  p.signal(SIGTERM);
+  CHECK(p.wait() == 0);
+  CHECK_FALSE(host.traced("epsilon load constructor"));
+}
+
 TEST_CASE("list --running reads the status file, and knows when the daemon is gone") {
   Host host({"modules/alpha"});
   {
