@@ -80,8 +80,9 @@ void EventLoop::set_timer(std::size_t timer, std::int64_t at_ns) {
     return;
   }
   t.timer.expires_at(std::chrono::steady_clock::time_point(std::chrono::nanoseconds(at_ns)));
-  t.timer.async_wait([&t](const boost::system::error_code& failed) {
-    if (failed) return;  // moved or switched off
+  t.timer.async_wait([&t, at_ns](const boost::system::error_code& failed) {
+    // Moved or switched off. That fails the wait, unless its time was over and it stood in the queue already.
+    if (failed || t.at_ns != at_ns) return;
     t.at_ns = no_deadline;
     t.due();
   });
