@@ -52,7 +52,9 @@ Result<StateDir> open_state_dir(const std::string& path) {
     return Error::system(errno, "cannot resolve the state directory `" + printable(path, 4096) + "`", ExitCode::cannot_create);
   out.path = resolved;
   out.fd.reset(::open(resolved, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!out.fd) return Error::system(errno, "cannot open the state directory `" + printable(path, 4096) + "`", ExitCode::no_permission);
+  if (!out.fd)
+    return Error::system(errno, "cannot open the state directory `" + printable(path, 4096) + "`",
+                         errno == ENOTDIR ? ExitCode::cannot_create : ExitCode::no_permission);
   struct stat st {};
   if (::fstat(out.fd.get(), &st) != 0) return Error::system(errno, "cannot examine the state directory");
   if (st.st_uid != ::geteuid()) {
