@@ -280,7 +280,9 @@ void Run::became_ready() {
   stored_ = {};
   log_.end_early();
   ::malloc_trim(0);  // what parsing and planning needed is over
-  begin_reload();  // of what was asked for, or noticed, until now
+
+  // What was asked for, or noticed, until now.
+  begin_reload();
 }
 
 void Run::began_stopping() {

@@ -1,0 +1,58 @@
+#include "status_file.hpp"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <regex>
+
+#include "base/clock.hpp"
+
+using namespace tenon::host;
+
+TEST_CASE("status.json has the shape that is documented") {
+  StatusSnapshot s{"0.1.0", "1b4e28ba-2fa1-41d2-883f-0016d3cca427", "tenon", "degraded", 1'800'000'000'000'000'000, {}};
+  const std::int64_t now = monotonic_ns();
+  s.modules = {{"logger", "0.1.0", ModuleState::running, now, "", true, true},
+               {"orders", "1.4.2", ModuleState::failed, now - 60'000'000'000, "init: \"no\"\n", false, false}};
+  std::string json = status_json(s);
+  // Times of now are the only ones that differ from run to run.
+  const std::regex time("\"(written|since)\":\"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\\.[0-9]{6}Z\"");
+  json = std::regex_replace(json, time, "\"$1\":TIME");
+  CHECK(json ==
+        "{\"format\":1,\"pid\":" + std::to_string(::getpid()) +
+            ",\"version\":\"0.1.0\",\"instance\":\"tenon\",\"instance_id\":\"1b4e28ba-2fa1-41d2-883f-0016d3cca427\","
+            "\"state\":\"degraded\",\"started\":\"2027-01-15T08:00:00.000000Z\",\"written\":TIME,\"modules\":["
+            "{\"name\":\"logger\",\"version\":\"0.1.0\",\"kind\":\"runtime\",\"required\":true,\"state\":\"running\",\"since\":TIME},"
+            "{\"name\":\"orders\",\"version\":\"1.4.2\",\"kind\":\"plugin\",\"required\":false,\"state\":\"failed\",\"since\":TIME,"
+            "\"reason\":\"init: \\\"no\\\"\\n\"}]}\n");
+}
+
+TEST_CASE("since is wall time, although states are stamped by the monotonic clock") {
+  StatusSnapshot s;
+  constexpr std::int64_t second = 1'000'000'000, hour = 3600 * second;
+  const auto text = [](std::int64_t ns) {
+    char out[28];
+    format_rfc3339(ns, out);
+    return std::string(out);
+  };
+  const std::int64_t before = realtime_ns();
+  s.modules = {{"orders", "1.0.0", ModuleState::running, monotonic_ns() - hour, "", false, false}};
+  const std::string json = status_json(s);
+  const auto value = [&json](const std::string& key) {
+    const std::size_t at = json.find("\"" + key + "\":\"") + key.size() + 4;
+    return json.substr(at, json.find('"', at) - at);
+  };
+  CHECK(value("since") >= text(before - hour - second));
+  CHECK(value("since") <= text(realtime_ns() - hour + second));
+  CHECK(value("written") >= text(before));
+}
+
+TEST_CASE("hostile names stay JSON") {
+  StatusSnapshot s;
+  s.instance_name = "a\",\"x\":\"\\\n\x01\xff";
+  s.modules = {{"<\"}", "", ModuleState::refused, monotonic_ns(), "", false, false}};
+  const std::string json = status_json(s);
+  CHECK(json.find("\"instance\":\"a\\\",\\\"x\\\":\\\"\\\\\\n\\u0001\xEF\xBF\xBD\"") != std::string::npos);
+  CHECK(json.find("{\"name\":\"<\\\"}\",\"version\":\"\"") != std::string::npos);
+  CHECK(json.find('\xff') == std::string::npos);
+}
