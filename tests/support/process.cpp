@@ -21,9 +21,9 @@
 namespace tenon::test {
 namespace fs = std::filesystem;
 
-TempDir::TempDir() {
-  fs::create_directories(TENON_TEST_SCRATCH);
-  std::string pattern = std::string(TENON_TEST_SCRATCH) + "/t.XXXXXX";
+TempDir::TempDir(const std::string& parent) {
+  fs::create_directories(parent);
+  std::string pattern = parent + "/tenon.XXXXXX";
   if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
   ::chmod(pattern.c_str(), 0755);
   path_ = pattern;

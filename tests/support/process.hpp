@@ -12,10 +12,10 @@
 
 namespace tenon::test {
 
-/// A directory of its own below the build tree's scratch space, mode 0755, removed at the end (unless TENON_KEEP_TMP is set).
+/// A directory of its own, mode 0755, removed at the end (unless TENON_KEEP_TMP is set). Below the build tree's scratch space, unless said otherwise.
 class TempDir {
  public:
-  TempDir();
+  explicit TempDir(const std::string& parent = TENON_TEST_SCRATCH);
   ~TempDir();
   TempDir(const TempDir&) = delete;
   TempDir& operator=(const TempDir&) = delete;

@@ -76,6 +76,36 @@ TEST_CASE("75: a second daemon on one state directory names the first") {
   CHECK(first.wait() == 0);
 }
 
+TEST_CASE("65: a status file that is none") {
+  Host host;
+  for (const char* text : {"", "{", "[]", "{\"pid\":1}", "{\"pid\":\"1\",\"modules\":[]}"}) {
+    CAPTURE(text);
+    host.dir.write("state/status.json", text);
+    const Ran r = host.run_command("list", {"--running"});
+    CHECK(r.exit == 65);
+    CHECK(r.err.find("status.json` is not a status file of tenond") != std::string::npos);
+  }
+}
+
+TEST_CASE("74: what cannot be written") {
+  Host host({"modules/alpha"});
+  const auto through_shell = [](const std::string& command, const std::vector<std::string>& arguments) {
+    std::vector<std::string> out = {"/bin/sh", "-c", command, "sh"};
+    out.insert(out.end(), arguments.begin(), arguments.end());
+    return out;
+  };
+  for (const char* command : {"check", "list", "graph", "config"}) {
+    CAPTURE(command);
+    CHECK(run(through_shell("exec \"$@\" >/dev/full", host.arguments({}, command))).exit == 74);
+  }
+  // The daemon, when the copy of a required module exceeds what it may write.
+  host.script("alpha", "", "required: true");
+  const Ran r = run(through_shell("ulimit -f 8; exec \"$@\"", host.arguments()), host.options);
+  CHECK(r.exit == 74);
+  CHECK(r.err.find("File too large") != std::string::npos);
+  CHECK_FALSE(host.traced("alpha load constructor"));
+}
+
 TEST_CASE("73 and 77: a state directory that cannot be made, or is not safe") {
   Host host;
   host.dir.write("file", "");

@@ -2,9 +2,17 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
+
 namespace tenon::test {
 
-Host::Host(const std::vector<std::string>& modules) {
+Host::Host(const std::vector<std::string>& modules, Tree tree) : dir(tree == Tree::copy ? "/tmp" : TENON_TEST_SCRATCH), program(tenond()) {
+  if (tree == Tree::copy) {
+    const std::string runtime = program.substr(0, program.rfind('/')) + "/../lib/tenon/runtime";
+    program = dir.copy(program, "bin/tenond");
+    for (const auto& entry : std::filesystem::directory_iterator(runtime))
+      if (entry.path().extension() == ".so") dir.copy(entry.path(), "lib/tenon/runtime/" + entry.path().filename().string());
+  }
   plugins = dir.make_dir("plugins");
   state = dir / "state";
   trace_file = dir / "trace";
@@ -38,7 +46,7 @@ void Host::script(const std::string& module, const std::string& config, const st
 }
 
 std::vector<std::string> Host::arguments(const std::vector<std::string>& more, const std::string& command) const {
-  std::vector<std::string> out = {tenond(), command, "--config", config_file, "--state-dir", state, "--plugins-dir", plugins};
+  std::vector<std::string> out = {program, command, "--config", config_file, "--state-dir", state, "--plugins-dir", plugins};
   out.insert(out.end(), more.begin(), more.end());
   return out;
 }
@@ -63,8 +71,23 @@ Ran Host::run_command(const std::string& command, const std::vector<std::string>
   return run(arguments(more, command), options);
 }
 
-Ran boot_and_stop(const Host& host, const std::vector<std::string>& more) {
-  Process p(host.arguments(more), host.options);
+void Host::give_to(uid_t user, const std::string& mode) const {
+  const std::string owner = std::to_string(user) + ":" + std::to_string(user);
+  REQUIRE(run({"/bin/chown", "-R", "-h", owner, dir.path()}).exit == 0);
+  REQUIRE(run({"/bin/chmod", "-R", mode, dir.path()}).exit == 0);
+}
+
+Ran boot_and_stop(const Host& host, const std::vector<std::string>& more) { return boot_and_stop(host.arguments(more), host.options); }
+
+std::vector<std::string> as_user(uid_t user, const std::vector<std::string>& arguments) {
+  const std::string id = std::to_string(user);
+  std::vector<std::string> out = {"/usr/bin/setpriv", "--reuid=" + id, "--regid=" + id, "--clear-groups", "--inh-caps=-all"};
+  out.insert(out.end(), arguments.begin(), arguments.end());
+  return out;
+}
+
+Ran boot_and_stop(const std::vector<std::string>& arguments, const ProcessOptions& options) {
+  Process p(arguments, options);
   if (p.wait_for(" ready ")) p.signal(SIGTERM);
   const int exit = p.wait();
   return {exit, p.out(), p.err()};

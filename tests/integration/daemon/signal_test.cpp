@@ -1,5 +1,8 @@
 // Signals, at bad moments too.
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "host_fixture.hpp"
 
@@ -17,6 +20,37 @@ TEST_CASE("SIGTERM and SIGINT in each phase end with 0 and undo what was done") 
       CHECK_FALSE(host.traced("beta start enter"));
       CHECK(host.traced(std::string("alpha ") + phase + " cancelled"));
     }
+}
+
+TEST_CASE("a signal while a constructor runs: it is waited for, then nothing of the module is called") {
+  Host host({"modules/alpha", "modules/epsilon"});
+  host.configure("instance: {environment: local}\npaths: {manifests: []}\nlifecycle: {timeouts: {load: 6s}}\n");
+  // The constructor waits for the reader of its trace.
+  const std::string gate = host.dir / "gate";
+  REQUIRE(::mkfifo(gate.c_str(), 0600) == 0);
+  host.options.environment["TENON_FIXTURE_TRACE"] = gate;
+  for (const char* name : {"alpha", "epsilon"}) host.script(name, "trace: " + host.trace_file);
+  SUBCASE("it returns") {
+    Process p(host.arguments(), host.options);
+    REQUIRE(p.wait_for("module is slow module=alpha phase=load"));
+    p.signal(SIGTERM);
+    REQUIRE(p.wait_for("stopping signal=SIGTERM"));
+    const int reader = ::open(gate.c_str(), O_RDONLY | O_CLOEXEC);
+    REQUIRE(reader >= 0);
+    CHECK(p.wait() == 0);
+    ::close(reader);
+    CHECK(host.trace().empty());
+    CHECK(p.err().find("module=epsilon state=loaded") == std::string::npos);
+  }
+  SUBCASE("it does not") {
+    Process p(host.arguments(), host.options);
+    REQUIRE(p.wait_for("module is slow module=alpha phase=load"));
+    p.signal(SIGTERM);
+    REQUIRE(p.wait_for("stopping signal=SIGTERM"));
+    CHECK(p.wait() == 69);
+    CHECK(p.err().find("a constructor of this module does not return") != std::string::npos);
+    CHECK(read_file(host.state + "/load.marker").find(" alpha\n") != std::string::npos);
+  }
 }
 
 TEST_CASE("a second signal hurries, a third ends at once with 128+n") {
