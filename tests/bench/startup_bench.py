@@ -133,13 +133,18 @@ class Daemon:
             os.unlink(self.path)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         listener.bind(self.path)
-        listener.settimeout(120)
+        listener.settimeout(1)
         env = {"PATH": "/usr/bin:/bin", "NOTIFY_SOCKET": self.path, "HOME": "/nonexistent"}
         self.begin = time.monotonic()
         self.process = subprocess.Popen([tenond, "run", "--state-dir", state, "--plugins-dir", plugins, "--manifests-dir", plugins, "--log-level", "warn",
                                          "--set", "lifecycle.stop_total=60s", *more], env=env, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        while b"READY=1" not in listener.recv(4096):
-            pass
+        while True:
+            try:
+                if b"READY=1" in listener.recv(4096):
+                    break
+            except TimeoutError:
+                if self.process.poll() is not None:
+                    sys.exit("tenond ended with %d before it was ready: %s" % (self.process.returncode, self.process.stderr.read().decode()[:2000]))
         self.ready_us = (time.monotonic() - self.begin) * 1e6
         self.listener = listener
 

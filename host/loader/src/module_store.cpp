@@ -9,10 +9,14 @@
 #include <cerrno>
 #include <cstdlib>
 #include <map>
+#include <mutex>
+#include <optional>
 #include <set>
-#include <sstream>
+#include <string_view>
+#include <unordered_map>
 
 #include "base/text.hpp"
+#include "store_index.hpp"
 
 namespace tenon::host {
 namespace {
@@ -21,16 +25,21 @@ constexpr std::size_t max_module_bytes = 256ULL * 1024 * 1024;
 constexpr std::size_t versions_kept = 3;
 constexpr const char* index_name = "index";
 
-// The stored copy if it is whole, else nothing.
-bool has_digest(int directory, const std::string& file, const StoreRequest& request) {
+// Ours, read-only and of the size that is wanted.
+bool looks_right(const struct stat& st, const StoreRequest& request) {
+  return S_ISREG(st.st_mode) && st.st_uid == ::geteuid() && (st.st_mode & 0222U) == 0 &&
+         static_cast<std::uint64_t>(st.st_size) == request.size;
+}
+
+// The stamp of the stored copy if it is whole, else nothing.
+std::optional<CopyStamp> hash_copy(int directory, const std::string& file, const StoreRequest& request) {
   const UniqueFd fd(::openat(directory, file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!fd) return false;
-  struct stat st {};
-  if (::fstat(fd.get(), &st) != 0 || !S_ISREG(st.st_mode) || st.st_uid != ::geteuid() || (st.st_mode & 0222U) != 0 ||
-      static_cast<std::uint64_t>(st.st_size) != request.size)
-    return false;
+  if (!fd) return std::nullopt;
+  struct stat st {};  // before the bytes are read: a later change shows
+  if (::fstat(fd.get(), &st) != 0 || !looks_right(st, request)) return std::nullopt;
   const auto bytes = read_all(fd.get(), max_module_bytes, file);
-  return bytes && sha256(bytes->span()) == request.digest;
+  if (!bytes || sha256(bytes->span()) != request.digest) return std::nullopt;
+  return CopyStamp::of(st);
 }
 
 Result<void> copy_in(int directory, const std::string& file, const StoreRequest& request) {
@@ -62,20 +71,26 @@ Result<void> copy_in(int directory, const std::string& file, const StoreRequest&
   return {};
 }
 
-struct IndexEntry {
-  std::string digest, name;
+}  // namespace
+
+// From one start to the next, between open() and keep().
+struct ModuleStore::Memory {
+  std::string boot;
+  std::unordered_map<std::string, CopyStamp> before;  // by digest, of the index as open() found it; read without a lock
+  std::mutex mutex;
+  std::unordered_map<std::string, CopyStamp> seen;  // by digest, hashed by provide(); guarded by mutex
+
+  void saw(const std::string& digest, CopyStamp stamp) {
+    const std::lock_guard lock(mutex);
+    seen.insert_or_assign(digest, stamp);
+  }
 };
 
-// One line per stored copy, oldest first: "<sha256> <module name>". Whatever does not look like that is dropped.
-std::vector<IndexEntry> read_index(const std::string& path) {
-  std::vector<IndexEntry> out;
-  const auto text = read_text_file(path, 16ULL * 1024 * 1024);
-  if (!text) return out;
-  std::istringstream lines(*text);
-  for (std::string digest, name; lines >> digest >> name;)
-    if (digest.size() == 64 && digest.find_first_not_of("0123456789abcdef") == std::string::npos && is_module_name(name))
-      out.push_back({digest, name});
-  return out;
+namespace {
+
+StoreIndex read_index(const std::string& store, const std::string& boot) {
+  const auto text = read_text_file(store + "/" + index_name, 16ULL * 1024 * 1024);
+  return StoreIndex::parse(text ? std::string_view(*text) : std::string_view(), boot);
 }
 
 }  // namespace
@@ -105,46 +120,66 @@ Result<ModuleStore> ModuleStore::open(const std::string& state_dir) {
         "the module store `" + printable(store.directory_, 4096) +
             "` is on a file system mounted noexec, from which nothing can be loaded; give --state-dir elsewhere, or remount it with exec",
         "NOEXEC", 0, ExitCode::os_error};
+  store.memory_ = std::make_shared<Memory>();
+  store.memory_->boot = read_boot_id();
+  for (const IndexEntry& copy : read_index(store.directory_, store.memory_->boot).copies)
+    if (copy.stamp) store.memory_->before.emplace(copy.digest, *copy.stamp);
   return store;
 }
 
 Result<std::string> ModuleStore::provide(const StoreRequest& request) const {
-  const std::string file = to_hex(request.digest) + ".so";
+  const std::string digest = to_hex(request.digest);
+  const std::string file = digest + ".so";
   std::string path = directory_ + "/" + file;
-  if (has_digest(fd_->get(), file, request)) return path;
+  struct stat st {};
+  // Hashed before, and nothing but the kernel can have changed it since: the directory and the file are ours alone.
+  if (const auto known = memory_->before.find(digest); known != memory_->before.end() &&
+                                                       ::fstatat(fd_->get(), file.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                                                       looks_right(st, request) && CopyStamp::of(st) == known->second)
+    return path;
+  if (const auto stamp = hash_copy(fd_->get(), file, request)) {
+    memory_->saw(digest, *stamp);
+    return path;
+  }
   if (Result<void> copied = copy_in(fd_->get(), file, request); !copied) return copied.error();
+  if (::fstatat(fd_->get(), file.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 && looks_right(st, request))
+    memory_->saw(digest, CopyStamp::of(st));
   return path;
 }
 
 Result<void> ModuleStore::keep(const std::vector<StoreRequest>& used) const {
-  const std::string index_path = directory_ + "/" + index_name;
-  const std::vector<IndexEntry> before = read_index(index_path);
-  std::vector<IndexEntry> all = before;
+  StoreIndex index = read_index(directory_, memory_->boot);
+  std::vector<IndexEntry> all = index.copies;
   std::set<std::pair<std::string, std::string>> known;
   std::set<std::string> in_use;
-  for (const IndexEntry& e : all) known.emplace(e.digest, e.name);
-  for (const StoreRequest& r : used) {
-    in_use.insert(to_hex(r.digest));
-    if (known.emplace(to_hex(r.digest), r.name).second) all.push_back({to_hex(r.digest), r.name});
+  for (const IndexEntry& copy : all) known.emplace(copy.digest, copy.module);
+  for (const StoreRequest& request : used) {
+    const std::string digest = to_hex(request.digest);
+    in_use.insert(digest);
+    if (known.emplace(digest, request.name).second) all.push_back({digest, request.name, std::nullopt});
   }
+  {
+    const std::lock_guard lock(memory_->mutex);
+    for (IndexEntry& copy : all)
+      if (const auto seen = memory_->seen.find(copy.digest); seen != memory_->seen.end()) copy.stamp = seen->second;
+    memory_->seen = {};
+  }
+  memory_->before = {};
   std::map<std::string, std::size_t> count;
   std::set<std::string> kept;
   std::vector<IndexEntry> after;
-  for (auto e = all.rbegin(); e != all.rend(); ++e) {
-    if (in_use.count(e->digest) == 0 && count[e->name] >= versions_kept) continue;
-    ++count[e->name];
-    kept.insert(e->digest);
-    after.push_back(*e);
+  for (auto copy = all.rbegin(); copy != all.rend(); ++copy) {
+    if (in_use.count(copy->digest) == 0 && count[copy->module] >= versions_kept) continue;
+    ++count[copy->module];
+    kept.insert(copy->digest);
+    after.push_back(*copy);
   }
   std::reverse(after.begin(), after.end());
-  const bool changed = !std::equal(after.begin(), after.end(), before.begin(), before.end(),
-                                   [](const IndexEntry& a, const IndexEntry& b) { return a.digest == b.digest && a.name == b.name; });
-  if (!changed) return {};
-  std::string text;
-  for (const IndexEntry& e : after) text += e.digest + " " + e.name + "\n";
-  if (Result<void> written = write_file_atomic(index_path, text, 0600); !written) return written;
-  for (const IndexEntry& e : all)
-    if (kept.count(e.digest) == 0) ::unlinkat(fd_->get(), (e.digest + ".so").c_str(), 0);
+  if (after == index.copies) return {};
+  index.copies = std::move(after);
+  if (Result<void> written = write_file_atomic(directory_ + "/" + index_name, index.render(), 0600); !written) return written;
+  for (const IndexEntry& copy : all)
+    if (kept.count(copy.digest) == 0) ::unlinkat(fd_->get(), (copy.digest + ".so").c_str(), 0);
   return {};
 }
 

@@ -23,7 +23,8 @@ struct StoreRequest {
 };
 
 /// `<state>/modules/<sha256>.so`, mode 0555, in a directory of mode 0700. Nothing is fsynced: a torn copy fails its digest and is copied again.
-/// provide() is thread-safe; the rest is not.
+/// A copy is hashed before its first use, after each boot, and whenever its inode or ctime differ from what they were then (the file `index`
+/// remembers). provide() is thread-safe, but not beside keep(); the rest is not.
 class ModuleStore {
  public:
   /// Makes the directory if needed. Errors: cannot_create; no_permission if it is not ours alone; os_error naming the mount if it is mounted noexec.
@@ -32,11 +33,14 @@ class ModuleStore {
   /// Path of a copy whose bytes have the digest, made now if there is none. Errors: data changed since it was examined, I/O, disk full.
   Result<std::string> provide(const StoreRequest& request) const;
   /// Records what is used and removes what nobody needs: kept are `used` and the last 3 stored per name. Writes nothing if nothing changed.
+  /// Gives up the memory of open(): a later provide() hashes again.
   Result<void> keep(const std::vector<StoreRequest>& used) const;
   [[nodiscard]] const std::string& directory() const { return directory_; }
 
  private:
+  struct Memory;
   std::string directory_;
+  std::shared_ptr<Memory> memory_;
   std::shared_ptr<UniqueFd> fd_;
 };
 
