@@ -169,16 +169,22 @@ std::vector<std::string_view> split(std::string_view text, char sep) {
   }
 }
 
+namespace {
+
+bool is_plain_json(char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; }
+
+}  // namespace
+
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
   std::size_t i = 0;
   while (i < text.size()) {
+    std::size_t plain = i;
+    while (plain < text.size() && is_plain_json(text[plain])) ++plain;
+    out.append(text, i, plain - i);
+    i = plain;
+    if (i == text.size()) break;
     const auto c = static_cast<unsigned char>(text[i]);
-    if (c >= 0x20 && c < 0x7F && c != '"' && c != '\\') {
-      out += static_cast<char>(c);
-      ++i;
-      continue;
-    }
     if (c < 0x80) {
       ++i;
       switch (c) {

@@ -277,4 +277,15 @@ std::string to_json(const Value& value) {
   return out;
 }
 
+void drop_places(Value& value) {
+  value.set_where({});
+  if (ValueList* list = value.as_list())
+    for (Value& item : *list) drop_places(item);
+  if (ValueMap* map = value.as_map())
+    for (ValueMap::Member& member : *map) {
+      member.key_where = {};
+      drop_places(member.value);
+    }
+}
+
 }  // namespace tenon::host

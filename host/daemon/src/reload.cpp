@@ -75,6 +75,7 @@ ReloadOutcome compute_reload(const ConfigInput& input, const BootOptions& boot, 
                                   "` is not declared live and takes effect after a restart");
     if (change.applied.empty()) continue;
     ConfigChange live;
+    drop_places(change.config.value);
     live.next = change.config.value;
     live.paths = std::move(change.applied);
     out.modules.push_back({found->second, std::move(live), std::move(change.config)});

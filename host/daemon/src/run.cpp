@@ -43,6 +43,7 @@ bool may_change(const Schema& schema, const std::string& path, int depth = 0) {
 
 LoadSpec spec_of(PlannedModule& p) {
   LoadSpec out;
+  drop_places(p.config.value);  // else the manifest's text would stay for as long as the module
   const Manifest& manifest = *p.candidate.manifest;
   out.expected.name = p.candidate.name;
   out.expected.version = manifest.version.str();
@@ -91,7 +92,7 @@ Run::~Run() {
   if (worker_.joinable()) worker_.join();
 }
 
-void Run::take_over(Plan plan, std::optional<ModuleStore> store) {
+void Run::take_over(Plan& plan, std::optional<ModuleStore> store) {
   const std::vector<std::uint32_t> first = load_order(plan);
   const std::int64_t now = monotonic_ns();
   for (const std::string& sentence : restart_would(plan, {})) reported_changes_.insert(sentence);
@@ -117,7 +118,6 @@ void Run::take_over(Plan plan, std::optional<ModuleStore> store) {
     modules_.push_back({p.candidate.name, specs.back().expected.version, p.candidate.file->path, p.candidate.file->digest, p.trusted,
                         p.required, std::move(p.config)});
   }
-  plan = {};  // manifests and gate reports have done their work
 
   store_ = std::move(store);
   host_ = std::make_unique<HostContext>(log_, host_version(), make_uuid());
@@ -153,9 +153,10 @@ DaemonResult Run::run(Plan plan, std::optional<ModuleStore> store, std::optional
   status_timer_ = loop_.add_timer([this] { write_status(true); });
   watch_timer_ = loop_.add_timer([this] { files_changed(); });
   if (watch) listen(std::move(*watch));
-  take_over(std::move(plan), std::move(store));
+  take_over(plan, std::move(store));
   loop_.set_timer(tick_timer_, monotonic_ns() + second_ns);
   runner_->start();
+  plan = {};  // manifests and gate reports have done their work; given back while the first modules load
   loop_.run();
 
   const RunnerResult result = runner_->result();

@@ -36,7 +36,7 @@ class Run {
 
  private:
   // run.cpp
-  void take_over(Plan plan, std::optional<ModuleStore> store);
+  void take_over(Plan& plan, std::optional<ModuleStore> store);
   void on_signal(int signal);
   void on_woken();
   void on_tick();

@@ -9,7 +9,7 @@
 namespace tenon::host {
 
 LoadedModule::LoadedModule(std::shared_ptr<Shared> shared, std::uint32_t index, LoadSpec spec)
-    : shared_(std::move(shared)), index_(index), spec_(std::move(spec)) {}
+    : shared_(std::move(shared)), index_(index), spec_(std::make_unique<LoadSpec>(std::move(spec))) {}
 
 LoadedModule::~LoadedModule() = default;
 
@@ -60,6 +60,7 @@ Outcome LoadedModule::run(Phase phase, std::int64_t deadline_ns) {
 }
 
 Outcome LoadedModule::load() {
+  const std::unique_ptr<LoadSpec> spec = std::move(spec_);  // of no use afterwards
   const Result<std::string> path = shared_->stage->take(index_);
   {
     const std::lock_guard lock(shared_->mutex);
@@ -69,20 +70,11 @@ Outcome LoadedModule::load() {
   const Result<OpenedLibrary> library = open_library(*path);
   if (shared_->options.after_load) shared_->options.after_load();
   if (!library) return Outcome::failure(library.error());
-  shared_->ranges.add({library->image.begin, library->image.end, spec_.expected.name, spec_.build_id});
-  const auto module = bind_descriptor(*library->entry, library->image, spec_.expected);
+  shared_->ranges.add({library->image.begin, library->image.end, spec->expected.name, spec->build_id});
+  const auto module = bind_descriptor(*library->entry, library->image, spec->expected);
   if (!module) return Outcome::failure(module.error());
   module_ = *module;
-
-  InstanceOptions options;
-  options.name = spec_.expected.name;
-  options.trusted = spec_.trusted;
-  options.config = std::move(spec_.config);
-  options.may_change = std::move(spec_.may_change);
-  auto record = std::make_unique<ModuleRecord>(shared_->host, std::move(options));
-  record_.store(record.get(), std::memory_order_release);
-  const std::lock_guard lock(shared_->mutex);
-  shared_->records[index_] = std::move(record);
+  record_.store(shared_->records[index_].get(), std::memory_order_release);
   return Outcome::ok();
 }
 

@@ -29,7 +29,7 @@ struct Loader::Shared {
   std::unique_ptr<Stage> stage;
   std::size_t unloaded = 0;  ///< instances whose load has not been reached yet; the stage ends with the last
   std::mutex mutex;
-  std::vector<std::unique_ptr<ModuleRecord>> records;  ///< by index of spec; null until loaded
+  std::vector<std::unique_ptr<ModuleRecord>> records;  ///< by index of spec
 };
 
 class LoadedModule final : public ModuleInstance {
@@ -59,7 +59,7 @@ class LoadedModule final : public ModuleInstance {
 
   std::shared_ptr<Shared> shared_;
   std::uint32_t index_;
-  LoadSpec spec_;
+  std::unique_ptr<LoadSpec> spec_;  ///< until load
   const tenon_module* module_ = nullptr;
   std::atomic<ModuleRecord*> record_{nullptr};
   std::function<void(Phase, Outcome)> completed_;

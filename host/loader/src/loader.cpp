@@ -18,7 +18,15 @@ std::vector<std::unique_ptr<ModuleInstance>> Loader::prepare(std::vector<LoadSpe
     wanted.push_back(!spec.trusted);
   }
   shared_->unloaded = specs.size();
-  shared_->records.resize(specs.size());
+  // Now, not while loading: the dynamic loader walks the list of everything loaded again and again, and is faster if its own blocks lie together.
+  for (LoadSpec& spec : specs) {
+    InstanceOptions options;
+    options.name = spec.expected.name;
+    options.trusted = spec.trusted;
+    options.config = std::move(spec.config);
+    options.may_change = std::move(spec.may_change);
+    shared_->records.push_back(std::make_unique<ModuleRecord>(shared_->host, std::move(options)));
+  }
   shared_->stage = std::make_unique<Stage>(shared_->store, std::move(requests), std::move(wanted), first);
   std::vector<std::unique_ptr<ModuleInstance>> out;
   for (std::uint32_t i = 0; i < specs.size(); ++i) out.push_back(std::make_unique<LoadedModule>(shared_, i, std::move(specs[i])));

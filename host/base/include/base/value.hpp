@@ -108,6 +108,9 @@ struct ValueMap::Member {
   Where key_where;
 };
 
+/// Forgets where everything in the tree was written, so that it no longer keeps the sources in memory.
+void drop_places(Value& value);
+
 std::string_view kind_name(Value::Kind kind);  ///< "null", "boolean", "integer", "number", "string", "list", "map"
 /// Compact JSON. Reals that are not finite are written as null (YAML input never yields them).
 std::string to_json(const Value& value);
