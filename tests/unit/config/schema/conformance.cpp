@@ -1,10 +1,11 @@
-// Cases in the layout of the public JSON Schema test suite: our own in cases/, any other directory through TENON_SCHEMA_SUITE. There, schemas
-// outside the subset are counted, not failed.
+// Cases in the layout of the public JSON Schema test suite: our own in cases/, and any other directory through TENON_SCHEMA_SUITE
+// (its draft2020-12/, with the directories below). There, schemas that the subset refuses by its rules are counted, not failed.
 #include <doctest/doctest.h>
 
 #include <cstdlib>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "json.hpp"
 
@@ -14,14 +15,28 @@ using namespace schema_test;
 namespace {
 
 struct Count {
-  std::size_t groups = 0, cases = 0, left_out = 0;
+  std::size_t groups = 0, ran = 0, passed = 0, refused = 0, documented = 0;
+  std::map<std::string, std::size_t> reasons;  // of `refused`, in cases
 };
 
-/// What makes a schema one outside the subset, as opposed to one that is refused by mistake.
-bool is_outside_subset(const Diagnostics& diagnostics) {
-  for (const Diagnostic& d : diagnostics.items())
-    if (d.code == "schema.unknown_keyword" || d.code == "schema.format" || d.code == "schema.reference") return true;
-  return false;
+bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+/// Why the subset refuses the schema, if that is one of its rules; empty if it is refused by mistake.
+std::string rule_of_refusal(const Diagnostics& diagnostics) {
+  for (const Diagnostic& d : diagnostics.items()) {
+    if (d.code == "schema.unknown_keyword") return d.message;
+    if (d.code == "schema.format") return d.message;
+    if (d.code == "schema.reference" && contains(d.message, "leads outside this schema")) return "`$ref` to another document";
+    if (d.code == "schema.reference" && contains(d.message, "names an anchor")) return "`$ref` to an anchor";
+    if (d.code == "schema.malformed" && contains(d.message, "`$schema` names another dialect")) return "`$schema` of another dialect";
+    if (d.code == "schema.default") return "a default that its own schema refuses";
+  }
+  return {};
+}
+
+/// The suite states that a format is an annotation unless a dialect says more. Ours does: the named formats are demands.
+bool is_documented_difference(const Group& group, const Case& c) {
+  return group.file == "format.json" && c.valid && c.data.is_string() && contains(c.description, "only an annotation");
 }
 
 Count run(const std::string& directory, bool whole_suite) {
@@ -31,19 +46,26 @@ Count run(const std::string& directory, bool whole_suite) {
     CAPTURE(group.description);
     Diagnostics diagnostics;
     const auto compiled = Schema::compile(group.schema, diagnostics);
-    if (!compiled && whole_suite && is_outside_subset(diagnostics)) {
-      ++count.left_out;
-      MESSAGE("outside the subset: " << group.file << ": " << group.description << ": " << diagnostics.items().front().message);
-      continue;
+    if (!compiled && whole_suite) {
+      if (const std::string rule = rule_of_refusal(diagnostics); !rule.empty()) {
+        count.refused += group.cases.size();
+        count.reasons[rule] += group.cases.size();
+        continue;
+      }
     }
     CHECK_MESSAGE(compiled.has_value(), to_text(diagnostics));
-    if (!compiled) continue;
     ++count.groups;
     for (const Case& c : group.cases) {
-      ++count.cases;
+      if (whole_suite && is_documented_difference(group, c)) {
+        ++count.documented;
+        continue;
+      }
+      ++count.ran;
+      if (!compiled) continue;
       const auto violations = compiled->validate(c.data);
       CHECK_MESSAGE(violations.empty() == c.valid,
                     c.description << ": " << to_json(c.data) << (violations.empty() ? "" : ": " + violations.front().message));
+      if (violations.empty() == c.valid) ++count.passed;
       for (const SchemaViolation& v : violations) CHECK(!v.message.empty());
     }
   }
@@ -54,15 +76,19 @@ Count run(const std::string& directory, bool whole_suite) {
 
 TEST_CASE("every keyword behaves as JSON Schema 2020-12 says") {
   const Count count = run(SCHEMA_CASES, false);
-  MESSAGE(count.cases << " cases of " << count.groups << " schemas");
+  MESSAGE(count.ran << " cases of " << count.groups << " schemas");
   CHECK(count.groups > 150);
-  CHECK(count.cases > 800);
+  CHECK(count.ran > 800);
+  CHECK(count.passed == count.ran);
 }
 
 TEST_CASE("a suite given from outside") {
   const char* directory = std::getenv("TENON_SCHEMA_SUITE");
   if (directory == nullptr) return;
   const Count count = run(directory, true);
-  MESSAGE(count.cases << " cases of " << count.groups << " schemas, " << count.left_out << " schemas outside the subset");
-  CHECK(count.cases > 0);
+  std::string refused;
+  for (const auto& [reason, cases] : count.reasons) refused += "\n  " + std::to_string(cases) + ": " + reason;
+  MESSAGE(count.ran << " cases ran, " << count.passed << " passed, " << count.ran - count.passed << " failed, " << count.documented
+                    << " left out because formats are demands here, " << count.refused << " refused by a rule of the subset:" << refused);
+  CHECK(count.ran > 0);
 }

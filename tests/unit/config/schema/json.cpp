@@ -81,14 +81,14 @@ std::vector<std::string> violations(std::string_view schema_text, std::string_vi
 
 std::vector<Group> read_groups(const std::string& directory) {
   std::vector<std::string> files;
-  for (const auto& entry : std::filesystem::directory_iterator(directory))
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory))
     if (entry.path().extension() == ".json") files.push_back(entry.path().string());
   std::sort(files.begin(), files.end());
   std::vector<Group> out;
   for (const std::string& file : files) {
     std::ifstream in(file, std::ios::binary);
     const std::string text{std::istreambuf_iterator<char>(in), {}};
-    const std::string name = std::filesystem::path(file).filename().string();
+    const std::string name = std::filesystem::path(file).lexically_relative(directory).string();
     for (const Json& group : Json::parse(text)) {
       Group g{name, group.at("description").get<std::string>(), convert(group.at("schema"), name), {}};
       for (const Json& test : group.at("tests"))

@@ -35,7 +35,7 @@ struct Group {
   tenon::host::Value schema;
   std::vector<Case> cases;
 };
-/// All groups of all *.json files directly in `directory`, sorted by file.
+/// All groups of all *.json files in `directory` and below, sorted by file; `file` is the path from there.
 std::vector<Group> read_groups(const std::string& directory);
 
 }  // namespace schema_test
