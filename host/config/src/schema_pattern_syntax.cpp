@@ -1,66 +1,14 @@
 // ECMA-262 regular expressions -> RE2's syntax.
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <optional>
 
 #include "base/text.hpp"
 #include "schema_pattern.hpp"
+#include "schema_pattern_classes.hpp"
 
 namespace tenon::host::json_schema {
 namespace {
-
-constexpr std::string_view white_space =
-    R"(\t\n\v\f\r\x{20}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff})";
-constexpr std::string_view not_white_space =
-    R"(\x{0}-\x{8}\x{e}-\x{1f}\x{21}-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff}\x{200b}-\x{2027}\x{202a}-\x{202e})"
-    R"(\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{fefe}\x{ff00}-\x{10ffff})";
-
-struct CategoryName {
-  std::string_view long_name, short_name;
-};
-constexpr CategoryName categories[] = {
-    {"Other", "C"},
-    {"Control", "Cc"},
-    {"cntrl", "Cc"},
-    {"Format", "Cf"},
-    {"Private_Use", "Co"},
-    {"Surrogate", "Cs"},
-    {"Letter", "L"},
-    {"Lowercase_Letter", "Ll"},
-    {"Modifier_Letter", "Lm"},
-    {"Other_Letter", "Lo"},
-    {"Titlecase_Letter", "Lt"},
-    {"Uppercase_Letter", "Lu"},
-    {"Mark", "M"},
-    {"Combining_Mark", "M"},
-    {"Spacing_Mark", "Mc"},
-    {"Enclosing_Mark", "Me"},
-    {"Nonspacing_Mark", "Mn"},
-    {"Number", "N"},
-    {"Decimal_Number", "Nd"},
-    {"digit", "Nd"},
-    {"Letter_Number", "Nl"},
-    {"Other_Number", "No"},
-    {"Punctuation", "P"},
-    {"punct", "P"},
-    {"Connector_Punctuation", "Pc"},
-    {"Dash_Punctuation", "Pd"},
-    {"Close_Punctuation", "Pe"},
-    {"Final_Punctuation", "Pf"},
-    {"Initial_Punctuation", "Pi"},
-    {"Other_Punctuation", "Po"},
-    {"Open_Punctuation", "Ps"},
-    {"Symbol", "S"},
-    {"Currency_Symbol", "Sc"},
-    {"Modifier_Symbol", "Sk"},
-    {"Math_Symbol", "Sm"},
-    {"Other_Symbol", "So"},
-    {"Separator", "Z"},
-    {"Line_Separator", "Zl"},
-    {"Paragraph_Separator", "Zp"},
-    {"Space_Separator", "Zs"},
-};
 
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -285,17 +233,12 @@ class Translator {
     ++at_;
     switch (c) {
       case 'd':
-        return {{}, "0-9", false};
       case 'D':
-        return {{}, R"(\x{0}-\x{2f}\x{3a}-\x{10ffff})", false};
       case 'w':
-        return {{}, "0-9A-Za-z_", false};
       case 'W':
-        return {{}, R"(\x{0}-\x{2f}\x{3a}-\x{40}\x{5b}-\x{5e}\x{60}\x{7b}-\x{10ffff})", false};
       case 's':
-        return {{}, std::string(white_space), false};
       case 'S':
-        return {{}, std::string(not_white_space), false};
+        return {{}, std::string(class_escape(c)), false};
       case 'p':
       case 'P':
         return property(c);
@@ -398,26 +341,9 @@ class Translator {
     }
     const std::string_view written = in_.substr(at_ + 1, close - at_ - 1);
     at_ = close + 1;
-    std::string_view name = written;
-    bool script = false;
-    if (const std::size_t equals = name.find('='); equals != std::string_view::npos) {
-      const std::string_view key = name.substr(0, equals);
-      name.remove_prefix(equals + 1);
-      script = key == "Script" || key == "sc";
-      if (!script && key != "General_Category" && key != "gc") name = {};
-    }
-    if (!script) {
-      if (name == "ASCII") return {{}, letter == 'p' ? R"(\x{0}-\x{7f})" : R"(\x{80}-\x{10ffff})", false};
-      if (letter == 'p' && (name == "LC" || name == "Cased_Letter")) return {{}, R"(\p{Lu}\p{Ll}\p{Lt})", false};
-      for (const CategoryName& category : categories)
-        if (name == category.long_name) name = category.short_name;
-    }
-    const bool plain = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) { return is_letter(c) || c == '_'; });
-    if (!plain) {
-      fail("the property `\\" + std::string(1, letter) + "{" + printable(written, 60) + "}` is not known");
-      return {};
-    }
-    return {{}, std::string("\\") + letter + "{" + std::string(name) + "}", false};
+    if (auto set = property_set(letter, written)) return {{}, std::move(*set), false};
+    fail("the property `\\" + std::string(1, letter) + "{" + printable(written, 60) + "}` is not known");
+    return {};
   }
 
   std::string_view in_;
