@@ -55,19 +55,24 @@ void report(const std::vector<SchemaViolation>& violations, const ModuleSettings
 }
 
 void validate(const ModuleSettings* settings, ModuleValue& module) {
+  // What is not filled in to the end is not checked: values would be said to be missing that are not.
   const auto fill = [&] {
-    if (!module.schema.fill_defaults(module.value))
-      module.found
-          .error("config.bounds", module.value.where(), "in `" + module.full_path({}) + "`: the defaults of the schema are too large")
-          .path = module.full_path({});
+    if (module.schema.fill_defaults(module.value)) return true;
+    const std::string path = module.full_path({});
+    module.found
+        .error("config.bounds", settings != nullptr ? settings->where : module.value.where(),
+               "in `" + path + "`: filling in the defaults of the schema takes too many values or steps",
+               "make the configuration smaller, or the schema simpler")
+        .path = path;
+    return false;
   };
   const auto check = [&] {
     return module.schema.validate(module.value, [&](std::string_view path) { return module.is_hidden(std::string(path)); });
   };
-  fill();
+  if (!fill()) return;
   std::vector<SchemaViolation> violations = check();
   if (!violations.empty() && !module.alternatives.empty() && apply_alternatives(violations, module)) {
-    fill();
+    if (!fill()) return;
     violations = check();
   }
   report(violations, settings, module);

@@ -20,12 +20,11 @@ class Filler {
  private:
   void apply(std::uint32_t node, Value& v) {
     if (!v.is_map() && !v.is_list()) return;
-    if (result_ != FillResult::done) return;
-    if (steps_left_ == 0 || depth_ >= max_evaluation_depth) {
+    if (result_ != FillResult::done || !spend(1)) return;
+    if (depth_ >= max_evaluation_depth) {
       result_ = FillResult::too_large;
       return;
     }
-    --steps_left_;
     ++depth_;
     const Node& n = p_.nodes[node];
     for (std::uint32_t i = n.first_rule; i < n.first_rule + n.rule_count; ++i) {
@@ -50,7 +49,18 @@ class Filler {
     --depth_;
   }
 
+  bool spend(std::uint64_t cost) {
+    if (cost < steps_left_) {
+      steps_left_ -= cost;
+      return true;
+    }
+    steps_left_ = 0;
+    if (result_ == FillResult::done) result_ = FillResult::too_large;
+    return false;
+  }
+
   void members(const Members& m, ValueMap& map) {
+    if (!spend(m.property_count)) return;
     for (std::uint32_t i = 0; i < m.property_count; ++i) {
       const Property& property = p_.properties[m.first_property + i];
       const std::string_view name = p_.view(property.name);
@@ -66,6 +76,7 @@ class Filler {
       if (!member.value.is_map() && !member.value.is_list()) continue;
       for (std::uint32_t i = 0; i < m.pattern_count; ++i) {
         const PatternProperty& pattern = p_.pattern_properties[m.first_pattern + i];
+        if (!spend(1 + member.key.size() * p_.patterns[pattern.pattern].cost() / 64)) return;
         if (!p_.patterns[pattern.pattern].search(member.key)) continue;
         matched = true;
         apply(pattern.node, member.value);

@@ -249,3 +249,19 @@ TEST_CASE("module configuration: many modules at once") {
   for (std::thread& t : threads) t.join();
   CHECK(failures == std::vector<int>{0, 0, 0, 0});
 }
+
+TEST_CASE("module configuration: defaults that are not filled in to the end are one error, and nothing is said to be missing") {
+  std::string schema = "{properties: {list: {items: {required: [last], properties: {";
+  for (int i = 0; i < 300; ++i) schema += "p" + std::to_string(i) + ": {}, ";
+  schema += "last: {default: 1}}}}}}";
+  std::string list = "[{}";
+  for (int i = 0; i < 40'000; ++i) list += ", {}";
+  Loader l;
+  l.file("modules: {orders: {config: {list: " + list + "]}}}\n");
+  const Module m = resolve(l, schema.c_str());
+  CHECK_FALSE(m.config);
+  REQUIRE(m.diagnostics.items().size() == 1);
+  CHECK(m.diagnostics.items().front().code == "config.bounds");
+  CHECK(m.diagnostics.items().front().message ==
+        "in `modules.orders.config`: filling in the defaults of the schema takes too many values or steps");
+}

@@ -39,8 +39,9 @@ class Schema {
   [[nodiscard]] std::vector<SchemaViolation> validate(const Value& instance, const std::function<bool(std::string_view)>& hide = {}) const;
   /// Fills `default`s in for absent members (recursively, where `properties` applies unconditionally: also through `$ref`, `allOf`, `items`,
   /// `patternProperties`, `additionalProperties`). A map that is absent and has no default itself stays absent. The inserted values point to
-  /// their place in the schema. False if it stopped at a limit (a million values): the instance is then not complete.
-  bool fill_defaults(Value& instance) const;
+  /// their place in the schema. False if it stopped at a limit (a million values, ten million steps): the instance is then not complete, and
+  /// what `validate` says of it means nothing.
+  [[nodiscard]] bool fill_defaults(Value& instance) const;
   /// True if the schema at this dotted path, or at one above it, says `secret: true` (any subschema that applies by properties, items,
   /// patternProperties, `$ref` or any branch of allOf, anyOf, oneOf, if/then/else), or if this is a list whose entries are or hold secrets.
   /// Paths: "a.b[0].c", "a.b.0.c", and ["x.y"] for a key with dots; a key may also have dots without that.

@@ -109,3 +109,18 @@ TEST_CASE("defaults that multiply are refused") {
   REQUIRE(!errors.empty());
   CHECK(errors[0] == "schema.default : this default is too large with the defaults it brings along = at most 10000 values");
 }
+
+TEST_CASE("filling in stops at a limit on steps, whatever they are spent on") {
+  std::string properties;
+  for (int i = 0; i < 300; ++i) properties += ", \"p" + std::to_string(i) + "\": {}";
+  const std::string by_name = R"({"items": {"properties": {"a": {"default": 1})" + properties + "}}}";
+  const std::string by_pattern = R"({"items": {"properties": {"a": {"default": 1}}, "patternProperties": {"x{900}y": {"items": true}}}})";
+  std::string maps = "[{}";
+  for (int i = 0; i < 40'000; ++i) maps += ",{}";
+  Value v = json(maps + "]");
+  CHECK_FALSE(schema(by_name).fill_defaults(v));
+  v = json(R"([{"x": [], ")" + std::string(1 << 20, 'x') + R"(": []}])");
+  CHECK_FALSE(schema(by_pattern).fill_defaults(v));
+  v = json("[{}, {}]");
+  CHECK(schema(by_name).fill_defaults(v));
+}

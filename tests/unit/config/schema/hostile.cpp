@@ -214,8 +214,7 @@ TEST_CASE("every beginning and every single change of a schema is refused or wor
       }
       ++compiled;
       Value copy = instance;
-      s->fill_defaults(copy);
-      (void)s->validate(copy);
+      if (s->fill_defaults(copy)) (void)s->validate(copy);
       (void)s->is_secret("c[0].x");
       (void)s->type_at("c[0]");
       (void)s->property_names("");
