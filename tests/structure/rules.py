@@ -3,6 +3,8 @@
 import os
 import re
 
+import one_definition
+
 # Who may see whom, directly: the table of rooms. What a room reaches through others it may include as well.
 ROOMS = {
     "base": [],
@@ -188,9 +190,15 @@ def check_leftovers(root):
     return findings
 
 
+def check_one_definition(root):
+    paths = files_below(root, "host", endings=(".hpp", ".cpp"))
+    return one_definition.findings([(path, "\n".join(lines_of(root, path))) for path in paths])
+
+
 CHECKS = {
     "host_includes": check_host_includes,
     "module_includes": check_module_includes,
     "top_level": check_top_level,
     "leftovers": check_leftovers,
+    "one_definition": check_one_definition,
 }

@@ -8,6 +8,7 @@ import unittest
 
 import exported_symbols
 import header_alone
+import one_definition
 import rules
 
 COMPILER = sys.argv.pop(1) if len(sys.argv) > 1 else "c++"
@@ -128,6 +129,58 @@ class Rules(unittest.TestCase):
         self.expect("leftovers", "host/base/src/text.cpp.orig", "int a;\n", "editor")
         with Tree(files={"tests/fuzz/corpus/x.txt": "TO" "DO\r\n", source: "int a;\n" * 600, "host/base/README.md": "see homework/work/x\n"}) as root:
             self.assertEqual(rules.check_leftovers(root), [])
+
+
+class OneDefinition(unittest.TestCase):
+    def clash(self, one, other, rooms=("base", "elf")):
+        with Tree(files={f"host/{rooms[0]}/src/x.cpp": one, f"host/{rooms[1]}/src/y.hpp": other}) as root:
+            return rules.check_one_definition(root)
+
+    def test_what_clashes(self):
+        inside = "namespace tenon::host {\n\n%s\n\n}  // namespace tenon::host\n"
+        for text, name in [("struct Visit { int a; };", "type `tenon::host::Visit`"),
+                           ("class Visit final : public Base<int> {\n public:\n  int a;\n};", "`tenon::host::Visit`"),
+                           ("enum class Kind : std::uint8_t { a, b };", "`tenon::host::Kind`"), ("enum Kind { a, b };", "`tenon::host::Kind`"),
+                           ("union Word { int i; };", "`tenon::host::Word`"), ("struct [[nodiscard]] Visit {};", "`tenon::host::Visit`"),
+                           ("struct alignas(64) Visit {};", "`tenon::host::Visit`"), ("struct Outer::Impl { int a; };", "`tenon::host::Outer::Impl`"),
+                           ("template <class T, class F = void (*)(T)>\nstruct Box { T t; };", "`tenon::host::Box`"),
+                           ("template <>\nstruct Box<int> {};", "`tenon::host::Box<int>`"),
+                           ("inline int digit(char c) { return c; }", "inline function `tenon::host::digit(char c)`"),
+                           ("constexpr int digit(char c, int (*f)(int)) { return c; }", "inline function `tenon::host::digit("),
+                           ("template <class T>\nT least(T a) { return a; }", "inline function `tenon::host::least(T a)`"),
+                           ("inline constexpr int limit = 5;", "inline variable `tenon::host::limit`"),
+                           ("inline constexpr std::array<int, 2> limits = {1, 2};", "inline variable `tenon::host::limits`")]:
+            with self.subTest(text):
+                found = self.clash(inside % text, inside % text)
+                self.assertEqual(len(found), 1, found)
+                self.assertTrue(found[0].startswith("host/elf/src/y.hpp:3: "), found)
+                self.assertIn(name, found[0])
+                self.assertIn("host/base/src/x.cpp:3", found[0])
+        type_ = inside % "struct Visit { int a; };"
+        self.assertEqual(len(self.clash(type_, "namespace tenon { namespace host { struct Visit { long b; }; } }\n")), 1)
+        self.assertEqual(len(self.clash(type_, type_, rooms=("base", "base"))), 1)
+
+    def test_what_does_not(self):
+        inside = "namespace tenon::host {\n%s\n}\n"
+        type_ = inside % "struct Visit { int a; };"
+        for other in ["namespace tenon::host {\nnamespace {\nstruct Visit { int b; };\n}\n}\n", "namespace tenon::host::room {\nstruct Visit {};\n}\n",
+                      inside % "struct Visit;", inside % "struct Other { struct Visit {}; };", inside % "void f() {\n  struct Visit { int b; };\n}",
+                      inside % "struct Visit make() {\n  return {};\n}", inside % "struct Visit here = {1};", inside % "// struct Visit {",
+                      inside % "const char* a = \"struct Visit {\";", inside % "const char* a = R\"(\"struct Visit {)\";",
+                      inside % "struct Visit* p = nullptr;", inside % "#define VISIT struct Visit {",
+                      inside % "/* { */ const char c = '{', d = '\\''; int n = 1'000; struct Other { char e = '}'; };"]:
+            with self.subTest(other):
+                self.assertEqual(self.clash(type_, other), [])
+        function = inside % "inline int digit(char c) { return c; }"
+        for other in ["inline int digit(int c) { return c; }", "static inline int digit(char c) { return c; }", "int digit(char c);",
+                      "struct S {\n  inline int digit(char c) { return c; }\n};"]:
+            with self.subTest(other):
+                self.assertEqual(self.clash(function, inside % other), [])
+
+    def test_a_file_that_cannot_be_read(self):
+        self.assertIsNone(one_definition.definitions("namespace a {"))
+        self.assertIsNone(one_definition.definitions("}"))
+        self.assertIn("braces", self.clash("namespace a {\n", "")[0])
 
 
 class HeadersAlone(unittest.TestCase):
