@@ -52,6 +52,10 @@ tenon_status give_error(tenon_error* out, const Error& error) {
   return status;
 }
 
-bool is_view(tenon_str s) { return s.len == 0 || (s.ptr != nullptr && s.len <= static_cast<std::size_t>(PTRDIFF_MAX)); }
+bool is_view(tenon_str s) {
+  // Far above any memory and far below what std::string answers with an exception of its own (length_error).
+  constexpr std::size_t longest = std::size_t{1} << 52U;
+  return s.len == 0 || (s.ptr != nullptr && s.len <= longest);
+}
 
 }  // namespace tenon::host
