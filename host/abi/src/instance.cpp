@@ -39,6 +39,10 @@ const void* Instance::query(std::string_view id) {
 
 Outcome Instance::enter(Phase phase, std::int64_t deadline_ns, Gate::State limit, std::function<void(Outcome)> completed,
                         const Callback& callback) {
+  const auto given_up = [] {
+    return Outcome::failure({Code::cancelled, "came back after it was given up", "WEDGED", 0, ExitCode::unavailable});
+  };
+  if (wedged()) return given_up();  // of several callbacks in a row, an earlier one was
   const bool may_defer = static_cast<bool>(completed);
   {
     const std::lock_guard lock(mutex_);
@@ -60,7 +64,7 @@ Outcome Instance::enter(Phase phase, std::int64_t deadline_ns, Gate::State limit
     if (!entry) return Outcome::failure({Code::unavailable, "the instance is closed", "CLOSED", 0, ExitCode::software});
     status = callback(&call_, &error_);
   }
-  if (wedged()) return Outcome::failure({Code::cancelled, "came back after it was given up", "WEDGED", 0, ExitCode::unavailable});
+  if (wedged()) return given_up();
 
   const std::lock_guard lock(mutex_);
   const auto d = find_deferred(call_.deferred);
@@ -156,11 +160,11 @@ tenon_status Instance::on_cancel(tenon_id id, tenon_call_ended fn, void* data) {
 bool Instance::wait(tenon_call* call, std::int64_t until_ns) {
   std::unique_lock lock(mutex_);
   const auto cancelled = [call] { return call->cancelled.load(std::memory_order_relaxed) != 0; };
-  // In slices: time_point arithmetic must not overflow for "never".
   while (!cancelled()) {
-    const std::int64_t left = until_ns - monotonic_ns();
-    if (left <= 0) return false;
-    changed_.wait_for(lock, std::chrono::nanoseconds(std::min<std::int64_t>(left, 3'600'000'000'000)));
+    const std::int64_t now = monotonic_ns();
+    if (until_ns <= now) return false;  // compared, not subtracted: a module may ask for any time
+    // In slices: time_point arithmetic must not overflow for "never".
+    changed_.wait_for(lock, std::chrono::nanoseconds(std::min<std::int64_t>(until_ns - now, 3'600'000'000'000)));
   }
   return true;
 }

@@ -1,5 +1,6 @@
 #include "abi/notifier.hpp"
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -82,9 +83,10 @@ bool Notifier::flush(const Instance* owner, std::int64_t deadline_ns) {
     return true;
   };
   while (!idle()) {
-    const std::int64_t left = deadline_ns - monotonic_ns();
-    if (left <= 0) return false;
-    core_->changed.wait_for(lock, std::chrono::nanoseconds(left));
+    const std::int64_t now = monotonic_ns();
+    if (deadline_ns <= now) return false;
+    // In slices: time_point arithmetic must not overflow for "never".
+    core_->changed.wait_for(lock, std::chrono::nanoseconds(std::min<std::int64_t>(deadline_ns - now, 3'600'000'000'000)));
   }
   return true;
 }
