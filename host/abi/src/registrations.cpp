@@ -30,6 +30,8 @@ tenon_status Instance::subscribe(std::string path, tenon_config_changed fn, void
     return fail(Code::failed_precondition, "`" + printable(path) + "` is not declared `live: true` in the module's config_schema",
                 "NOT_LIVE");
   const std::lock_guard lock(mutex_);
+  // The gate moves before revoke_all takes the mutex: what is let in here is revoked, what comes later is refused.
+  if (gate_.state() != Gate::State::open) return fail(Code::unavailable, "the instance is leaving: nothing can be registered", "CLOSED");
   for (const Subscription& s : subscriptions_)
     if (s.path == path && s.fn == fn && s.data == data) {
       *out = s.id;
@@ -89,14 +91,19 @@ tenon_status Instance::attach_sink(const tenon_log_receiver& receiver, void* dat
              "WRONG_PHASE", 0, ExitCode::unavailable};
     return TENON_FAILED_PRECONDITION;
   }
+  std::uint64_t id = 0;
   {
     const std::lock_guard lock(mutex_);
+    if (gate_.state() != Gate::State::open) {  // see subscribe
+      error = {Code::unavailable, "the instance is leaving: nothing can be attached", "CLOSED", 0, ExitCode::unavailable};
+      return TENON_UNAVAILABLE;
+    }
     if (sink_) {
       error = {Code::already_exists, "this instance has a log receiver already", "ONE_SINK", 0, ExitCode::unavailable};
       return TENON_ALREADY_EXISTS;
     }
     sink_ = std::make_unique<Sink>();
-    sink_->id = *out = next_id_++;
+    sink_->id = *out = id = next_id_++;
     sink_->receiver = receiver;
     sink_->data = data;
     sink_->release = release;
@@ -114,7 +121,7 @@ tenon_status Instance::attach_sink(const tenon_log_receiver& receiver, void* dat
   });
   {
     const std::lock_guard lock(mutex_);
-    if (sink_ && sink_->id == *out) {
+    if (sink_ && sink_->id == id) {
       sink_->handle = handle;
       return TENON_OK;
     }
