@@ -69,7 +69,7 @@ ReloadOutcome compute_reload(const ConfigInput& input, const BootOptions& boot, 
     const RunningModule& module = modules[found->second];
     // With another file its schema may differ too: the running instance keeps what it has.
     if (!p.candidate.file || p.candidate.file->digest != module.digest) continue;
-    ModuleReload change = diff_module_config(module.config, p.config);
+    ModuleReload change = diff_module_config(*module.config, p.config);
     for (const std::string& path : change.needs_restart)
       out.needs_restart.push_back("`modules." + module.name + ".config." + path +
                                   "` is not declared live and takes effect after a restart");

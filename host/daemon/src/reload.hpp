@@ -18,7 +18,7 @@ struct RunningModule {
   std::string name, version, path;
   Digest digest{};
   bool trusted = false, required = false;
-  ModuleConfig config;
+  std::shared_ptr<const ModuleConfig> config;
 };
 
 /// One validated future, or the reasons against it.

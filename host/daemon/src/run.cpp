@@ -41,9 +41,8 @@ bool may_change(const Schema& schema, const std::string& path, int depth = 0) {
   return false;
 }
 
-LoadSpec spec_of(PlannedModule& p) {
+LoadSpec spec_of(const PlannedModule& p, const std::shared_ptr<const ModuleConfig>& config) {
   LoadSpec out;
-  drop_places(p.config.value);  // else the manifest's text would stay for as long as the module
   const Manifest& manifest = *p.candidate.manifest;
   out.expected.name = p.candidate.name;
   out.expected.version = manifest.version.str();
@@ -52,9 +51,9 @@ LoadSpec spec_of(PlannedModule& p) {
   out.trusted = p.trusted;
   out.file = {p.candidate.name, p.candidate.file->path, p.candidate.file->size, p.candidate.file->digest};
   out.build_id = p.candidate.file->build_id;
-  out.config = p.config.value;
-  if (p.config.schema)
-    out.may_change = [schema = p.config.schema](std::string_view path) { return may_change(*schema, std::string(path)); };
+  out.config = {config, &config->value};
+  if (config->schema)
+    out.may_change = [schema = config->schema](std::string_view path) { return may_change(*schema, std::string(path)); };
   else
     out.may_change = [](std::string_view) { return false; };
   return out;
@@ -104,7 +103,9 @@ void Run::take_over(Plan& plan, std::optional<ModuleStore> store) {
       others_.push_back(status_of(p, now));
       continue;
     }
-    specs.push_back(spec_of(p));
+    drop_places(p.config.value);  // else the manifest's text would stay for as long as the module
+    const auto config = std::make_shared<const ModuleConfig>(std::move(p.config));
+    specs.push_back(spec_of(p, config));
     if (!p.trusted) stored_.push_back(specs.back().file);
     RunnerModule row;
     row.name = p.candidate.name;
@@ -115,8 +116,8 @@ void Run::take_over(Plan& plan, std::optional<ModuleStore> store) {
     row.after = p.after;
     row.limits = limits_of(p.timeouts);
     rows.push_back(std::move(row));
-    modules_.push_back({p.candidate.name, specs.back().expected.version, p.candidate.file->path, p.candidate.file->digest, p.trusted,
-                        p.required, std::move(p.config)});
+    modules_.push_back(
+        {p.candidate.name, specs.back().expected.version, p.candidate.file->path, p.candidate.file->digest, p.trusted, p.required, config});
   }
 
   store_ = std::move(store);

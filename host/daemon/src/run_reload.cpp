@@ -76,7 +76,7 @@ void Run::apply(ReloadOutcome outcome) {
     if (!config_->host.log.modules.contains(name)) log_.set_level(name, -1);
   for (const auto& [name, level] : config_->host.log.modules) log_.set_level(name, level);
   for (ReloadOutcome::ModuleChange& change : outcome.modules) {
-    modules_[change.module].config = std::move(change.config);
+    modules_[change.module].config = std::make_shared<const ModuleConfig>(std::move(change.config));
     for (const std::string& path : change.change.paths)
       outcome.diff.applied.push_back("modules." + modules_[change.module].name + ".config." + path);
     runner_->configure(change.module, std::move(change.change));

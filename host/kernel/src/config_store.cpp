@@ -36,7 +36,8 @@ const Value* value_at(const Value& root, std::string_view path) {
   return at;
 }
 
-ConfigStore::ConfigStore(Value initial) : value_(std::make_shared<const Value>(std::move(initial))) {}
+ConfigStore::ConfigStore(std::shared_ptr<const Value> initial)
+    : value_(initial ? std::move(initial) : std::make_shared<const Value>(ValueMap())) {}
 
 std::shared_ptr<const Value> ConfigStore::snapshot() const {
   const std::lock_guard lock(mutex_);

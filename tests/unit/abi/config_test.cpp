@@ -28,7 +28,7 @@ struct Configured {
       : instance(world.host,
                  [&value] {
                    InstanceOptions o = options_of("orders");
-                   o.config = std::move(value);
+                   o.config = std::make_shared<const Value>(std::move(value));
                    return o;
                  }()),
         config(table_of<tenon_config>(instance, TENON_CONFIG)) {}

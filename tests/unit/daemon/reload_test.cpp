@@ -56,7 +56,7 @@ class Installation {
     for (std::size_t i = 0; i < plan.planned; ++i) {
       PlannedModule& p = plan.modules[i];
       modules.push_back({p.candidate.name, p.candidate.manifest->version.str(), p.candidate.file->path, p.candidate.file->digest, p.trusted,
-                         p.required, std::move(p.config)});
+                         p.required, std::make_shared<const ModuleConfig>(std::move(p.config))});
     }
   }
   [[nodiscard]] ReloadOutcome reload() const { return compute_reload(input, boot, *config, modules); }

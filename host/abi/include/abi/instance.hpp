@@ -42,7 +42,7 @@ struct InstanceOptions {
   std::string name;
   std::uint64_t generation = 1;
   bool trusted = false;
-  Value config;
+  std::shared_ptr<const Value> config;  ///< null = empty
   /// True if on_change may be registered for a path: live itself, or above something live.
   std::function<bool(std::string_view)> may_change;
 };

@@ -20,7 +20,8 @@ const Value* value_at(const Value& root, std::string_view path);
 /// Thread-safe. Reads see one consistent snapshot each.
 class ConfigStore {
  public:
-  explicit ConfigStore(Value initial);
+  /// Null = an empty map.
+  explicit ConfigStore(std::shared_ptr<const Value> initial);
 
   /// Absent or null = NOT_FOUND naming the path; another type = INVALID_ARGUMENT naming path and both types.
   Result<bool> boolean(std::string_view path) const;

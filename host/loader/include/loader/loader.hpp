@@ -23,7 +23,7 @@ struct LoadSpec {
   bool trusted = false;  ///< loaded from where it is; others from the store
   StoreRequest file;
   std::string build_id;
-  Value config;
+  std::shared_ptr<const Value> config;
   std::function<bool(std::string_view)> may_change;  ///< see InstanceOptions
 };
 
