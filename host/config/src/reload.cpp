@@ -104,6 +104,7 @@ Changes host_changes(const Config& running, const Config& next) {
 
 std::vector<std::string> names(const std::vector<Path>& paths) {
   std::vector<std::string> out;
+  out.reserve(paths.size());
   for (const Path& path : paths) out.push_back(join_path(path));
   std::sort(out.begin(), out.end());
   return out;

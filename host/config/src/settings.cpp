@@ -90,7 +90,7 @@ std::string first_of_list(std::string_view list) { return std::string(list.subst
 
 }  // namespace
 
-void fill_settings(const Value& tree, std::unordered_map<std::string, std::vector<PendingSetting>> pending, HostSettings& out) {
+void fill_settings(const Value& tree, std::unordered_map<std::string, std::vector<PendingSetting>>&& pending, HostSettings& out) {
   const Value* instance = tree.find("instance");
   read(child(instance, "name"), out.instance_name);
   read(child(instance, "environment"), out.environment);

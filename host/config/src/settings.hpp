@@ -7,7 +7,7 @@
 namespace tenon::host::config_room {
 
 /// Fills in everything but the directories of state and status. `tree`: effective, checked.
-void fill_settings(const Value& tree, std::unordered_map<std::string, std::vector<PendingSetting>> pending, HostSettings& out);
+void fill_settings(const Value& tree, std::unordered_map<std::string, std::vector<PendingSetting>>&& pending, HostSettings& out);
 
 /// The part `log` of an effective tree.
 void fill_log(const Value& tree, LogSettings& out);

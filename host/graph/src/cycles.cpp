@@ -75,7 +75,7 @@ Edges inside(const Edges& edges, const std::vector<std::uint32_t>& group) {
       if (found == group.end() || *found != w || w == group[i]) continue;
       pairs.emplace_back(i, static_cast<std::uint32_t>(found - group.begin()));
     }
-  return {group.size(), std::move(pairs)};
+  return {group.size(), pairs};
 }
 
 /// Johnson's search: all cycles through `start` inside its component of the vertices >= start.

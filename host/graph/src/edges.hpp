@@ -13,7 +13,7 @@ namespace tenon::host {
 class Edges {
  public:
   Edges() = default;
-  Edges(std::size_t vertices, std::vector<std::pair<std::uint32_t, std::uint32_t>> pairs) : first_(vertices + 1, 0) {
+  Edges(std::size_t vertices, const std::vector<std::pair<std::uint32_t, std::uint32_t>>& pairs) : first_(vertices + 1, 0) {
     std::vector<std::uint32_t> fill(vertices + 1, 0);
     for (const auto& [from, to] : pairs) ++fill[from + 1];
     for (std::size_t v = 0; v < vertices; ++v) fill[v + 1] += fill[v];
@@ -41,7 +41,7 @@ class Edges {
     pairs.reserve(to_.size());
     for (std::uint32_t v = 0; v < vertices(); ++v)
       for (const std::uint32_t w : of(v)) pairs.emplace_back(w, v);
-    return {vertices(), std::move(pairs)};
+    return {vertices(), pairs};
   }
 
  private:

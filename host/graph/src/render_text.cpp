@@ -28,13 +28,13 @@ std::string table(const std::vector<Row>& rows) {
   return text;
 }
 
-std::string or_dash(std::string text) { return text.empty() ? "-" : text; }
+std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
 
 std::string requirements_of(const Plan& plan, const PlannedModule& m) {
   std::string text;
   for (const std::uint32_t r : m.requires_) text += (text.empty() ? "" : ", ") + shown_name(plan.modules[r]);
   for (const std::uint32_t a : m.after) text += (text.empty() ? "after " : ", after ") + shown_name(plan.modules[a]);
-  return or_dash(std::move(text));
+  return or_dash(text);
 }
 
 std::string kind_and_need(const PlannedModule& m) { return std::string(kind_of(m)) + (m.required ? ", required" : ""); }

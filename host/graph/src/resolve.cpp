@@ -76,11 +76,11 @@ class Resolver {
       for (const std::string_view name : module.served_by)
         if (const std::uint32_t host = find(name); host != no_module && host != r) served_by.emplace_back(r, host);
     }
-    requires_ = Edges(n_, std::move(requirements));
-    served_by_ = Edges(n_, std::move(served_by));
+    requires_ = Edges(n_, requirements);
+    served_by_ = Edges(n_, served_by);
     // A module that is required as well is no longer "after, if present".
     std::erase_if(after, [this](const auto& edge) { return requires_.has(edge.first, edge.second); });
-    after_ = Edges(n_, std::move(after));
+    after_ = Edges(n_, after);
   }
 
   void link_requirement(std::uint32_t r, std::uint32_t entry, Pairs& edges) {
@@ -200,7 +200,7 @@ class Resolver {
       for (const std::uint32_t t : after_.of(r))
         if (out_[t] == 0) pairs.emplace_back(r, t);
     }
-    return {n_, std::move(pairs)};
+    return {n_, pairs};
   }
 
   /// An optional plugin that places itself around a required one must not end the boot: the members nobody needs go first, and only what
