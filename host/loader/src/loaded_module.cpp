@@ -142,10 +142,11 @@ Outcome LoadedModule::call_stop(std::int64_t deadline_ns) {
   if (outcome.kind != Outcome::Kind::pending) return outcome;
   std::unique_lock lock(wait->mutex);
   while (!wait->outcome) {
-    const std::int64_t left = deadline_ns - monotonic_ns();
-    if (left <= 0)
+    const std::int64_t now = monotonic_ns();
+    if (deadline_ns <= now)
       return Outcome::failure({Code::deadline_exceeded, "was PENDING and did not complete in time", "DEADLINE", 0, ExitCode::unavailable});
-    wait->answered.wait_for(lock, Nanos(left));
+    // In slices: time_point arithmetic must not overflow for "never".
+    wait->answered.wait_for(lock, Nanos(std::min<std::int64_t>(deadline_ns - now, 3'600'000'000'000)));
   }
   return std::move(*wait->outcome);
 }
