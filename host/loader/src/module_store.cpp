@@ -1,5 +1,6 @@
 #include "loader/module_store.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -24,6 +25,7 @@ namespace {
 constexpr std::size_t max_module_bytes = 256ULL * 1024 * 1024;
 constexpr std::size_t versions_kept = 3;
 constexpr const char* index_name = "index";
+constexpr std::string_view incoming = ".incoming-";  // a copy that is being made
 
 // Ours, read-only and of the size that is wanted.
 bool looks_right(const struct stat& st, const StoreRequest& request) {
@@ -52,7 +54,7 @@ Result<void> copy_in(int directory, const std::string& file, const StoreRequest&
                  "`" + printable(request.source_path, 4096) + "` changed after it was examined; restart to have it examined again",
                  "FILE_CHANGED", 0, ExitCode::unavailable};
   // A name of its own for each writer: two modules of one file may be staged at once.
-  std::string temporary = ".incoming-" + file.substr(0, 16) + "-" + std::to_string(::gettid());
+  std::string temporary = std::string(incoming) + file.substr(0, 16) + "-" + std::to_string(::gettid());
   ::unlinkat(directory, temporary.c_str(), 0);
   UniqueFd out(::openat(directory, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!out) return Error::system(errno, "cannot create a file in the module store", ExitCode::cannot_create);
@@ -69,6 +71,19 @@ Result<void> copy_in(int directory, const std::string& file, const StoreRequest&
   if (::renameat(directory, temporary.c_str(), directory, file.c_str()) != 0)
     return fail(Error::system(errno, "cannot rename a file in the module store"));
   return {};
+}
+
+// Copies that a killed process did not finish. Nobody else is at work: the state directory is locked by one daemon.
+void remove_leftovers(int directory) {
+  UniqueFd fd(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  DIR* entries = ::fdopendir(fd.get());
+  if (entries == nullptr) return;  // only space is lost
+  fd.release();
+  std::vector<std::string> names;
+  while (const dirent* entry = ::readdir(entries))
+    if (std::string_view(entry->d_name).starts_with(incoming)) names.emplace_back(entry->d_name);
+  ::closedir(entries);
+  for (const std::string& name : names) ::unlinkat(directory, name.c_str(), 0);
 }
 
 }  // namespace
@@ -120,6 +135,7 @@ Result<ModuleStore> ModuleStore::open(const std::string& state_dir) {
         "the module store `" + printable(store.directory_, 4096) +
             "` is on a file system mounted noexec, from which nothing can be loaded; give --state-dir elsewhere, or remount it with exec",
         "NOEXEC", 0, ExitCode::os_error};
+  remove_leftovers(store.fd_->get());
   store.memory_ = std::make_shared<Memory>();
   store.memory_->boot = read_boot_id();
   for (const IndexEntry& copy : read_index(store.directory_, store.memory_->boot).copies)

@@ -27,7 +27,7 @@ struct StoreRequest {
 /// remembers). provide() is thread-safe, but not beside keep(); the rest is not.
 class ModuleStore {
  public:
-  /// Makes the directory if needed. Errors: cannot_create; no_permission if it is not ours alone; os_error naming the mount if it is mounted noexec.
+  /// Makes the directory if needed and removes what an interrupted copy left; the caller is the only one at work in it. Errors: cannot_create; no_permission if it is not ours alone; os_error naming the mount if it is mounted noexec.
   static Result<ModuleStore> open(const std::string& state_dir);
 
   /// Path of a copy whose bytes have the digest, made now if there is none. Errors: data changed since it was examined, I/O, disk full.
