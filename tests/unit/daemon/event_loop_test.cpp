@@ -31,7 +31,7 @@ TEST_CASE("timers are due in the order of their times, and see the time they wer
   CHECK(order == "bca");
 }
 
-TEST_CASE("a timer that is set again is due once, at its new time; one that is switched off never is") {
+TEST_CASE("a timer that is set again is due once, at its new time, and one that is switched off never is") {
   EventLoop loop;
   int moved = 0, off = 0, again = 0;
   const std::int64_t now = monotonic_ns();

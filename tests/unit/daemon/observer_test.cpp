@@ -2,10 +2,10 @@
 
 #include <doctest/doctest.h>
 
-#include <regex>
 #include <string>
 #include <vector>
 
+#include "normalize.hpp"
 #include "temporary_directory.hpp"
 
 using namespace tenon::host;
@@ -22,14 +22,13 @@ struct Observed {
     options.level = debug;
     REQUIRE(log.open(options));
   }
-  /// What was logged since the last call: "LEVEL text" per line.
+  /// What was logged since the last call, without times.
   std::string lines() {
     log.flush();
-    static const std::regex head("(^|\n)[0-9TZ:.-]+ +([A-Z]+) +host: ");
     const std::string all = directory.read("log");
     const std::string fresh = all.substr(read_);
     read_ = all.size();
-    return std::regex_replace(fresh, head, "$1$2 ");
+    return tenon::test::name_log_times(fresh, "");
   }
 
   TemporaryDirectory directory;
@@ -54,15 +53,15 @@ TEST_CASE("states are debug on the way up, info from running on, and all info on
   o.observer.state_changed(status("orders", ModuleState::running));
   o.observer.state_changed(status("broken", ModuleState::failed, "init: no"));
   CHECK(o.lines() ==
-        "DEBUG module state module=orders state=loaded\n"
-        "DEBUG module state module=orders state=created\n"
-        "DEBUG module state module=orders state=initialized\n"
-        "DEBUG module state module=orders state=starting\n"
-        "INFO module state module=orders state=running\n"
-        "INFO module state module=broken state=failed reason=\"init: no\"\n");
+        " DEBUG host: module state module=orders state=loaded\n"
+        " DEBUG host: module state module=orders state=created\n"
+        " DEBUG host: module state module=orders state=initialized\n"
+        " DEBUG host: module state module=orders state=starting\n"
+        " INFO  host: module state module=orders state=running\n"
+        " INFO  host: module state module=broken state=failed reason=\"init: no\"\n");
   o.observer.ready();
   o.observer.state_changed(status("late", ModuleState::starting));
-  CHECK(o.lines() == "INFO module state module=late state=starting\n");
+  CHECK(o.lines() == " INFO  host: module state module=late state=starting\n");
 }
 
 TEST_CASE("the main loop is woken for what it acts on: not by states before ready, once by a burst of them after") {
@@ -103,10 +102,10 @@ TEST_CASE("phases are kept for the table, and told with a time that people can r
   walk(Phase::init, 12'345'678, 2);
   walk(Phase::start, 61'000'000'000, 1);
   CHECK(o.lines() ==
-        "INFO phase done phase=load modules=3 took=999us\n"
-        "INFO phase done phase=create modules=3 took=1.00ms\n"
-        "INFO phase done phase=init modules=2 took=12.34ms\n"
-        "INFO phase done phase=start modules=1 took=61000.00ms\n");
+        " INFO  host: phase done phase=load modules=3 took=999us\n"
+        " INFO  host: phase done phase=create modules=3 took=1.00ms\n"
+        " INFO  host: phase done phase=init modules=2 took=12.34ms\n"
+        " INFO  host: phase done phase=start modules=1 took=61000.00ms\n");
   o.observer.phase_began(Phase::stop, 5000);
   const std::vector<PhaseTime> phases = o.observer.phases();
   REQUIRE(phases.size() == 5);
@@ -138,10 +137,10 @@ TEST_CASE("failures and slow modules are told with everything that is known, and
                     false, {});
   o.observer.failed({"orders", Phase::none, {Code::internal, "gone", "", 0, ExitCode::unavailable}, false}, true, {"stop", "blob 3"});
   CHECK(o.lines() ==
-        "WARN module is slow module=orders phase=init elapsed=10500.00ms limit=30s\n"
-        "ERROR module failed module=orders phase=init error=\"no table\" code=FAILED_PRECONDITION reason=TOLD_TO_FAIL errno=13 "
+        " WARN  host: module is slow module=orders phase=init elapsed=10500.00ms limit=30s\n"
+        " ERROR host: module failed module=orders phase=init error=\"no table\" code=FAILED_PRECONDITION reason=TOLD_TO_FAIL errno=13 "
         "required=true\n"
-        "ERROR module is wedged module=orders error=gone code=INTERNAL held_by=\"stop, blob 3\"\n");
+        " ERROR host: module is wedged module=orders error=gone code=INTERNAL held_by=\"stop, blob 3\"\n");
   std::string told;
   o.observer.load_overdue("orders", true);  // nobody listens
   o.observer.on_load_overdue = [&told](const std::string& module, bool required) {
