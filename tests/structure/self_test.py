@@ -120,6 +120,7 @@ class Rules(unittest.TestCase):
         for line, word in [("// TO" "DO: later", "open end"), ("// FIX" "ME", "open end"), ("<<<<<<< HEAD", "conflict"), ("#if 0", "switched off"),
                            ("int a;\r", "carriage return"), ("std::re" "gex r;", "RE2"), ("int a;  ", "spaces"),
                            ('const char* p = "/wo' 'rk/x";', "somebody's machine"), ('TEST_CASE("a; b") {}', "several tests"),
+                           ("if (::geteuid() != 0) return;", "SKIP_UNLESS"),
                            ("throw Error{\"not implement" "ed yet\"};", "unfinished")]:
             with self.subTest(line):
                 self.expect("leftovers", source, line + "\n", word)

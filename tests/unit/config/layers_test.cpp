@@ -1,4 +1,5 @@
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "support.hpp"
@@ -158,14 +159,26 @@ TEST_CASE("files that cannot be read") {
   not_a_directory.file("");
   not_a_directory.directory.write("a.yaml.d", "");
   CHECK(contains(not_a_directory.bad(), "cannot list the directory"));
+}
 
-  if (::geteuid() != 0) {
-    Loader forbidden;
-    forbidden.file("");
-    ::chmod(forbidden.input.files[0].c_str(), 0);
-    forbidden.bad();
-    CHECK(forbidden.diagnostics.exit_code() == ExitCode::no_permission);
+TEST_CASE("a file we may not read ends with 77, not as one that is missing") {
+  Loader forbidden;
+  forbidden.file("");
+  ::chmod(forbidden.directory.path().c_str(), 0755);
+  ::chmod(forbidden.input.files[0].c_str(), 0);
+  // Root may read everything, so somebody else tries, in a process of its own.
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    if (::geteuid() == 0 && (::setresgid(61001, 61001, 61001) != 0 || ::setresuid(61001, 61001, 61001) != 0)) ::_exit(2);
+    Diagnostics diagnostics;
+    const bool refused = load_config(forbidden.input, diagnostics) == nullptr;
+    ::_exit(refused && diagnostics.error_count() == 1 && diagnostics.exit_code() == ExitCode::no_permission ? 0 : 1);
   }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
 }
 
 TEST_CASE("all errors of one run together, each in its place") {
