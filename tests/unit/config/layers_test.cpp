@@ -21,10 +21,10 @@ TEST_CASE("without anything: the defaults") {
   CHECK(c.host.parallelism == 1);
   CHECK(c.host.stop_total == std::chrono::seconds(15));
   CHECK(c.host.modules.empty());
-  for (const auto& [path, from] : c.provenance) {
-    CAPTURE(path);
-    CHECK(from.layer == Layer::defaults);
-    CHECK(from.source == "default");
+  for (const auto& leaf : c.provenance) {
+    CAPTURE(leaf.first);
+    CHECK(leaf.second.layer == Layer::defaults);
+    CHECK(leaf.second.source == "default");
   }
 }
 
