@@ -42,10 +42,7 @@ ExitCode run_main(int argc, const char* const* argv, std::int64_t started_ns, bo
     return ExitCode::usage;
   }
   const Options& options = std::get<Options>(parsed);
-  if (options.help) {
-    const bool named = argc > 1 && std::string_view(argv[1]) == options.command;
-    return print(help_text(named ? options.command : ""));
-  }
+  if (options.help) return print(help_text(options.command_given ? options.command : ""));
   if (options.version) return run_version(options);
   return run_command(options, started_ns, wedged);
 }

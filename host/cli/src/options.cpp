@@ -78,8 +78,11 @@ UsageError unknown_option(const std::string& option, const po::options_descripti
 }
 
 // The command is the first word that is no option and no option's value: its own options decide how the rest reads.
-std::string command_of(int argc, const char* const* argv, std::string& problem) {
+// `unknown_option`: the first one before it that no command has; its value, if it was to have one, is easily taken for a command.
+std::string command_of(int argc, const char* const* argv, std::string& problem, std::string& unknown_option) {
   const po::options_description general = general_options();
+  po::options_description every = general;
+  for (const Command& c : commands) every.add(command_options(std::string(c.name)));
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
     if (word == "--") break;
@@ -89,6 +92,7 @@ std::string command_of(int argc, const char* const* argv, std::string& problem) 
     }
     if (word.find('=') != std::string::npos) continue;
     const std::string name = word.starts_with("--") ? word.substr(2) : word;
+    if (unknown_option.empty() && word.starts_with("--") && every.find_nothrow(name, false) == nullptr) unknown_option = word;
     const bool takes_value = word == "-c" || name == "startup-report" || name == "format" ||
                              (general.find_nothrow(name, false) != nullptr && general.find(name, false).semantic()->max_tokens() > 0);
     if (takes_value) ++i;
@@ -127,8 +131,9 @@ const std::vector<std::string>& command_names() {
 
 std::variant<Options, UsageError> parse_options(int argc, const char* const* argv) {
   Options out;
-  std::string unknown_command;
-  out.command = command_of(argc, argv, unknown_command);
+  std::string unknown_command, mistyped;
+  out.command = command_of(argc, argv, unknown_command, mistyped);
+  if (!unknown_command.empty() && !mistyped.empty()) return unknown_option(mistyped, general_options());
   if (!unknown_command.empty()) {
     const std::vector<std::string_view> views(command_names().begin(), command_names().end());
     const auto near = nearest(unknown_command, views);
@@ -162,7 +167,10 @@ std::variant<Options, UsageError> parse_options(int argc, const char* const* arg
   out.running = given.count("running") != 0;
   out.migrate_only = given.count("migrate-only") != 0 || out.command == "migrate";
   if (given.count("words") != 0) out.arguments = given["words"].as<std::vector<std::string>>();
-  if (!out.arguments.empty() && out.arguments.front() == out.command) out.arguments.erase(out.arguments.begin());
+  if (!out.arguments.empty() && out.arguments.front() == out.command) {
+    out.arguments.erase(out.arguments.begin());
+    out.command_given = true;
+  }
   if (given.count("output") != 0) {
     const std::string format = given["output"].as<std::string>();
     if (format != "text" && format != "json") return UsageError{"--output is `" + printable(format) + "`", "expected text or json"};

@@ -13,6 +13,7 @@ namespace tenon::host {
 /// One command line.
 struct Options {
   std::string command = "run";
+  bool command_given = false;  ///< by its name, not by default
   bool help = false, version = false;
   bool json = false;  ///< --output json
   bool safe_mode = false, migrate_only = false, running = false;
@@ -26,7 +27,7 @@ struct UsageError {
   std::string message, help;
 };
 
-/// Never exits and prints nothing. Relative paths become absolute.
+/// Never exits and prints nothing. Relative paths become absolute, except those of --config: messages name a file as it was typed.
 std::variant<Options, UsageError> parse_options(int argc, const char* const* argv);
 
 /// The help of a command, or of tenond as a whole for "".
