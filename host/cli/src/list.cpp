@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -68,7 +69,7 @@ ExitCode list_running(const Options& options) {
       !status["modules"].is_array())
     return fail("`" + path + "` is not a status file of tenond", ExitCode::data_error);
   const auto pid = status["pid"].get<std::int64_t>();
-  if (pid <= 0 || (::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH))
+  if (pid <= 0 || pid > std::numeric_limits<pid_t>::max() || (::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH))
     return fail("the daemon that wrote `" + path + "` (pid " + std::to_string(pid) + ") is gone", ExitCode::unavailable);
   if (options.json) return print(*text);
   const auto word = [](const nlohmann::json& object, const char* key) {
