@@ -1,0 +1,146 @@
+// --output json: shapes a program can rely on, without a daemon.
+#include <doctest/doctest.h>
+#include <fcntl.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "process.hpp"
+
+using namespace tenon::test;
+using nlohmann::json;
+
+namespace {
+
+struct Plugins {
+  TempDir dir;
+  std::string state = dir / "state", plugins = dir.make_dir("plugins");
+  std::string config = dir.write("host.yaml", "instance: {environment: local}\npaths: {manifests: []}\n");
+  Plugins() {
+    for (const char* name : {"alpha", "orphan"})
+      dir.copy(std::string(TENON_TEST_FIXTURES) + "/modules/lib" + name + ".so", std::string("plugins/") + name + ".so");
+  }
+  [[nodiscard]] Ran ask(std::vector<std::string> words) const {
+    std::vector<std::string> arguments = {tenond()};
+    arguments.insert(arguments.end(), words.begin(), words.end());
+    for (const std::string& w : {std::string("--config"), config, std::string("--state-dir"), state, std::string("--plugins-dir"), plugins})
+      arguments.push_back(w);
+    return run(arguments);
+  }
+  [[nodiscard]] json ask_json(std::vector<std::string> words, int exit = 0) const {
+    words.insert(words.end(), {"--output", "json"});
+    const Ran r = ask(std::move(words));
+    CHECK(r.exit == exit);
+    CHECK(r.err.empty());
+    json parsed = json::parse(r.out, nullptr, false);
+    REQUIRE_MESSAGE(parsed.is_object(), r.out, r.err);
+    CHECK(parsed.at("format") == 1);
+    return parsed;
+  }
+};
+
+const json* named(const json& modules, const std::string& name) {
+  for (const json& m : modules)
+    if (m.at("name") == name) return &m;
+  return nullptr;
+}
+
+}  // namespace
+
+TEST_CASE("output: list names every module, its fate and why") {
+  const Plugins p;
+  const json modules = p.ask_json({"list"}).at("modules");
+  const json* alpha = named(modules, "alpha");
+  const json* orphan = named(modules, "orphan");
+  REQUIRE(alpha != nullptr);
+  REQUIRE(orphan != nullptr);
+  CHECK(alpha->at("version") == "1.0.0");
+  CHECK(alpha->at("kind") == "plugin");
+  CHECK(alpha->at("fate") == "planned");
+  CHECK(alpha->at("required") == false);
+  CHECK(alpha->at("requires") == json::array());
+  CHECK(alpha->at("path") == p.plugins + "/alpha.so");
+  CHECK_FALSE(alpha->contains("reason"));
+  CHECK(orphan->at("fate") == "blocked");
+  CHECK(orphan->at("reason").get<std::string>().find("missing_module") != std::string::npos);
+  CHECK(orphan->at("requires") == json::array({"missing_module"}));
+  const Ran text = p.ask({"list"});
+  CHECK(text.out.starts_with("MODULE"));
+  CHECK(text.out.find('\x1b') == std::string::npos);  // not a terminal
+}
+
+TEST_CASE("output: check has its exit code, findings and modules") {
+  const Plugins p;
+  const json found = p.ask_json({"check"});
+  CHECK(found.at("exit") == 0);
+  CHECK(found.at("findings").is_array());
+  CHECK_FALSE(found.at("findings").empty());
+  CHECK(named(found.at("modules"), "alpha") != nullptr);
+  const json wrong = p.ask_json({"check", "--set", "no_such_key=1"}, 78);
+  CHECK(wrong.at("exit") == 78);
+  CHECK(wrong.at("modules") == json::array());
+  CHECK(wrong.at("findings").at(0).dump().find("no_such_key") != std::string::npos);
+}
+
+TEST_CASE("output: graph and config in each of their formats") {
+  const Plugins p;
+  CHECK(p.ask_json({"graph"}).dump().find("alpha") != std::string::npos);
+  CHECK(p.ask_json({"graph", "--format", "json"}).dump().find("alpha") != std::string::npos);
+  CHECK(json::parse(p.ask({"config", "--output", "json"}).out).dump().find("paths") != std::string::npos);
+  CHECK(p.ask({"graph", "--format", "dot"}).out.starts_with("digraph"));
+  CHECK(p.ask({"graph", "--format", "svg"}).out.find("<svg") != std::string::npos);
+}
+
+TEST_CASE("output: inspect tells what the gate sees, and refuses what it would refuse") {
+  const Plugins p;
+  const auto inspect = [](const std::string& path) { return run({tenond(), "inspect", path, "--output", "json"}); };
+  const Ran good = inspect(p.plugins + "/alpha.so");
+  CHECK(good.exit == 0);
+  const json found = json::parse(good.out);
+  CHECK(found.at("format") == 1);
+  CHECK(found.at("exit") == 0);
+  CHECK(found.at("file").is_object());
+  CHECK(found.at("manifest_findings") == json::array());
+  const Ran bad = inspect(p.dir.write("text.so", "no ELF"));
+  CHECK(bad.exit == 69);
+  CHECK(json::parse(bad.out).at("exit") == 69);
+  CHECK(inspect(p.dir.path()).exit == 66);
+  CHECK(inspect("/dev/null").exit == 66);
+}
+
+TEST_CASE("output: version, ABI and interfaces") {
+  const json v = json::parse(run({tenond(), "--version", "--output", "json"}).out);
+  CHECK(v.at("format") == 1);
+  CHECK(v.at("name") == "tenond");
+  CHECK(v.at("abi") == "1.0");
+  CHECK(v.at("interfaces").size() == 5);
+  for (const json& i : v.at("interfaces")) {
+    CHECK(i.at("size").get<int>() >= 16);
+    CHECK((i.at("for") == (i.at("id") == "tenon.log_sink/1" ? "runtime" : "all")));
+  }
+  const std::string text = run({tenond(), "--version"}).out;
+  CHECK(text.starts_with("tenond "));
+  CHECK(text.find("ABI 1.0") != std::string::npos);
+  CHECK(text.find("  tenon.log_sink/1 (RuntimeModules only)\n") != std::string::npos);
+}
+
+TEST_CASE("output: list --running refuses what is no status file, and a daemon that is gone") {
+  const Plugins p;
+  CHECK(p.ask({"list", "--running"}).exit == 69);
+  for (const char* text : {"", "no JSON", "[]", "{}", "{\"pid\":\"1\",\"modules\":[]}", "{\"pid\":1,\"modules\":{}}"}) {
+    p.dir.write("state/status.json", text, 0600);
+    CHECK(p.ask({"list", "--running"}).exit == 65);
+  }
+  for (const char* pid : {"0", "-1", "2147483647", "4294967297", "18446744073709551615"}) {
+    CAPTURE(pid);
+    p.dir.write("state/status.json", std::string("{\"pid\":") + pid + ",\"modules\":[]}", 0600);
+    CHECK(p.ask({"list", "--running"}).exit == 69);
+  }
+}
+
+TEST_CASE("output: usage errors go to stderr with the way on; nothing is on stdout") {
+  const Ran r = run({tenond(), "chekc", "--output", "json"});
+  CHECK(r.exit == 64);
+  CHECK(r.out.empty());
+  CHECK(r.err == "error: unknown command `chekc`\n  = help: did you mean `check`?\n");
+}
