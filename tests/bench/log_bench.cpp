@@ -1,4 +1,5 @@
-// What a log line costs, against spdlog writing the same finished bytes, and what a line below the level costs.
+// What a log line costs, in the host and through the C table a module has, against spdlog writing the same finished bytes; and what a line
+// below the level costs, through the macro and the C++ wrapper.
 // Prints the ratios of the medians at the end (processor time is the steadier one on a busy machine). One process, a second thread alive, files in the temporary directory.
 #include <benchmark/benchmark.h>
 #include <spdlog/logger.h>
@@ -13,7 +14,9 @@
 #include <string>
 #include <thread>
 
+#include "abi/instance.hpp"
 #include "kernel/log.hpp"
+#include "tenon/cpp/log.hpp"
 
 namespace {
 
@@ -99,12 +102,95 @@ void tenon_below_level(benchmark::State& state) {
   }
 }
 
+/// A module as the host keeps it; what it logs goes to `path`.
+struct Module {
+  explicit Module(const std::string& path) {
+    std::filesystem::remove(path);
+    opened = static_cast<bool>(core.open(options_for(path)));
+    core.end_early();
+    instance.set_phase(Phase::run);
+  }
+  LogCore core;
+  HostContext host{core, "bench", make_uuid()};
+  Instance instance{host, [] {
+                      InstanceOptions options;
+                      options.name = "orders";
+                      return options;
+                    }()};
+  bool opened = false;
+};
+
+/// As a module writes it: through the C table, from a thread of its own or inside a callback.
+void through_table(benchmark::State& state, bool inside_call) {
+  const std::string path = bench_file("table");
+  {
+    Module module(path);
+    if (!module.opened) return state.SkipWithError("cannot open the log");
+    const auto* table = static_cast<const tenon_log*>(module.instance.ctx()->host->query(module.instance.ctx(), TENON_STR(TENON_LOG)));
+    const tenon_kv kv[] = {{c_str(fields[0].key), c_str(fields[0].value)},
+                           {c_str(fields[1].key), c_str(fields[1].value)},
+                           {c_str(fields[2].key), c_str(fields[2].value)}};
+    const auto lines = [&] {
+      for (auto _ : state) table->write(module.instance.ctx(), TENON_LEVEL_INFO, c_str(message), kv, std::size(kv));
+    };
+    if (inside_call)
+      module.instance.enter(Phase::run, no_deadline, Gate::State::open, {}, [&](tenon_call*, tenon_error*) -> tenon_status {
+        lines();
+        return TENON_OK;
+      });
+    else
+      lines();
+  }
+  std::filesystem::remove(path);
+}
+void abi_json(benchmark::State& state) { through_table(state, false); }
+void abi_json_inside_call(benchmark::State& state) { through_table(state, true); }
+
+/// The same line through the C++ wrapper, which renders the numbers.
+void wrapper_json(benchmark::State& state) {
+  const std::string path = bench_file("wrapper");
+  {
+    Module module(path);
+    if (!module.opened) return state.SkipWithError("cannot open the log");
+    const tenon::Log log{tenon::Ctx(module.instance.ctx())};
+    for (auto _ : state) log.info(message, "rows", 128, "source", fields[1].value, "took_us", 5321);
+  }
+  std::filesystem::remove(path);
+}
+
+void macro_below_level(benchmark::State& state) {
+  Module module(bench_file("below"));
+  const auto* table = static_cast<const tenon_log*>(module.instance.ctx()->host->query(module.instance.ctx(), TENON_STR(TENON_LOG)));
+  for (auto _ : state) {
+    if (TENON_LOG_ENABLED(table, TENON_LEVEL_DEBUG)) table->write(module.instance.ctx(), TENON_LEVEL_DEBUG, c_str(message), nullptr, 0);
+    benchmark::ClobberMemory();
+  }
+  std::filesystem::remove(bench_file("below"));
+}
+
+void wrapper_below_level(benchmark::State& state) {
+  Module module(bench_file("below"));
+  const tenon::Log log{tenon::Ctx(module.instance.ctx())};
+  int rows = 128;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(rows);
+    log.debug(message, "rows", rows, "source", fields[1].value);
+    benchmark::ClobberMemory();
+  }
+  std::filesystem::remove(bench_file("below"));
+}
+
 BENCHMARK(spdlog_finished_bytes)->Iterations(lines_per_run);
 BENCHMARK(tenon_json)->Iterations(lines_per_run);
 BENCHMARK(tenon_json_rate_limit_on)->Iterations(lines_per_run);
 BENCHMARK(tenon_json_with_receiver)->Iterations(lines_per_run);
 BENCHMARK(tenon_text)->Iterations(lines_per_run);
+BENCHMARK(abi_json)->Iterations(lines_per_run);
+BENCHMARK(abi_json_inside_call)->Iterations(lines_per_run);
+BENCHMARK(wrapper_json)->Iterations(lines_per_run);
 BENCHMARK(tenon_below_level);
+BENCHMARK(macro_below_level);
+BENCHMARK(wrapper_below_level);
 
 class RatioReporter : public benchmark::ConsoleReporter {
  public:
@@ -119,6 +205,12 @@ class RatioReporter : public benchmark::ConsoleReporter {
     std::printf("\n%-28s %20s %20s\n", "median per line", "elapsed", "processor time");
     for (const auto& [name, ns] : medians_)
       std::printf("%-28s %9.1f ns %5.2f x  %9.1f ns %5.2f x\n", name.c_str(), ns.real, ns.real / base.real, ns.cpu, ns.cpu / base.cpu);
+    const auto limit = [this](const char* name, double figure, double most, const char* unit) {
+      std::printf("%-28s %5.2f %s, limit %.1f: %s\n", name, figure, unit, most, figure <= most ? "within" : "ABOVE");
+    };
+    std::printf("\nprocessor time against its limit\n");
+    for (const char* name : {"abi_json", "abi_json_inside_call"}) limit(name, medians_[name].cpu / base.cpu, 1.3, "x");
+    for (const char* name : {"macro_below_level", "wrapper_below_level"}) limit(name, medians_[name].cpu, 3, "ns");
   }
 
  private:
