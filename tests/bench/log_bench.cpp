@@ -205,7 +205,7 @@ class RatioReporter : public benchmark::ConsoleReporter {
     std::printf("\n%-28s %20s %20s\n", "median per line", "elapsed", "processor time");
     for (const auto& [name, ns] : medians_)
       std::printf("%-28s %9.1f ns %5.2f x  %9.1f ns %5.2f x\n", name.c_str(), ns.real, ns.real / base.real, ns.cpu, ns.cpu / base.cpu);
-    const auto limit = [this](const char* name, double figure, double most, const char* unit) {
+    const auto limit = [](const char* name, double figure, double most, const char* unit) {
       std::printf("%-28s %5.2f %s, limit %.1f: %s\n", name, figure, unit, most, figure <= most ? "within" : "ABOVE");
     };
     std::printf("\nprocessor time against its limit\n");
