@@ -10,7 +10,11 @@
 namespace tenon::host {
 
 Instance::Instance(HostContext& host, InstanceOptions options)
-    : host_(host), options_(std::move(options)), log_(host.log().module(options_.name)), config_(std::move(options_.config)) {
+    : Owner(options.name, options.generation, options.trusted),
+      host_(host),
+      options_(std::move(options)),
+      log_(host.log().module(name())),
+      config_(std::move(options_.config)) {
   seat_.host = host.c_host();
   seat_.instance = this;
   log_table_ = make_log_table(log_->min_level());
@@ -28,9 +32,9 @@ const void* Instance::query(std::string_view id) {
   if (id == TENON_CALLS) return &calls_table;
   if (id == TENON_CHECK) return &check_table;
   if (id == TENON_LOG_SINK) {
-    if (options_.trusted) return &log_sink_table;
+    if (trusted()) return &log_sink_table;
     host_.log().log(warn, "plugin asked for an interface that only RuntimeModules get",
-                    {{"audit", "denied"}, {"module", options_.name}, {"interface", id}});
+                    {{"audit", "denied"}, {"module", name()}, {"interface", id}});
   }
   return nullptr;
 }
@@ -60,7 +64,7 @@ Outcome Instance::enter(Phase phase, std::int64_t deadline_ns, Gate::State limit
   if (phase != Phase::configure) set_phase(phase);
   tenon_status status = TENON_UNAVAILABLE;
   {
-    const GateEntry entry(*this, gate_, phase, ThreadTag::control, &call_, limit);
+    const GateEntry entry(*this, phase, ThreadTag::control, &call_, limit);
     if (!entry) return Outcome::failure({Code::unavailable, "the instance is closed", "CLOSED", 0, ExitCode::software});
     status = callback(&call_, &error_);
   }
@@ -98,7 +102,7 @@ void Instance::notify_ended(Deferred& d, tenon_status why) {
   if (d.ended == nullptr) return;
   const tenon_call_ended fn = std::exchange(d.ended, nullptr);
   host_.notifier().post(this, [this, fn, data = d.data, why] {
-    const GateEntry entry(*this, gate_, phase(), ThreadTag::other, nullptr, Gate::State::draining);
+    const GateEntry entry(*this, phase(), ThreadTag::other, nullptr, Gate::State::draining);
     if (entry) fn(data, why);
   });
 }

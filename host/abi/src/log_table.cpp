@@ -21,7 +21,7 @@ void write(tenon_ctx* ctx, std::int32_t level, tenon_str message, const tenon_kv
     new (&fields[i]) LogField(valid ? LogField{view(kv[i].key), view(kv[i].value)} : LogField{"invalid", "a null view with a length"});
   }
   const Frame* frame = current_frame();
-  const bool inside = frame != nullptr && frame->instance.load(std::memory_order_relaxed) == instance;
+  const bool inside = frame != nullptr && frame->owner.load(std::memory_order_relaxed) == instance;
   const Phase phase = inside ? frame->phase.load(std::memory_order_relaxed) : instance->phase();
   try {
     instance->log().write(level, view(message), std::span(fields, used), phase_name(phase), 0, n - used);

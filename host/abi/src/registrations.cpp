@@ -31,7 +31,7 @@ tenon_status Instance::subscribe(std::string path, tenon_config_changed fn, void
                 "NOT_LIVE");
   const std::lock_guard lock(mutex_);
   // The gate moves before revoke_all takes the mutex: what is let in here is revoked, what comes later is refused.
-  if (gate_.state() != Gate::State::open) return fail(Code::unavailable, "the instance is leaving: nothing can be registered", "CLOSED");
+  if (gate().state() != Gate::State::open) return fail(Code::unavailable, "the instance is leaving: nothing can be registered", "CLOSED");
   for (const Subscription& s : subscriptions_)
     if (s.path == path && s.fn == fn && s.data == data) {
       *out = s.id;
@@ -80,7 +80,7 @@ Outcome Instance::deliver(const ConfigChange& change, std::int64_t deadline_ns) 
 }
 
 void Instance::call_release(void (*release)(void*) noexcept, void* data) {
-  const GateEntry entry(*this, gate_, phase(), ThreadTag::other, nullptr, Gate::State::closed);
+  const GateEntry entry(*this, phase(), ThreadTag::other, nullptr, Gate::State::closed);
   if (entry) release(data);
 }
 
@@ -94,7 +94,7 @@ tenon_status Instance::attach_sink(const tenon_log_receiver& receiver, void* dat
   std::uint64_t id = 0;
   {
     const std::lock_guard lock(mutex_);
-    if (gate_.state() != Gate::State::open) {  // see subscribe
+    if (gate().state() != Gate::State::open) {  // see subscribe
       error = {Code::unavailable, "the instance is leaving: nothing can be attached", "CLOSED", 0, ExitCode::unavailable};
       return TENON_UNAVAILABLE;
     }
@@ -116,7 +116,7 @@ tenon_status Instance::attach_sink(const tenon_log_receiver& receiver, void* dat
     const tenon_log_record out_record = {
         sizeof(tenon_log_record), r.level,          r.seq,        r.time_ns,   r.call_id, r.thread_id, c_str(r.module),
         c_str(r.phase),           c_str(r.message), pairs.data(), pairs.size()};
-    const GateEntry entry(*this, gate_, Phase::run, ThreadTag::other, nullptr, Gate::State::draining);
+    const GateEntry entry(*this, Phase::run, ThreadTag::other, nullptr, Gate::State::draining);
     if (entry) record(data, &out_record);
   });
   {
@@ -153,7 +153,7 @@ bool Instance::dump_log(std::size_t count, const std::function<void(const tenon_
     sink.receiver = sink_->receiver;
     sink.data = sink_->data;
   }
-  const GateEntry entry(*this, gate_, Phase::run, ThreadTag::other, nullptr, Gate::State::open);
+  const GateEntry entry(*this, Phase::run, ThreadTag::other, nullptr, Gate::State::open);
   if (!entry) return false;
   sink.receiver.dump(
       sink.data, count,

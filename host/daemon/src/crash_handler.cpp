@@ -16,9 +16,9 @@
 #include <ctime>
 #include <string_view>
 
-#include "abi/frames.hpp"
-#include "abi/instance.hpp"
 #include "base/sanitizer.hpp"
+#include "kernel/gate.hpp"
+#include "kernel/owner.hpp"
 
 namespace tenon::host {
 namespace {
@@ -108,7 +108,7 @@ Culprit find_culprit(std::uintptr_t pc) {
   const CodeRanges* ranges = code_ranges.load(std::memory_order_acquire);
   out.range = pc != 0 && ranges != nullptr ? ranges->find(pc) : nullptr;
   if (const Frame* frame = current_frame()) {
-    if (const Instance* instance = frame->instance.load(std::memory_order_relaxed)) out.module = instance->name();
+    if (const Owner* owner = frame->owner.load(std::memory_order_relaxed)) out.module = owner->name();
     out.phase = phase_name(frame->phase.load(std::memory_order_relaxed));
   } else if (out.range != nullptr) {
     out.module = out.range->module;

@@ -7,11 +7,11 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "abi/frames.hpp"
 #include "base/clock.hpp"
 #include "base/sanitizer.hpp"
 #include "crash_handler.hpp"
 #include "journal.hpp"
+#include "kernel/gate.hpp"
 #include "run.hpp"
 
 namespace tenon::host {

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
-#include "abi/frames.hpp"
 #include "abi/instance.hpp"
 #include "base/clock.hpp"
 #include "base/text.hpp"
+#include "kernel/gate.hpp"
 #include "run.hpp"
 
 namespace tenon::host {
@@ -162,11 +162,10 @@ void Run::dump() {
   for (const ThreadFrames* f = all_thread_frames(); f != nullptr; f = f->next) {
     const std::uint32_t depth = f->depth.load(std::memory_order_seq_cst);
     for (std::uint32_t i = 0; i < depth && i < ThreadFrames::max_depth; ++i)
-      if (const Instance* instance = f->frames[i].instance.load(std::memory_order_seq_cst))
-        log_.log(info, "dump: thread",
-                 {{"thread", std::to_string(f->thread_id.load())},
-                  {"module", instance->name()},
-                  {"phase", phase_name(f->frames[i].phase.load())}});
+      if (const Owner* owner = f->frames[i].owner.load(std::memory_order_seq_cst))
+        log_.log(
+            info, "dump: thread",
+            {{"thread", std::to_string(f->thread_id.load())}, {"module", owner->name()}, {"phase", phase_name(f->frames[i].phase.load())}});
   }
   constexpr std::size_t records = 50;
   std::string text;

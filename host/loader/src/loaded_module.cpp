@@ -207,7 +207,7 @@ std::vector<std::string> LoadedModule::holders() const {
     if (f == existing_thread_frames()) continue;
     const std::uint32_t depth = f->depth.load(std::memory_order_seq_cst);
     for (std::uint32_t i = 0; i < depth && i < ThreadFrames::max_depth; ++i)
-      if (f->frames[i].instance.load(std::memory_order_seq_cst) == &record->instance)
+      if (f->frames[i].owner.load(std::memory_order_seq_cst) == &record->instance)
         out.push_back("thread " + std::to_string(f->thread_id.load()) + " in " + std::string(phase_name(f->frames[i].phase.load())));
   }
   if (const std::size_t n = record->instance.deferred_count(); n != 0)

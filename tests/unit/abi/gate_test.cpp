@@ -13,7 +13,7 @@ class Visitor {
  public:
   Visitor(Instance& instance, Phase phase, Gate::State limit = Gate::State::open)
       : thread_([this, &instance, phase, limit] {
-          const GateEntry entry(instance, instance.gate(), phase, ThreadTag::worker, nullptr, limit);
+          const GateEntry entry(instance, phase, ThreadTag::worker, nullptr, limit);
           entered_.set_value(static_cast<bool>(entry));
           leave_.get_future().wait();
         }) {}
@@ -40,7 +40,7 @@ std::size_t records() {
 }
 
 bool may_enter(Instance& instance, Gate::State limit) {
-  return static_cast<bool>(GateEntry(instance, instance.gate(), Phase::run, ThreadTag::other, nullptr, limit));
+  return static_cast<bool>(GateEntry(instance, Phase::run, ThreadTag::other, nullptr, limit));
 }
 
 /// Threads enter as fast as they can while the gate closes: whoever was counted out must be out.
@@ -55,7 +55,7 @@ void close_under_load() {
     const auto visit = [&] {
       bool first = true;
       for (;;) {
-        const GateEntry entry(instance, instance.gate(), Phase::run, ThreadTag::worker, nullptr, Gate::State::open);
+        const GateEntry entry(instance, Phase::run, ThreadTag::worker, nullptr, Gate::State::open);
         if (!entry) return;
         if (gone.load()) ++too_late;
         ++entered;
@@ -87,7 +87,7 @@ TEST_CASE("frames: a call enters and leaves") {
   run_as(instance, Phase::init, [&](tenon_call* call, tenon_error*) {
     const Frame* frame = current_frame();
     REQUIRE(frame != nullptr);
-    CHECK(frame->instance.load() == &instance);
+    CHECK(frame->owner.load() == &instance);
     CHECK(frame->phase.load() == Phase::init);
     CHECK(frame->tag == ThreadTag::control);
     CHECK(frame->call == call);
@@ -104,7 +104,7 @@ TEST_CASE("frames: entries nest, and the innermost counts") {
   run_as(outer, Phase::init, [&](tenon_call*, tenon_error*) {
     CHECK(check.thread(outer.ctx()) == TENON_THREAD_CONTROL);
     {
-      const GateEntry entry(inner, inner.gate(), Phase::run, ThreadTag::worker, nullptr, Gate::State::open);
+      const GateEntry entry(inner, Phase::run, ThreadTag::worker, nullptr, Gate::State::open);
       REQUIRE(entry);
       CHECK(current_frame()->instance.load() == &inner);
       CHECK(check.thread(inner.ctx()) == TENON_THREAD_WORKER);
@@ -121,7 +121,7 @@ TEST_CASE("frames: deeper re-entry than there are frames is refused, and harms n
   Instance instance(world.host, options_of("orders"));
   std::vector<std::unique_ptr<GateEntry>> entries;
   for (std::uint32_t i = 0; i < ThreadFrames::max_depth; ++i) {
-    entries.push_back(std::make_unique<GateEntry>(instance, instance.gate(), Phase::run, ThreadTag::worker, nullptr, Gate::State::open));
+    entries.push_back(std::make_unique<GateEntry>(instance, Phase::run, ThreadTag::worker, nullptr, Gate::State::open));
     REQUIRE(*entries.back());
   }
   bool called = false;
@@ -193,7 +193,7 @@ TEST_CASE("gate: the thread that closes does not wait for itself; a thread that 
     CHECK(Gate::others_inside(instance) == 0);
     CHECK(Gate::wait_until_empty(instance, monotonic_ns()));
     std::thread([&] { CHECK(Gate::others_inside(instance) == 1); }).join();
-    const GateEntry again(instance, instance.gate(), Phase::run, ThreadTag::control, nullptr, Gate::State::open);
+    const GateEntry again(instance, Phase::run, ThreadTag::control, nullptr, Gate::State::open);
     std::thread([&] { CHECK(Gate::others_inside(instance) == 1); }).join();
   });
 }

@@ -11,12 +11,12 @@
 #include <string_view>
 #include <vector>
 
-#include "abi/frames.hpp"
 #include "abi/host_context.hpp"
 #include "abi/module_instance.hpp"
 #include "base/clock.hpp"
 #include "kernel/config_store.hpp"
 #include "kernel/log.hpp"
+#include "kernel/owner.hpp"
 #include "tenon/calls.h"
 #include "tenon/config.h"
 #include "tenon/core.h"
@@ -24,11 +24,9 @@
 #include "tenon/log_sink.h"
 
 /// One call into a module. Lifecycle calls of an instance share one: a callback that is abandoned wedges the instance, so that it is never reused.
-struct tenon_call {
+struct tenon_call : tenon::host::Call {
   tenon::host::Instance* instance = nullptr;
   tenon::host::Phase phase = tenon::host::Phase::none;
-  std::atomic<std::int64_t> deadline_ns{tenon::host::no_deadline};
-  std::atomic<std::int32_t> cancelled{0};
   bool may_defer = false;
   tenon_id deferred = 0;
   std::vector<std::unique_ptr<std::uint8_t[]>> reserved;
@@ -48,24 +46,17 @@ struct InstanceOptions {
 };
 
 /// Never freed while a thread of the module could still come back: whoever owns it (the loader) leaks it when wedged. Thread-safe.
-class Instance {
+class Instance final : public Owner {
  public:
   Instance(HostContext& host, InstanceOptions options);
-  ~Instance();
+  ~Instance() override;
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
 
   /// nullptr for a null ctx.
   static Instance* from(tenon_ctx* ctx);
   [[nodiscard]] tenon_ctx* ctx() { return &seat_; }
-  [[nodiscard]] const std::string& name() const { return options_.name; }
-  [[nodiscard]] bool trusted() const { return options_.trusted; }
   [[nodiscard]] HostContext& host() { return host_; }
-  [[nodiscard]] Gate& gate() { return gate_; }
-  [[nodiscard]] Phase phase() const { return phase_.load(std::memory_order_relaxed); }
-  void set_phase(Phase phase) { phase_.store(phase, std::memory_order_relaxed); }
-  [[nodiscard]] bool wedged() const { return wedged_.load(std::memory_order_acquire); }
-  void wedge() { wedged_.store(true, std::memory_order_release); }
   ModuleLog& log() { return *log_; }
   ConfigStore& config() { return config_; }
   [[nodiscard]] const InstanceOptions& options() const { return options_; }
@@ -141,9 +132,6 @@ class Instance {
   tenon_log log_table_{};
   std::shared_ptr<ModuleLog> log_;
   ConfigStore config_;
-  Gate gate_;
-  std::atomic<Phase> phase_{Phase::none};
-  std::atomic<bool> wedged_{false};
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

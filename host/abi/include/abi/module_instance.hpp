@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "abi/phase.hpp"
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "base/value.hpp"
+#include "kernel/phase.hpp"
 
 namespace tenon::host {
 

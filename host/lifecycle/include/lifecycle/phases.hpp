@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "abi/phase.hpp"
+#include "kernel/phase.hpp"
 
 namespace tenon::host {
 

@@ -7,22 +7,22 @@
 #include <atomic>
 #include <cstdint>
 
-#include "abi/phase.hpp"
-#include "tenon/core.h"
+#include "kernel/phase.hpp"
 
 namespace tenon::host {
 
-class Instance;
+struct Call;
+class Owner;
 
 /// Who may be entered: [control], [worker] or [any] callbacks.
 enum class ThreadTag : std::uint8_t { other, control, worker };
 
 /// One entry into a module. Written by its own thread only; read by others and in signal handlers.
 struct Frame {
-  std::atomic<Instance*> instance{nullptr};
+  std::atomic<Owner*> owner{nullptr};
   std::atomic<Phase> phase{Phase::none};
   ThreadTag tag = ThreadTag::other;
-  tenon_call* call = nullptr;
+  Call* call = nullptr;
 };
 
 /// The frames of one thread. Records are never freed: a thread that ends gives its record to the next one.
@@ -48,7 +48,7 @@ bool gates_use_membarrier() noexcept;
 /// Registers for private expedited membarrier; call once before the first thread is started. Returns false if the kernel has none.
 bool prepare_gates() noexcept;
 
-/// The gate of one instance: counts nobody in, only looks who is inside when it is closed. Thread-safe.
+/// The gate of one owner: counts nobody in, only looks who is inside when it is closed. Thread-safe.
 /// Entering costs two plain stores and a load (abi.md: 0.5 ns above a pointer call); closing pays with one membarrier.
 class Gate {
  public:
@@ -61,10 +61,10 @@ class Gate {
   [[nodiscard]] State state() const { return state_.load(std::memory_order_acquire); }
   /// Only forward. After it returned, whoever was not let in before is kept out.
   void advance(State to);
-  /// Threads inside `instance` now, the calling one not counted.
-  [[nodiscard]] static std::uint32_t others_inside(const Instance& instance);
+  /// Threads inside `owner` now, the calling one not counted.
+  [[nodiscard]] static std::uint32_t others_inside(const Owner& owner);
   /// Waits until nobody else is inside or `deadline_ns` (monotonic) has come.
-  [[nodiscard]] static bool wait_until_empty(const Instance& instance, std::int64_t deadline_ns);
+  [[nodiscard]] static bool wait_until_empty(const Owner& owner, std::int64_t deadline_ns);
 
  private:
   friend class GateEntry;
@@ -75,7 +75,7 @@ class Gate {
 class GateEntry {
  public:
   /// `limit`: the last state in which this kind of callback is still let in.
-  GateEntry(Instance& instance, Gate& gate, Phase phase, ThreadTag tag, tenon_call* call, Gate::State limit);
+  GateEntry(Owner& owner, Phase phase, ThreadTag tag, Call* call, Gate::State limit);
   ~GateEntry();
   GateEntry(const GateEntry&) = delete;
   GateEntry& operator=(const GateEntry&) = delete;

@@ -1,4 +1,4 @@
-#include "abi/frames.hpp"
+#include "kernel/gate.hpp"
 
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
@@ -8,6 +8,7 @@
 
 #include "base/clock.hpp"
 #include "base/sanitizer.hpp"
+#include "kernel/owner.hpp"
 
 namespace tenon::host {
 namespace {
@@ -88,13 +89,13 @@ void Gate::advance(State to) {
   if (gates_use_membarrier()) membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
 }
 
-std::uint32_t Gate::others_inside(const Instance& instance) {
+std::uint32_t Gate::others_inside(const Owner& owner) {
   std::uint32_t out = 0;
   for (const ThreadFrames* f = all_thread_frames(); f != nullptr; f = f->next) {
     if (f == own_frames) continue;
     const std::uint32_t depth = f->depth.load(std::memory_order_seq_cst);
     for (std::uint32_t i = 0; i < depth && i < ThreadFrames::max_depth; ++i)
-      if (f->frames[i].instance.load(std::memory_order_seq_cst) == &instance) {
+      if (f->frames[i].owner.load(std::memory_order_seq_cst) == &owner) {
         ++out;
         break;
       }
@@ -102,10 +103,10 @@ std::uint32_t Gate::others_inside(const Instance& instance) {
   return out;
 }
 
-bool Gate::wait_until_empty(const Instance& instance, std::int64_t deadline_ns) {
+bool Gate::wait_until_empty(const Owner& owner, std::int64_t deadline_ns) {
   // Leaving tells nobody (that keeps it free of charge), so this looks again: at first at once, then every millisecond.
   std::int64_t pause_ns = 20'000;
-  while (others_inside(instance) != 0) {
+  while (others_inside(owner) != 0) {
     const std::int64_t now = monotonic_ns();
     if (now >= deadline_ns) return false;
     std::this_thread::sleep_for(std::chrono::nanoseconds(std::min(pause_ns, deadline_ns - now)));
@@ -114,8 +115,7 @@ bool Gate::wait_until_empty(const Instance& instance, std::int64_t deadline_ns) 
   return true;
 }
 
-GateEntry::GateEntry(Instance& instance, Gate& gate, Phase phase, ThreadTag tag, tenon_call* call, Gate::State limit)
-    : thread_(this_thread_frames()) {
+GateEntry::GateEntry(Owner& owner, Phase phase, ThreadTag tag, Call* call, Gate::State limit) : thread_(this_thread_frames()) {
   const std::uint32_t depth = thread_.depth.load(std::memory_order_relaxed);
   if (depth >= ThreadFrames::max_depth) return;
   Frame& frame = thread_.frames[depth];
@@ -123,15 +123,15 @@ GateEntry::GateEntry(Instance& instance, Gate& gate, Phase phase, ThreadTag tag,
   frame.call = call;
   frame.phase.store(phase, std::memory_order_relaxed);
   if (gates_use_membarrier()) {
-    frame.instance.store(&instance, std::memory_order_relaxed);
+    frame.owner.store(&owner, std::memory_order_relaxed);
     thread_.depth.store(depth + 1, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);
-    inside_ = gate.state_.load(std::memory_order_acquire) <= limit;
+    inside_ = owner.gate().state_.load(std::memory_order_acquire) <= limit;
   } else {
     // Without membarrier the store must be ordered before the load by the thread itself.
-    frame.instance.store(&instance, std::memory_order_release);
+    frame.owner.store(&owner, std::memory_order_release);
     thread_.depth.store(depth + 1, std::memory_order_seq_cst);
-    inside_ = gate.state_.load(std::memory_order_seq_cst) <= limit;
+    inside_ = owner.gate().state_.load(std::memory_order_seq_cst) <= limit;
   }
   if (!inside_) leave();
 }
@@ -142,7 +142,7 @@ GateEntry::~GateEntry() {
 
 void GateEntry::leave() {
   const std::uint32_t depth = thread_.depth.load(std::memory_order_relaxed) - 1;
-  thread_.frames[depth].instance.store(nullptr, std::memory_order_release);
+  thread_.frames[depth].owner.store(nullptr, std::memory_order_release);
   thread_.depth.store(depth, std::memory_order_release);
 }
 

@@ -1,0 +1,47 @@
+// Owner: whom a registration belongs to. One life of a module, (name, generation); the host gives each instance one.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "base/clock.hpp"
+#include "kernel/gate.hpp"
+#include "kernel/phase.hpp"
+
+namespace tenon::host {
+
+/// One call into an owner: when its time is up, and whether anybody still waits. Thread-safe; lives as long as somebody can ask.
+struct Call {
+  std::atomic<std::int64_t> deadline_ns{no_deadline};  ///< monotonic
+  std::atomic<std::int32_t> cancelled{0};
+};
+
+/// Never freed while a thread is inside it, or could still come back. Thread-safe.
+class Owner {
+ public:
+  Owner(std::string name, std::uint64_t generation, bool trusted) : name_(std::move(name)), generation_(generation), trusted_(trusted) {}
+  virtual ~Owner() = default;
+  Owner(const Owner&) = delete;
+  Owner& operator=(const Owner&) = delete;
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] std::uint64_t generation() const { return generation_; }
+  [[nodiscard]] bool trusted() const { return trusted_; }
+  [[nodiscard]] Gate& gate() { return gate_; }
+  [[nodiscard]] Phase phase() const { return phase_.load(std::memory_order_relaxed); }
+  void set_phase(Phase phase) { phase_.store(phase, std::memory_order_relaxed); }
+  /// Given up: some callback of it never came back in time. From then on it is not entered any more.
+  [[nodiscard]] bool wedged() const { return wedged_.load(std::memory_order_acquire); }
+  void wedge() { wedged_.store(true, std::memory_order_release); }
+
+ private:
+  const std::string name_;
+  const std::uint64_t generation_;
+  const bool trusted_;
+  Gate gate_;
+  std::atomic<Phase> phase_{Phase::none};
+  std::atomic<bool> wedged_{false};
+};
+
+}  // namespace tenon::host
