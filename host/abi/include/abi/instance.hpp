@@ -23,6 +23,10 @@
 #include "tenon/log.h"
 #include "tenon/log_sink.h"
 
+namespace tenon::host {
+class Instance;
+}
+
 /// One call into a module. Lifecycle calls of an instance share one: a callback that is abandoned wedges the instance, so that it is never reused.
 struct tenon_call : tenon::host::Call {
   tenon::host::Instance* instance = nullptr;
