@@ -82,7 +82,7 @@ TEST_CASE("config: every getter reads its type") {
     CHECK(c.config.has(x, str(absent)) == 0);
 }
 
-TEST_CASE("config: absent is NOT_FOUND or the fallback, another type is INVALID_ARGUMENT; nothing is written but on OK") {
+TEST_CASE("config: absent is NOT_FOUND or the fallback, another type is INVALID_ARGUMENT, nothing is written but on OK") {
   Configured c;
   tenon_ctx* x = c.ctx();
   std::int64_t i = -1;
@@ -216,7 +216,7 @@ TEST_CASE("on_change: in create and init only, for live paths only") {
   }
 }
 
-TEST_CASE("on_change: the same again is the same; another module's number, a stale one and nobody's are NOT_FOUND") {
+TEST_CASE("on_change: the same again is the same, another module's number, a stale one and nobody's are NOT_FOUND") {
   Configured c;
   Subscriber s, other;
   c.instance.set_phase(Phase::init);
@@ -321,7 +321,7 @@ TEST_CASE("on_change: the call carries the deadline, may not be deferred, and a 
   CHECK(next.told.size() == 1);
 }
 
-TEST_CASE("on_change: a callback may unsubscribe itself and others; the release comes later, from elsewhere") {
+TEST_CASE("on_change: a callback may unsubscribe itself and others, the release comes later, from elsewhere") {
   Configured c;
   Subscriber first, second;
   tenon_id first_id = 0, second_id = 0;

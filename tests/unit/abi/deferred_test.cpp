@@ -50,7 +50,7 @@ struct Deferring {
 
 }  // namespace
 
-TEST_CASE("deferred: completed once, by any thread; later ones are stale") {
+TEST_CASE("deferred: completed once, by any thread, later ones are stale") {
   Deferring d;
   d.pend();
   CHECK(d.id != 0);
@@ -70,7 +70,7 @@ TEST_CASE("deferred: completed once, by any thread; later ones are stale") {
   CHECK(d.instance.deferred_count() == 1);
 }
 
-TEST_CASE("deferred: an error is passed on; statuses that are no end are not believed") {
+TEST_CASE("deferred: an error is passed on, statuses that are no end are not believed") {
   Deferring d;
   tenon_error e = fresh_error();
   std::strcpy(e.reason, "PORT_TAKEN");

@@ -186,7 +186,7 @@ TEST_CASE("gate: closing waits for who is inside, and only for them") {
   CHECK(Gate::others_inside(other) == 1);
 }
 
-TEST_CASE("gate: the thread that closes does not wait for itself; a thread that nests counts once") {
+TEST_CASE("gate: the thread that closes does not wait for itself, a thread that nests counts once") {
   World world;
   Instance instance(world.host, options_of("orders"));
   run_as(instance, Phase::run, [&](tenon_call*, tenon_error*) {

@@ -105,7 +105,7 @@ TEST_CASE("check: a foreign thread is nobody's") {
   CHECK(check.thread(instance.ctx()) == TENON_THREAD_OTHER);
 }
 
-TEST_CASE("check: a violation is one warning of the module; nonsense is none") {
+TEST_CASE("check: a violation is one warning of the module, nonsense is none") {
   World world;
   const Records records(world.log);
   Instance instance(world.host, options_of("orders"));

@@ -34,7 +34,7 @@ TEST_CASE("log: a line has the phase of the call it came from, or of the instanc
   CHECK(l.records.last() == "info orders run called by another");
 }
 
-TEST_CASE("log: levels that have no name count as the next lower one; below the level nothing is written") {
+TEST_CASE("log: levels that have no name count as the next lower one, below the level nothing is written") {
   Logging l;
   CHECK(l.log.min_level == TENON_LEVEL_INFO);
   for (const std::int32_t level : {INT_MIN, -1, 0, 10, 19}) l.write(level, str("x"));

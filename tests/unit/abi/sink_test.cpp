@@ -157,7 +157,7 @@ TEST_CASE("sink: a receiver smaller than today's has no dump, a larger one is no
   a.instance.revoke_all();
 }
 
-TEST_CASE("sink: draining still delivers, closed does not; revoking releases on the spot, once") {
+TEST_CASE("sink: draining still delivers, closed does not, revoking releases on the spot, once") {
   Attached a;
   REQUIRE(a.attach() == TENON_OK);
   a.instance.gate().advance(Gate::State::draining);

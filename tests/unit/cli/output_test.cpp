@@ -138,7 +138,7 @@ TEST_CASE("output: list --running refuses what is no status file, and a daemon t
   }
 }
 
-TEST_CASE("output: usage errors go to stderr with the way on; nothing is on stdout") {
+TEST_CASE("output: usage errors go to stderr with the way on, nothing is on stdout") {
   const Ran r = run({tenond(), "chekc", "--output", "json"});
   CHECK(r.exit == 64);
   CHECK(r.out.empty());

@@ -128,7 +128,7 @@ TEST_CASE("loader: what the dynamic loader refuses, and what has no descriptor, 
   CHECK_FALSE(l.traced("alpha create enter"));
 }
 
-TEST_CASE("loader: many copies prepared in the background; one that changed fails alone; its code is found by address") {
+TEST_CASE("loader: many copies prepared in the background, one that changed fails alone, its code is found by address") {
   Loading l;
   std::vector<LoadSpec> specs;
   for (int i = 0; i < 20; ++i) specs.push_back(l.spec(i));
@@ -176,7 +176,7 @@ TEST_CASE("loader: a stop that is deferred is waited for, without a limit too") 
   CHECK(l.run(Phase::destroy).kind == Outcome::Kind::done);
 }
 
-TEST_CASE("loader: who is still inside is named and pins the module; what it can reach is never freed") {
+TEST_CASE("loader: who is still inside is named and pins the module, what it can reach is never freed") {
   Loading l;
   l.prepare({l.spec(0, {{"changed", "wait"}})});
   l.live();

@@ -219,7 +219,7 @@ TEST_CASE("store: many at once, of one content and of several") {
   CHECK(s.names().size() == 3);
 }
 
-TEST_CASE("store: kept are what is used and the last three of each name; the rest goes") {
+TEST_CASE("store: kept are what is used and the last three of each name, the rest goes") {
   const Store s;
   std::vector<StoreRequest> versions;
   for (int i = 0; i < 6; ++i) {
