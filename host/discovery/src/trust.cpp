@@ -33,6 +33,11 @@ bool TrustedOwners::trusts(uid_t uid) const {
 std::optional<Error> who_could_change(const struct stat& status, const std::string& path, const TrustedOwners& owners) {
   const std::string shown = printable(path, 4096), name = "`" + shown + "`";
   const std::string owner = "uid " + std::to_string(status.st_uid);
+  if (!owners.trusts(status.st_uid) && !owners.executable_unsafe.empty() && status.st_uid == owners.executable_owner) {
+    return denied(name + " belongs to " + owner +
+                      ", the owner of tenond, who is trusted only while nobody else can change tenond: " + owners.executable_unsafe,
+                  "UNTRUSTED_OWNER");
+  }
   if (!owners.trusts(status.st_uid)) {
     return denied(name + " belongs to " + owner + ", who is neither root nor the user or owner of tenond: " +
                       (status.st_uid == overflow_uid ? "in a container without the real owners set `security.path_checks: file_only`"
@@ -63,8 +68,11 @@ TrustedOwners TrustedOwners::of_process(const std::string& executable) {
   with_owner.executable_owner = status.st_uid;
   const auto walked =
       walk_from_top(executable, [&](const struct stat& s, const std::string& path) { return who_could_change(s, path, with_owner); });
-  if (!walked || walked->is_directory || who_could_change(status, executable, with_owner)) return owners;
-  return with_owner;
+  const std::optional<Error> unsafe = walked ? who_could_change(status, executable, with_owner) : walked.error();
+  if (!unsafe && !walked->is_directory) return with_owner;
+  owners.executable_owner = status.st_uid;
+  if (unsafe) owners.executable_unsafe = unsafe->message;
+  return owners;
 }
 
 }  // namespace tenon::host

@@ -87,7 +87,8 @@ TEST_CASE("a clone made with umask 002 runs for the user it belongs to, and is r
   host.state = host.dir / "roots_state";
   const Ran ours = boot_and_stop(host);
   CHECK(ours.exit == 77);
-  CHECK(ours.err.find("belongs to uid 61001") != std::string::npos);
+  CHECK(ours.err.find("belongs to uid 61001, the owner of tenond") != std::string::npos);
+  CHECK(ours.err.find("run `chmod g-w " + host.dir.path() + "`") != std::string::npos);
   // Mended, root may run it: the owner of the executable is trusted.
   host.give_to(user, "g-w");
   host.state = host.dir / "state_of_root";

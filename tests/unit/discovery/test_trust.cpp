@@ -100,7 +100,17 @@ TEST_CASE("another owner of the executable is trusted while nobody else could ha
   CHECK(owners.executable_owner == user);
   CHECK(owners.trusts(user));
   directory.mode("bin", 0777);
-  CHECK_FALSE(TrustedOwners::of_process(directory.path("bin/tenond")).has_executable_owner);
+  owners = TrustedOwners::of_process(directory.path("bin/tenond"));
+  CHECK_FALSE(owners.has_executable_owner);
+  CHECK_FALSE(owners.trusts(user));
+  // Said of his files, so that nobody gives them to root where a mode has to be mended.
+  const auto error = who_could_change(status_of(S_IFREG | 0644, user, group), "/x/a.so", owners);
+  REQUIRE(error);
+  CHECK(error->message == "`/x/a.so` belongs to uid 1000, the owner of tenond, who is trusted only while nobody else can change tenond: `" +
+                              directory.path("bin") + "` is writable by everyone (mode 0777, uid 1000): run `chmod o-w " +
+                              directory.path("bin") + "`");
+  CHECK(who_could_change(status_of(S_IFREG | 0644, stranger, group), "/x/a.so", owners)
+            ->message.find("the owner of tenond, who is trusted") == std::string::npos);
   directory.mode("bin", 0775);  // writable by group 1000 while we are root
   CHECK_FALSE(TrustedOwners::of_process(directory.path("bin/tenond")).has_executable_owner);
   directory.mode("bin", 0755);

@@ -19,6 +19,7 @@ struct TrustedOwners {
   gid_t effective_gid = 0;
   bool has_executable_owner = false;
   uid_t executable_owner = 0;
+  std::string executable_unsafe{};  ///< why the executable's owner is not trusted, a sentence; empty if there is no other owner
   [[nodiscard]] bool trusts(uid_t uid) const;
   /// Of this process. `executable`: its path (/proc/self/exe resolved).
   static TrustedOwners of_process(const std::string& executable);
