@@ -1,0 +1,92 @@
+#include "kernel/permissions.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/text.hpp"
+
+namespace tenon::host {
+
+/// One row of what can be asked for, and how it is written.
+struct Permissions::Kind {
+  std::string_view verb;          ///< "call the service"
+  std::string_view manifest_key;  ///< where the manifest asks for it
+  std::string_view grant_key;     ///< below `modules.<name>.grants`
+};
+
+namespace {
+
+bool allows(const std::vector<ServicePattern>& patterns, const ServiceName& service) {
+  return std::any_of(patterns.begin(), patterns.end(), [&service](const ServicePattern& p) { return p.matches(service); });
+}
+
+bool allows(const std::vector<std::string>& patterns, std::string_view name) {
+  return std::any_of(patterns.begin(), patterns.end(), [name](const std::string& p) { return is_within(name, p); });
+}
+
+std::string text_of(const ServiceName& service) { return service.text(); }
+std::string text_of(std::string_view name) { return std::string(name); }
+
+}  // namespace
+
+Permissions Permissions::all(std::string module) {
+  Permissions out(std::move(module));
+  out.everything_ = true;
+  return out;
+}
+
+Permissions Permissions::of_plugin(std::string module, PermissionSet asked, std::optional<PermissionSet> granted) {
+  Permissions out(std::move(module));
+  out.asked_ = std::move(asked);
+  out.granted_ = std::move(granted);
+  return out;
+}
+
+template <class Names, class Name>
+Result<void> Permissions::check(const Kind& kind, Names PermissionSet::*list, const Name& name) const {
+  const bool asked = allows(asked_.*list, name);
+  if (asked && (!granted_ || allows((*granted_).*list, name))) return {};
+  const std::string what = printable(text_of(name), 300);
+  std::string message = "`" + module_ + "` may not " + std::string(kind.verb) + " `" + what + "`: ";
+  if (asked)
+    message += "its manifest asks for it, and `modules." + module_ + ".grants." + std::string(kind.grant_key) + ": [\"" + what +
+               "\"]` would grant it";
+  else
+    message += "its manifest does not ask for it with `" + std::string(kind.manifest_key) + ": [\"" + what + "\"]`";
+  return Error{Code::permission_denied, std::move(message), asked ? "NOT_GRANTED" : "NOT_ASKED", 0, ExitCode::no_permission};
+}
+
+Result<void> Permissions::may_call(const ServiceName& service) const {
+  if (everything_ || own(service.name)) return {};
+  return check({"call the service", "permissions.services.call", "services.call"}, &PermissionSet::service_calls, service);
+}
+
+Result<void> Permissions::may_register(const ServiceName& service) const {
+  if (everything_ || own(service.name)) return {};
+  return check({"register the service", "provides.services", "services.provide"}, &PermissionSet::service_provides, service);
+}
+
+Result<void> Permissions::may_publish(std::string_view topic) const {
+  if (everything_ || own(topic)) return {};
+  return check({"publish", "permissions.events.publish", "events.publish"}, &PermissionSet::event_publishes, topic);
+}
+
+Result<void> Permissions::may_subscribe(std::string_view pattern) const {
+  if (everything_ || own(pattern)) return {};
+  return check({"subscribe to", "permissions.events.subscribe", "events.subscribe"}, &PermissionSet::event_subscribes, pattern);
+}
+
+Result<void> Permissions::may_use_namespace(std::string_view name) const {
+  if (everything_ || name == module_) return {};
+  return check({"use the storage namespace", "permissions.storage.namespaces", "storage.namespaces"}, &PermissionSet::storage_namespaces,
+               name);
+}
+
+std::uint64_t Permissions::storage_bytes() const {
+  if (everything_) return std::numeric_limits<std::uint64_t>::max();
+  const std::uint64_t asked = asked_.storage_max_bytes.value_or(own_storage_bytes);
+  const std::uint64_t granted = granted_ ? granted_->storage_max_bytes.value_or(own_storage_bytes) : asked;
+  return std::max(own_storage_bytes, std::min(asked, granted));
+}
+
+}  // namespace tenon::host
