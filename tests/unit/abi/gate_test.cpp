@@ -106,12 +106,12 @@ TEST_CASE("frames: entries nest, and the innermost counts") {
     {
       const GateEntry entry(inner, Phase::run, ThreadTag::worker, nullptr, Gate::State::open);
       REQUIRE(entry);
-      CHECK(current_frame()->instance.load() == &inner);
+      CHECK(current_frame()->owner.load() == &inner);
       CHECK(check.thread(inner.ctx()) == TENON_THREAD_WORKER);
       CHECK(check.thread(outer.ctx()) == TENON_THREAD_OTHER);
       CHECK(existing_thread_frames()->depth.load() == 2);
     }
-    CHECK(current_frame()->instance.load() == &outer);
+    CHECK(current_frame()->owner.load() == &outer);
     CHECK(check.thread(outer.ctx()) == TENON_THREAD_CONTROL);
   });
 }

@@ -58,7 +58,7 @@ struct Loading {
     s.file = {"alpha", dir.write("plugins/lib" + std::to_string(number) + ".so", bytes), bytes.size(),
               sha256(std::as_bytes(std::span(bytes.data(), bytes.size())))};
     s.build_id = "ab" + std::to_string(number);
-    s.config = config_of(fail, trace);
+    s.config = std::make_shared<const Value>(config_of(fail, trace));
     s.may_change = [](std::string_view path) { return path == "live_value"; };
     return s;
   }

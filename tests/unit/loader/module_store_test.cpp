@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "loader/module_store.hpp"
@@ -273,7 +274,7 @@ TEST_CASE("store: an index full of nonsense removes nothing but what it names") 
   CHECK(read_file(s.dir / "victim.so") == "precious");
   CHECK(fs::exists(s.store.directory() + "/foreign.so"));
   CHECK(fs::exists(path));
-  CHECK(read_file(s.store.directory() + "/index").ends_with(to_hex(r.digest) + " alpha\n"));
+  CHECK(read_file(s.store.directory() + "/index").find("\n" + to_hex(r.digest) + " alpha ") != std::string::npos);
 }
 
 TEST_CASE("store: what an interrupted copy left behind is removed by the next start") {
@@ -284,4 +285,89 @@ TEST_CASE("store: what an interrupted copy left behind is removed by the next st
   s.dir.write("state/modules/.hidden", "of the operator", 0600);
   REQUIRE(ModuleStore::open(s.state));
   CHECK(s.names() == std::vector<std::string>{".hidden", fs::path(path).filename().string()});
+}
+
+namespace {
+
+std::string boot_id() {
+  std::string id = read_file("/proc/sys/kernel/random/boot_id");
+  return id.substr(0, id.find('\n'));
+}
+
+// A line of the index as the store writes it for the file as it is now.
+std::string index_line(const StoreRequest& r, const std::string& path) {
+  struct stat st {};
+  REQUIRE(::stat(path.c_str(), &st) == 0);
+  return to_hex(r.digest) + " " + r.name + " " + std::to_string(st.st_ino) + " " +
+         std::to_string(std::int64_t{st.st_ctim.tv_sec} * 1'000'000'000 + st.st_ctim.tv_nsec) + "\n";
+}
+
+// Other bytes of the same size, in the same file.
+void falsify(const std::string& path) {
+  const std::string bytes(read_file(path).size(), '!');
+  ::chmod(path.c_str(), 0755);
+  std::ofstream(path, std::ios::binary) << bytes;
+  ::chmod(path.c_str(), 0555);
+}
+
+}  // namespace
+
+TEST_CASE("store: a copy is hashed once per boot, and again after any change of the file") {
+  const Store s;
+  const StoreRequest r = s.file("alpha", "the right bytes");
+  const std::string path = s.provided(r);
+  REQUIRE(s.store.keep({r}));
+  const std::string index = s.store.directory() + "/index";
+  CHECK(read_file(index) == "boot " + boot_id() + "\n" + index_line(r, path));
+  const auto provided_at_next_start = [&] {
+    auto next = ModuleStore::open(s.state);
+    REQUIRE(next);
+    const auto provided = next->provide(r);
+    REQUIRE(provided);
+    CHECK(*provided == path);
+    REQUIRE(next->keep({r}));
+    return read_file(path);
+  };
+
+  SUBCASE("a change shows in the ctime") {
+    falsify(path);
+    CHECK(provided_at_next_start() == "the right bytes");
+    CHECK(read_file(index) == "boot " + boot_id() + "\n" + index_line(r, path));
+  }
+  SUBCASE("another file in its place shows in the inode") {
+    s.dir.write("state/modules/other", std::string(r.size, '!'));
+    ::chmod((s.state + "/modules/other").c_str(), 0555);
+    ::rename((s.state + "/modules/other").c_str(), path.c_str());
+    CHECK(provided_at_next_start() == "the right bytes");
+  }
+  SUBCASE("a mode that would let somebody write is never right") {
+    ::chmod(path.c_str(), 0755);
+    s.dir.write("state/modules/index", "boot " + boot_id() + "\n" + index_line(r, path), 0600);
+    CHECK(provided_at_next_start() == "the right bytes");
+    CHECK(mode_of(path) == 0555);
+  }
+  SUBCASE("what was hashed in this boot is not hashed again") {
+    falsify(path);
+    s.dir.write("state/modules/index", "boot " + boot_id() + "\n" + index_line(r, path), 0600);
+    CHECK(provided_at_next_start() == "!!!!!!!!!!!!!!!");
+  }
+  SUBCASE("what was hashed in another boot is") {
+    falsify(path);
+    s.dir.write("state/modules/index", "boot 00000000-0000-0000-0000-000000000000\n" + index_line(r, path), 0600);
+    CHECK(provided_at_next_start() == "the right bytes");
+  }
+  SUBCASE("so is what stands in an index without a boot, or with words too many") {
+    falsify(path);
+    std::string line = index_line(r, path);
+    SUBCASE("no boot") { s.dir.write("state/modules/index", line, 0600); }
+    SUBCASE("words too many") {
+      line.insert(line.size() - 1, " 1");
+      s.dir.write("state/modules/index", "boot " + boot_id() + "\n" + line, 0600);
+    }
+    SUBCASE("no number") {
+      line.insert(line.size() - 1, "x");
+      s.dir.write("state/modules/index", "boot " + boot_id() + "\n" + line, 0600);
+    }
+    CHECK(provided_at_next_start() == "the right bytes");
+  }
 }
