@@ -11,6 +11,13 @@
 
 namespace tenon::host {
 
+/// How far what an owner registers can be reached by others. Only forward; leaving is the gate's business.
+enum class Reach : std::uint8_t {
+  hidden,    ///< until its init has returned OK: others do not find it
+  visible,   ///< others find it; calls get UNAVAILABLE `NOT_STARTED`, events queue, timers wait
+  callable,  ///< from when its start has returned OK or PENDING (without start: at its turn)
+};
+
 /// One call into an owner: when its time is up, and whether anybody still waits. Thread-safe; lives as long as somebody can ask.
 struct Call {
   std::atomic<std::int64_t> deadline_ns{no_deadline};  ///< monotonic
@@ -31,6 +38,9 @@ class Owner {
   [[nodiscard]] Gate& gate() { return gate_; }
   [[nodiscard]] Phase phase() const { return phase_.load(std::memory_order_relaxed); }
   void set_phase(Phase phase) { phase_.store(phase, std::memory_order_relaxed); }
+  [[nodiscard]] Reach reach() const { return reach_.load(std::memory_order_acquire); }
+  /// Who registered things for this owner listens through the part it registered with: the host tells each part after it has moved this.
+  void set_reach(Reach reach) { reach_.store(reach, std::memory_order_release); }
   /// Given up: some callback of it never came back in time. From then on it is not entered any more.
   [[nodiscard]] bool wedged() const { return wedged_.load(std::memory_order_acquire); }
   void wedge() { wedged_.store(true, std::memory_order_release); }
@@ -41,6 +51,7 @@ class Owner {
   const bool trusted_;
   Gate gate_;
   std::atomic<Phase> phase_{Phase::none};
+  std::atomic<Reach> reach_{Reach::hidden};
   std::atomic<bool> wedged_{false};
 };
 
