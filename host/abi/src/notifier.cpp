@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include "base/clock.hpp"
@@ -52,6 +53,18 @@ void deliver_loop(const std::shared_ptr<Core>& core, std::uint64_t epoch) {
   }
 }
 
+// With the mutex held. No thread to be had: what is queued waits for the next attempt, at the latest the daemon's next look (write_off_hanging).
+template <class Core>
+void ensure_thread(const std::shared_ptr<Core>& core) {
+  if (core->has_thread || core->queue.empty()) return;
+  try {
+    std::thread([core, epoch = core->thread_epoch] { deliver_loop(core, epoch); }).detach();
+    core->has_thread = true;
+  } catch (const std::system_error&) {
+    core->has_thread = false;
+  }
+}
+
 }  // namespace
 
 Notifier::Notifier() : core_(std::make_shared<Core>()) {}
@@ -67,10 +80,7 @@ Notifier::~Notifier() {
 void Notifier::post(Instance* owner, std::function<void()> deliver) {
   const std::lock_guard lock(core_->mutex);
   core_->queue.push_back({owner, std::move(deliver)});
-  if (!core_->has_thread) {
-    core_->has_thread = true;
-    std::thread([core = core_, epoch = core_->thread_epoch] { deliver_loop(core, epoch); }).detach();
-  }
+  ensure_thread(core_);
   core_->changed.notify_all();
 }
 
@@ -85,20 +95,24 @@ bool Notifier::flush(const Instance* owner, std::int64_t deadline_ns) {
   while (!idle()) {
     const std::int64_t now = monotonic_ns();
     if (deadline_ns <= now) return false;
-    // In slices: time_point arithmetic must not overflow for "never".
-    core_->changed.wait_for(lock, std::chrono::nanoseconds(std::min<std::int64_t>(deadline_ns - now, 3'600'000'000'000)));
+    ensure_thread(core_);
+    // In slices: time_point arithmetic must not overflow for "never", and a thread that was not to be had is tried for again.
+    const std::int64_t slice = core_->has_thread ? 3'600'000'000'000 : 10'000'000;
+    core_->changed.wait_for(lock, std::chrono::nanoseconds(std::min(deadline_ns - now, slice)));
   }
   return true;
 }
 
 Instance* Notifier::write_off_hanging(std::int64_t now_ns) {
   const std::lock_guard lock(core_->mutex);
+  ensure_thread(core_);
   if (!core_->busy || now_ns - core_->busy_since < limit_ns) return nullptr;
   Instance* culprit = core_->busy_with;
   core_->busy = false;
   core_->busy_with = nullptr;
-  const std::uint64_t epoch = ++core_->thread_epoch;
-  std::thread([core = core_, epoch] { deliver_loop(core, epoch); }).detach();
+  ++core_->thread_epoch;
+  core_->has_thread = false;
+  ensure_thread(core_);
   core_->changed.notify_all();
   return culprit;
 }

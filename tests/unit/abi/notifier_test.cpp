@@ -1,4 +1,9 @@
 // The notifier: order, waiting, and a delivery that hangs.
+#include <pthread.h>
+#include <sys/resource.h>
+
+#include "base/sanitizer.hpp"
+#include "skip.hpp"
 #include "support.hpp"
 
 using namespace tenon::host;
@@ -101,4 +106,31 @@ TEST_CASE("notifier: posted from inside a delivery, and from many threads") {
   for (std::thread& t : threads) t.join();
   REQUIRE(notifier.flush(nullptr, in_a_minute()));
   CHECK(delivered.value() == 1001);
+}
+
+TEST_CASE("notifier: without a thread to be had, nothing is lost and nobody is thrown at") {
+  SKIP_UNLESS(!is_sanitized, "the shadow memory of a sanitizer is beyond any limit of address space");
+  // Room for the test, not for a stack of this size.
+  pthread_attr_t big;
+  REQUIRE(::pthread_attr_init(&big) == 0);
+  REQUIRE(::pthread_attr_setstacksize(&big, std::size_t{1} << 34U) == 0);
+  pthread_attr_t before;
+  REQUIRE(::pthread_getattr_default_np(&before) == 0);
+  rlimit limit{};
+  REQUIRE(::getrlimit(RLIMIT_AS, &limit) == 0);
+  const rlimit tight{std::size_t{1} << 33U, limit.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_AS, &tight) == 0);
+  REQUIRE(::pthread_setattr_default_np(&big) == 0);
+
+  Notifier notifier;
+  Counter delivered;
+  notifier.post(nullptr, [&] { delivered.add(); });
+  CHECK_FALSE(notifier.flush(nullptr, monotonic_ns() + 3'000'000));
+  CHECK(notifier.write_off_hanging(monotonic_ns()) == nullptr);
+  CHECK(delivered.value() == 0);
+
+  REQUIRE(::pthread_setattr_default_np(&before) == 0);
+  REQUIRE(::setrlimit(RLIMIT_AS, &limit) == 0);
+  CHECK(notifier.flush(nullptr, in_a_minute()));
+  CHECK(delivered.value() == 1);
 }
