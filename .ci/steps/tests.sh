@@ -53,4 +53,4 @@ step_run() {
 }
 
 step_asan() { sanitized asan base manifest config elf discovery graph kernel abi loader lifecycle daemon; }
-step_tsan() { sanitized tsan kernel abi lifecycle; }
+step_tsan() { sanitized tsan kernel abi loader lifecycle daemon; }
