@@ -7,6 +7,7 @@
 #include <system_error>
 #include <thread>
 
+#include "abi/instance.hpp"
 #include "base/clock.hpp"
 
 namespace tenon::host {
@@ -23,6 +24,7 @@ struct Notifier::Core {
   std::int64_t busy_since = 0;
   std::uint64_t thread_epoch = 0;  // a thread of an older epoch was written off
   bool busy = false, has_thread = false, stopping = false;
+  std::deque<Instance*> written_off;  // not yet reported by write_off_hanging
 };
 
 namespace {
@@ -65,6 +67,22 @@ void ensure_thread(const std::shared_ptr<Core>& core) {
   }
 }
 
+// With the mutex held. A delivery that hangs keeps nobody else from his for longer than the limit.
+template <class Core>
+void write_off_overdue(const std::shared_ptr<Core>& core, std::int64_t now_ns) {
+  if (!core->busy || now_ns - core->busy_since < Notifier::limit_ns) return;
+  if (core->busy_with != nullptr) {
+    core->busy_with->wedge();
+    core->written_off.push_back(core->busy_with);
+  }
+  core->busy = false;
+  core->busy_with = nullptr;
+  ++core->thread_epoch;
+  core->has_thread = false;
+  ensure_thread(core);
+  core->changed.notify_all();
+}
+
 }  // namespace
 
 Notifier::Notifier() : core_(std::make_shared<Core>()) {}
@@ -95,9 +113,11 @@ bool Notifier::flush(const Instance* owner, std::int64_t deadline_ns) {
   while (!idle()) {
     const std::int64_t now = monotonic_ns();
     if (deadline_ns <= now) return false;
+    write_off_overdue(core_, now);
     ensure_thread(core_);
     // In slices: time_point arithmetic must not overflow for "never", and a thread that was not to be had is tried for again.
-    const std::int64_t slice = core_->has_thread ? 3'600'000'000'000 : 10'000'000;
+    std::int64_t slice = core_->has_thread ? 3'600'000'000'000 : 10'000'000;
+    if (core_->busy) slice = std::clamp<std::int64_t>(core_->busy_since + limit_ns - now, 1'000'000, slice);
     core_->changed.wait_for(lock, std::chrono::nanoseconds(std::min(deadline_ns - now, slice)));
   }
   return true;
@@ -106,14 +126,10 @@ bool Notifier::flush(const Instance* owner, std::int64_t deadline_ns) {
 Instance* Notifier::write_off_hanging(std::int64_t now_ns) {
   const std::lock_guard lock(core_->mutex);
   ensure_thread(core_);
-  if (!core_->busy || now_ns - core_->busy_since < limit_ns) return nullptr;
-  Instance* culprit = core_->busy_with;
-  core_->busy = false;
-  core_->busy_with = nullptr;
-  ++core_->thread_epoch;
-  core_->has_thread = false;
-  ensure_thread(core_);
-  core_->changed.notify_all();
+  write_off_overdue(core_, now_ns);
+  if (core_->written_off.empty()) return nullptr;
+  Instance* culprit = core_->written_off.front();
+  core_->written_off.pop_front();
   return culprit;
 }
 

@@ -80,6 +80,7 @@ Outcome Instance::deliver(const ConfigChange& change, std::int64_t deadline_ns) 
 }
 
 void Instance::call_release(void (*release)(void*) noexcept, void* data) {
+  if (wedged()) return;  // what it would free, a thread that never came back may still use
   const GateEntry entry(*this, phase(), ThreadTag::other, nullptr, Gate::State::closed);
   if (entry) release(data);
 }

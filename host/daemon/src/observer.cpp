@@ -100,6 +100,12 @@ void DaemonObserver::load_overdue(const std::string& module, bool required) {
   if (on_load_overdue) on_load_overdue(module, required);
 }
 
+void DaemonObserver::load_interrupted(const std::string& module) {
+  if (on_load_interrupted) on_load_interrupted(module);
+}
+
+void DaemonObserver::no_thread() { log_.log(fatal, "the system gives no thread: raise the limit of processes (TasksMax=, ulimit -u)", {}); }
+
 std::string DaemonObserver::current_phase() const {
   const std::lock_guard lock(mutex_);
   return phases_.empty() ? "plan" : phases_.back().phase;

@@ -26,6 +26,7 @@ class DaemonObserver final : public RunnerObserver {
  public:
   DaemonObserver(LogCore& log, std::function<void()> wake) : log_(log), wake_(std::move(wake)) {}
   std::function<void(const std::string& module, bool required)> on_load_overdue;
+  std::function<void(const std::string& module)> on_load_interrupted;
 
   void phase_began(Phase phase, std::int64_t at_ns) override;
   void phase_ended(Phase phase, std::int64_t at_ns, std::uint32_t modules) override;
@@ -38,6 +39,8 @@ class DaemonObserver final : public RunnerObserver {
   void finished() override;
   void wake(std::int64_t at_ns) override;
   void load_overdue(const std::string& module, bool required) override;
+  void load_interrupted(const std::string& module) override;
+  void no_thread() override;
 
   std::atomic<bool> is_ready{false}, is_stopping{false}, is_finished{false}, states_changed{false}, check_wanted{false};
   std::atomic<std::int64_t> ready_at_ns{0};

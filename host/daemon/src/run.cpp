@@ -85,6 +85,7 @@ Run::Run(const DaemonOptions& options, std::shared_ptr<const Config> config, Log
   supervisor_ = SupervisorNotifier::connect(environment);
   for (const std::string& problem : environment.problems) log_.log(warn, problem, {});
   observer_.on_load_overdue = [this](const std::string& module, bool required) { load_overdue(module, required); };
+  observer_.on_load_interrupted = [this](const std::string& module) { load_interrupted(module); };
 }
 
 Run::~Run() {
@@ -347,6 +348,14 @@ void Run::load_overdue(const std::string& module, bool required) {
             {"next_start", required ? "tries again, because it is required" : "skips it while its file is the same"}});
   log_.flush();
   ::_exit(static_cast<int>(ExitCode::unavailable));
+}
+
+void Run::load_interrupted(const std::string& module) {
+  // Asked to stop while a constructor runs, which holds the dynamic loader's lock: an orderly end would wait for it. It may just be slow.
+  log_.log(warn, "stopping does not wait for a constructor that is still running: the process ends",
+           {{"module", module}, {"phase", "load"}});
+  log_.flush();
+  ::_exit(static_cast<int>(runner_->result().exit));
 }
 
 }  // namespace tenon::host

@@ -48,6 +48,7 @@ class Run {
   void tell_supervisor();
   [[nodiscard]] std::string status_line() const;
   void load_overdue(const std::string& module, bool required);
+  void load_interrupted(const std::string& module);
   // run_reload.cpp
   void request_reload();
   void begin_reload();

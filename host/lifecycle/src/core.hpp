@@ -16,6 +16,8 @@ inline constexpr std::int64_t grace_ns = 10'000'000;
 /// Each remaining stop or destroy still gets this much when the total is spent.
 inline constexpr std::int64_t minimum_stop_ns = 50'000'000;
 inline constexpr std::int64_t cancelled_limit_ns = 5'000'000'000;
+/// How often a callback that was told to give up is told again.
+inline constexpr std::int64_t cancel_again_ns = 20'000'000;
 inline constexpr std::int64_t hurried_module_ns = 1'000'000'000;
 inline constexpr std::int64_t hurried_total_ns = 5'000'000'000;
 
@@ -57,6 +59,7 @@ class Runner::Core : public std::enable_shared_from_this<Runner::Core> {
     std::int64_t pending_until_ns = 0;  ///< deadline of a PENDING start; 0 = none
     std::int64_t pending_since_ns = 0;
     bool pending_warned = false;
+    bool pending_cut = false;               ///< its deadline was shortened by a request to stop
     std::optional<Outcome> early;           ///< of a PENDING start that completed before its function returned
     std::optional<ModuleState> after_undo;  ///< what it is once stopped and destroyed; default stopped
     bool blocked = false;                   ///< something it requires failed
@@ -68,14 +71,17 @@ class Runner::Core : public std::enable_shared_from_this<Runner::Core> {
   struct Slot {
     std::uint64_t epoch = 0;
     bool active = false;
+    bool has_thread = false;
     bool warned = false;
+    bool cancelled = false;  ///< told to give up
     Step step{};
     std::int64_t since_ns = 0, limit_ns = 0, deadline_ns = 0;
+    std::int64_t cut_ns = 0;  ///< what a request to stop left of it; 0 = all
   };
 
   // walk.cpp: what comes next
   void control(std::size_t slot, std::uint64_t epoch);
-  void launch(std::size_t slot);
+  bool launch(std::size_t slot);
   std::optional<Step> next();
   std::optional<Step> next_boot();
   std::optional<Step> next_start();
@@ -92,6 +98,7 @@ class Runner::Core : public std::enable_shared_from_this<Runner::Core> {
   void fail(std::uint32_t module, Phase phase, Error error, bool wedged);
   void drop(Row& row);
   void undo(std::uint32_t module);
+  bool is_owed(const Step& step) const;
   void undo_one(std::uint32_t module);
   void end_boot(const Error& error);
 

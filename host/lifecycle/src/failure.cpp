@@ -8,6 +8,7 @@ namespace tenon::host {
 
 void Runner::Core::fail(std::uint32_t module, Phase phase, Error error, bool wedged) {
   Row& row = rows_[module];
+  if (row.wedged) return;  // said once; nothing that is not owed to others is done with it any more
   const bool on_the_way_back = phase == Phase::stop || phase == Phase::destroy;
   const bool ends_it = wedged || (!on_the_way_back && phase != Phase::configure);
   ModuleFailure failure{row.module.name, phase, error, row.module.required};
@@ -58,9 +59,15 @@ void Runner::Core::drop(Row& row) {
   }
 }
 
+bool Runner::Core::is_owed(const Step& step) const {
+  const Row& row = rows_[step.module];
+  return !row.wedged && (step.phase == Phase::stop ? row.start_called : row.created);
+}
+
 void Runner::Core::undo(std::uint32_t module) {
   // Everyone who requires it, directly or not.
   std::vector<std::uint32_t> affected, todo{module};
+  const std::string why = "`" + rows_[module].module.name + "`";
   while (!todo.empty()) {
     const std::uint32_t m = todo.back();
     todo.pop_back();
@@ -68,19 +75,21 @@ void Runner::Core::undo(std::uint32_t module) {
       Row& r = rows_[d];
       if (!r.alive || r.blocked) continue;
       r.blocked = true;
+      r.reason = m == module
+                     ? "requires " + why + ", which failed in " + rows_[module].reason
+                     : "requires `" + rows_[m].module.name + "`, which is blocked because " + why + " failed in " + rows_[module].reason;
       affected.push_back(d);
       todo.push_back(d);
     }
   }
   std::sort(affected.rbegin(), affected.rend());
-  const std::string reason = "requires `" + rows_[module].module.name + "`, which failed in " + rows_[module].reason;
   for (std::uint32_t d : affected) {
     Row& r = rows_[d];
     drop(r);
-    r.reason = reason;
-    if (r.module.required && !boot_failed_) {
+    set_pending(r, 0);
+    if (r.module.required) {
       ModuleFailure failure{
-          r.module.name, Phase::none, {Code::failed_precondition, "blocked: " + reason, "BLOCKED", 0, ExitCode::unavailable}, true};
+          r.module.name, Phase::none, {Code::failed_precondition, "blocked: " + r.reason, "BLOCKED", 0, ExitCode::unavailable}, true};
       result_.failures.push_back(failure);
       tell([this, failure] { observer_.failed(failure, false, {}); });
       end_boot(failure.error);
@@ -89,7 +98,7 @@ void Runner::Core::undo(std::uint32_t module) {
   if (boot_failed_) {
     for (std::uint32_t d : affected) {
       rows_[d].after_undo = ModuleState::blocked;
-      if (!rows_[d].created && !rows_[d].start_called) set_state(rows_[d], ModuleState::blocked, reason);
+      if (!rows_[d].created && !rows_[d].start_called) set_state(rows_[d], ModuleState::blocked, rows_[d].reason);
     }
     if (!rows_[module].wedged) rows_[module].after_undo = ModuleState::failed;
     return;  // the boot ends, and the way back stops and destroys them all in the right order
@@ -97,7 +106,7 @@ void Runner::Core::undo(std::uint32_t module) {
   for (std::uint32_t d : affected) {
     rows_[d].after_undo = ModuleState::blocked;
     undo_one(d);
-    if (!rows_[d].created && !rows_[d].start_called) set_state(rows_[d], ModuleState::blocked, reason);
+    if (!rows_[d].created && !rows_[d].start_called) set_state(rows_[d], ModuleState::blocked, rows_[d].reason);
   }
   if (!rows_[module].wedged) {
     rows_[module].after_undo = ModuleState::failed;

@@ -6,6 +6,17 @@
 
 namespace tenon::host {
 
+namespace {
+
+// `cut`: what was left of the limit when a stop was requested, 0 if none was.
+std::string within(std::int64_t limit_ns, std::int64_t cut_ns) {
+  constexpr std::int64_t ms = 1'000'000;
+  if (cut_ns != 0) return "within " + format_duration(Nanos(cut_ns)) + " of the request to stop";
+  return "within " + format_duration(Nanos(limit_ns < ms ? limit_ns : limit_ns / ms * ms));
+}
+
+}  // namespace
+
 void Runner::Core::begin_stop() {
   if (row_begun_) end_row();
   stage_ = Stage::stop;
@@ -65,13 +76,21 @@ void Runner::Core::request_stop() {
     // Stop and destroy are the answer to the request: only hurrying shortens them.
     const bool back = slot.step.phase == Phase::stop || slot.step.phase == Phase::destroy;
     if (back && !again) continue;
-    slot.deadline_ns = std::min(slot.deadline_ns, t + (again ? hurried_module_ns : cancelled_limit_ns));
+    const std::int64_t left = again ? hurried_module_ns : cancelled_limit_ns;
+    if (t + left < slot.deadline_ns) {
+      slot.deadline_ns = t + left;
+      slot.cut_ns = left;
+    }
+    slot.cancelled = true;
     rows_[slot.step.module].module.instance->cancel(slot.deadline_ns);
-    look_at(slot.deadline_ns);
+    look_at(std::min(slot.deadline_ns, t + cancel_again_ns));
   }
   for (Row& row : rows_) {
     if (row.pending_until_ns == 0) continue;
-    row.pending_until_ns = std::min(row.pending_until_ns, t + cancelled_limit_ns);
+    if (t + cancelled_limit_ns < row.pending_until_ns) {
+      row.pending_until_ns = t + cancelled_limit_ns;
+      row.pending_cut = true;
+    }
     row.module.instance->cancel(row.pending_until_ns);
   }
   changed_.notify_all();
@@ -95,10 +114,16 @@ std::int64_t Runner::Core::check() {
   next_check_ns_ = no_deadline;
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     Slot& slot = slots_[i];
+    if (!slot.has_thread && slot.epoch != 0 && !launch(i)) next_check_ns_ = std::min(next_check_ns_, t + cancelled_limit_ns / 50);
     if (!slot.active) continue;
     if (t >= slot.deadline_ns + grace_ns) {
       abandon(i);
       continue;
+    }
+    if (slot.cancelled) {
+      // Again and again: the first time may have come before the thread was inside.
+      rows_[slot.step.module].module.instance->cancel(slot.deadline_ns);
+      next_check_ns_ = std::min(next_check_ns_, t + cancel_again_ns);
     }
     const std::int64_t third_ns = slot.since_ns + slot.limit_ns / 3;
     if (!slot.warned && t >= third_ns) {
@@ -117,8 +142,8 @@ std::int64_t Runner::Core::check() {
       set_pending(row, 0);
       row.module.instance->cancel(t);
       fail(m, Phase::start,
-           {Code::deadline_exceeded, "was PENDING and did not complete within " + format_duration(Nanos(limit_ns)), "DEADLINE", 0,
-            ExitCode::unavailable},
+           {Code::deadline_exceeded, "was PENDING and did not complete " + within(limit_ns, row.pending_cut ? cancelled_limit_ns : 0),
+            "DEADLINE", 0, ExitCode::unavailable},
            false);
       continue;
     }
@@ -145,13 +170,20 @@ void Runner::Core::abandon(std::size_t index) {
   --active_;
   ++slot.epoch;  // the thread inside finds out when it comes back, if ever
   row.module.instance->abandon(step.phase);
-  if (step.phase == Phase::load)
-    tell([this, name = row.module.name, required = row.module.required] { observer_.load_overdue(name, required); });
+  // Nothing of the module runs before its library is opened: what was slow is the host, or the disk.
+  const bool inside = step.phase != Phase::load || row.module.instance->is_in_dynamic_loader();
+  if (step.phase == Phase::load && inside)
+    tell([this, name = row.module.name, required = row.module.required, cut = slot.cut_ns != 0] {
+      if (cut)
+        observer_.load_interrupted(name);
+      else
+        observer_.load_overdue(name, required);
+    });
   fail(step.module, step.phase,
-       {Code::deadline_exceeded, "did not return within " + format_duration(Nanos(slot.deadline_ns - slot.since_ns)), "DEADLINE", 0,
+       {Code::deadline_exceeded, "did not return " + within(slot.deadline_ns - slot.since_ns, slot.cut_ns), "DEADLINE", 0,
         ExitCode::unavailable},
-       true);
-  launch(index);
+       inside);
+  launch(index);  // if there is no thread to be had, check() tries again
 }
 
 void Runner::Core::configure(std::uint32_t module, ConfigChange change) {

@@ -1,5 +1,6 @@
 // The walk forward: what comes next, running it, and what its end means.
 #include <algorithm>
+#include <system_error>
 #include <thread>
 
 #include "core.hpp"
@@ -24,16 +25,26 @@ Runner::Core::Core(std::vector<RunnerModule> modules, RunnerOptions options, Run
 }
 
 void Runner::Core::start() {
+  Lock lock(mutex_);
   for (std::uint32_t i = 0; i < rows_.size(); ++i)
     rows_[i].module.instance->on_completed([core = weak_from_this(), i](Phase phase, Outcome outcome) {
       if (const auto self = core.lock()) self->completed(i, phase, std::move(outcome));
     });
-  const Lock lock(mutex_);
-  launch(0);
+  if (launch(0)) return;
+  result_.exit = ExitCode::os_error;
+  tell([this] { observer_.no_thread(); });
+  end_all();
+  emit(lock);
 }
 
-void Runner::Core::launch(std::size_t slot) {
-  std::thread([self = shared_from_this(), slot, epoch = slots_[slot].epoch] { self->control(slot, epoch); }).detach();
+bool Runner::Core::launch(std::size_t slot) {
+  try {
+    std::thread([self = shared_from_this(), slot, epoch = slots_[slot].epoch] { self->control(slot, epoch); }).detach();
+    slots_[slot].has_thread = true;
+  } catch (const std::system_error&) {
+    slots_[slot].has_thread = false;
+  }
+  return slots_[slot].has_thread;
 }
 
 void Runner::Core::control(std::size_t slot, std::uint64_t epoch) {
@@ -67,11 +78,13 @@ void Runner::Core::control(std::size_t slot, std::uint64_t epoch) {
 }
 
 std::optional<Runner::Core::Step> Runner::Core::next() {
-  if (!undo_.empty()) {
+  // The way back does the same in the right order, with its own limits.
+  if (stop_requested_ && (stage_ == Stage::boot || stage_ == Stage::run)) undo_.clear();
+  while (!undo_.empty()) {
     if (active_ != 0) return std::nullopt;
     Step step = std::move(undo_.front());
     undo_.pop_front();
-    return step;
+    if (is_owed(step)) return step;
   }
   if (stage_ == Stage::boot || stage_ == Stage::run) {
     const bool at_once = stage_ == Stage::run || boot_phases[phase_row_].ends_at_first_failure;
@@ -117,7 +130,7 @@ void Runner::Core::begin_row() {
                                              std::count_if(r.module.after.begin(), r.module.after.end(), unsettled));
     if (r.waits_for == 0) startable_.insert(i);
   }
-  for (std::size_t s = 1; s < slots_.size(); ++s) launch(s);
+  for (std::size_t s = 1; s < slots_.size(); ++s) launch(s);  // one that is not to be had is gone without
 }
 
 void Runner::Core::end_row() {
@@ -207,6 +220,8 @@ void Runner::Core::begin(Slot& slot, Step step) {
   slot.deadline_ns = slot.since_ns + slot.limit_ns;
   slot.step = std::move(step);
   slot.warned = false;
+  slot.cut_ns = 0;
+  slot.cancelled = false;
   slot.active = true;
   ++active_;
   look_at(slot.since_ns + slot.limit_ns / 3);
@@ -223,6 +238,7 @@ void Runner::Core::finish(const Step& step, Outcome outcome, std::int64_t begin_
     tell([this, name = row.module.name, phase = step.phase, begin_ns, end = now(), ok = outcome.kind != Outcome::Kind::failed] {
       observer_.timed(name, phase, begin_ns, end, ok);
     });
+  if (row.wedged) return;  // meanwhile, by something else of it that hangs: it stays as it is
   if (outcome.kind == Outcome::Kind::pending) {
     if (row.early) {
       outcome = std::move(*row.early);
@@ -276,7 +292,8 @@ void Runner::Core::finish(const Step& step, Outcome outcome, std::int64_t begin_
 void Runner::Core::completed(std::uint32_t module, Phase phase, Outcome outcome) {
   Lock lock(mutex_);
   Row& row = rows_[module];
-  if (phase != Phase::start || row.state != ModuleState::starting) return;  // late: its deadline has passed, or it is being stopped
+  // Late: its deadline has passed, it is being stopped, or it is about to be because of what it requires.
+  if (phase != Phase::start || row.state != ModuleState::starting || !row.alive) return;
   if (row.pending_until_ns == 0) {
     row.early = std::move(outcome);  // faster than the control thread, which is just returning from start
     return;

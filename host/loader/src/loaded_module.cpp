@@ -67,6 +67,8 @@ Outcome LoadedModule::load() {
     if (--shared_->unloaded == 0) shared_->stage.reset();
   }
   if (!path) return Outcome::failure(path.error());
+  if (Opening expected = Opening::not_yet; !opening_.compare_exchange_strong(expected, Opening::begun))
+    return Outcome::failure({Code::cancelled, "was given up before its library was opened", "GIVEN_UP", 0, ExitCode::unavailable});
   const Result<OpenedLibrary> library = open_library(*path);
   if (shared_->options.after_load) shared_->options.after_load();
   if (!library) return Outcome::failure(library.error());
@@ -85,7 +87,7 @@ Outcome LoadedModule::create(std::int64_t deadline_ns) {
   Outcome outcome = record.instance.enter(Phase::create, deadline_ns, Gate::State::open, {}, [&record, fn](tenon_call* c, tenon_error* e) {
     return fn(record.instance.ctx(), c, &record.self, e);
   });
-  if (outcome.kind == Outcome::Kind::failed && !record.instance.wedged()) close();  // destroy is not owed, but what it registered must go
+  if (outcome.kind == Outcome::Kind::failed) close(deadline_ns);  // destroy is not owed, but what it registered must go
   return outcome;
 }
 
@@ -116,7 +118,7 @@ Outcome LoadedModule::stop(std::int64_t deadline_ns) {
     for (const std::string& h : holders()) who += (who.empty() ? "" : ", ") + h;
     outcome = Outcome::failure({Code::failed_precondition, "calls were still inside after stop: " + who, "BUSY", 0, ExitCode::unavailable});
   }
-  close();
+  close(deadline_ns);
   instance.host().notifier().flush(&instance, deadline_ns);
   return outcome;
 }
@@ -151,11 +153,14 @@ Outcome LoadedModule::call_stop(std::int64_t deadline_ns) {
   return std::move(*wait->outcome);
 }
 
-void LoadedModule::close() {
+// `until_ns`: how long others may keep what this instance is still to be told. One of them that hangs is written off after Notifier::limit_ns.
+void LoadedModule::close(std::int64_t until_ns) {
   Instance& instance = record_.load()->instance;
+  if (instance.wedged()) return;  // somebody is inside for good: nothing of it is called any more
   instance.gate().advance(Gate::State::draining);
   instance.answer_deferred();
-  instance.host().notifier().flush(&instance, monotonic_ns() + Notifier::limit_ns);
+  instance.host().notifier().flush(&instance, until_ns);
+  if (instance.wedged()) return;
   instance.revoke_all();
   instance.gate().advance(Gate::State::closed);
 }
@@ -163,7 +168,7 @@ void LoadedModule::close() {
 Outcome LoadedModule::destroy(std::int64_t deadline_ns) {
   ModuleRecord& record = *record_.load();
   Instance& instance = record.instance;
-  if (instance.gate().state() != Gate::State::closed) close();
+  if (instance.gate().state() != Gate::State::closed) close(deadline_ns);
   const std::int64_t now = monotonic_ns();
   if (!Gate::wait_until_empty(instance, now + (deadline_ns - now) / 2)) {
     std::string who;
@@ -191,6 +196,8 @@ void LoadedModule::cancel(std::int64_t deadline_ns) {
 }
 
 void LoadedModule::abandon(Phase) {
+  Opening expected = Opening::not_yet;
+  opening_.compare_exchange_strong(expected, Opening::given_up);
   ModuleRecord* record = record_.load(std::memory_order_acquire);
   if (record == nullptr) return;
   record->instance.wedge();

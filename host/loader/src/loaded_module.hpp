@@ -50,9 +50,11 @@ class LoadedModule final : public ModuleInstance {
   void on_completed(std::function<void(Phase, Outcome)> fn) override { completed_ = std::move(fn); }
   void cancel(std::int64_t deadline_ns) override;
   void abandon(Phase phase) override;
+  [[nodiscard]] bool is_in_dynamic_loader() const override { return opening_.load() == Opening::begun; }
   [[nodiscard]] std::vector<std::string> holders() const override;
 
  private:
+  enum class Opening : std::uint8_t { not_yet, begun, given_up };
   using Callback = tenon_status (*)(void*, tenon_call*, tenon_error*) noexcept;
   Outcome load();
   Outcome create(std::int64_t deadline_ns);
@@ -60,7 +62,7 @@ class LoadedModule final : public ModuleInstance {
   Outcome stop(std::int64_t deadline_ns);
   Outcome call_stop(std::int64_t deadline_ns);
   Outcome destroy(std::int64_t deadline_ns);
-  void close();
+  void close(std::int64_t until_ns);
   [[nodiscard]] Callback callback(Phase phase) const;
 
   std::shared_ptr<Shared> shared_;
@@ -68,6 +70,7 @@ class LoadedModule final : public ModuleInstance {
   std::unique_ptr<LoadSpec> spec_;  ///< until load
   const tenon_module* module_ = nullptr;
   std::atomic<ModuleRecord*> record_{nullptr};
+  std::atomic<Opening> opening_{Opening::not_yet};
   std::function<void(Phase, Outcome)> completed_;
 };
 

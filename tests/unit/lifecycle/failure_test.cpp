@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <map>
+
 #include "fake.hpp"
 
 using namespace tenon::test;
@@ -89,4 +92,125 @@ TEST_CASE("stop and destroy failures never keep the others from stopping, and do
   CHECK(s.journal.calls().ends_with("c stop, b stop, a stop, c destroy, b destroy, a destroy"));
   CHECK(s.journal.has("b: failed in stop"));
   CHECK(s.runner->result().exit == ExitCode::ok);
+}
+
+namespace {
+
+std::size_t count(const Stage& s, const std::string& line) {
+  const std::vector<std::string> lines = s.journal.lines();
+  return static_cast<std::size_t>(std::count(lines.begin(), lines.end(), line));
+}
+
+Error hangs() { return {Code::deadline_exceeded, "hangs", "DEADLINE", 0, ExitCode::unavailable}; }
+
+Script pending_start() {
+  return {{Phase::start, [] { return Outcome::pending(); }}};
+}
+
+Script waiting(Phase phase, Door& door) {
+  return {{phase, [&door] {
+             door.wait();
+             return Outcome::ok();
+           }}};
+}
+
+}  // namespace
+
+TEST_CASE("a PENDING start that ends badly while it waits to be undone is undone once") {
+  for (const bool by_deadline : {false, true}) {
+    CAPTURE(by_deadline);
+    Door stop;
+    Stage s(
+        {{"alpha", {}}, {"beta", {"alpha"}, false, false, pending_start()}, {"zeta", {"alpha"}, false, false, waiting(Phase::stop, stop)}});
+    s.boot();
+    s.runner->module_wedged(0, hangs());
+    REQUIRE(s.journal.wait("zeta stop"));
+    if (by_deadline)
+      s.clock_ns += 3'600'000'000'000;
+    else
+      s["beta"].completed(Phase::start, fail_with("port taken"));
+    stop.open();
+    if (by_deadline) s.runner->check();
+    REQUIRE(s.journal.wait("beta destroy"));
+    s.end();
+    CHECK(count(s, "beta stop") == 1);
+    CHECK(count(s, "beta destroy") == 1);
+    CHECK(s.state("beta") == "blocked");
+    CHECK(count(s, "alpha stop") + count(s, "alpha destroy") == 0);
+    CHECK(s.state("alpha") == "wedged");
+  }
+}
+
+TEST_CASE("what is wedged while it is undone is not destroyed, and says so for good") {
+  Door stop;
+  Script script = waiting(Phase::stop, stop);
+  script[Phase::start] = [] { return fail_with("broken"); };
+  Stage s({{"a", {}, false, false, script}, {"b", {}}});
+  SUBCASE("by its own stop") {
+    s.runner->start();
+    s.started = true;
+    REQUIRE(s.journal.wait("a stop"));
+    s.advance(std::chrono::hours(1));
+    REQUIRE(s.journal.wait("host: ready"));
+    s.end();
+    stop.open();
+  }
+  SUBCASE("by a delivery of it, before its stop has returned") {
+    s.runner->start();
+    s.started = true;
+    REQUIRE(s.journal.wait("a stop"));
+    s.runner->module_wedged(0, hangs());
+    stop.open();
+    REQUIRE(s.journal.wait("host: ready"));
+    s.end();
+  }
+  CHECK(count(s, "a destroy") == 0);
+  CHECK(s.state("a") == "wedged");
+  CHECK(count(s, "a: stopped (start: broken)") == 0);
+  CHECK(s.state("b") == "stopped");
+}
+
+TEST_CASE("a request to stop takes over from an undoing that is under way") {
+  Door stop;
+  Stage s({{"a", {}}, {"b", {"a"}}, {"c", {"a"}, false, false, waiting(Phase::stop, stop)}});
+  s.boot();
+  s.runner->module_wedged(0, hangs());
+  REQUIRE(s.journal.wait("c stop"));
+  s.runner->request_stop();
+  stop.open();
+  s.end();
+  const std::vector<std::string> lines = s.journal.lines();
+  const auto at = [&lines](const char* line) { return std::find(lines.begin(), lines.end(), line) - lines.begin(); };
+  CHECK(at("host: stopping") < at("b stop"));
+  CHECK(at("b stop") < at("c destroy"));
+  CHECK(count(s, "c stop") == 1);
+  CHECK(s.state("b") == "blocked");
+  CHECK(s.state("c") == "blocked");
+}
+
+TEST_CASE("every required module that is blocked is reported, with the way to the cause") {
+  Stage s({{"a", {}, false, false, failing(Phase::init)}, {"b", {"a"}, true}, {"c", {"b"}, true}});
+  s.boot();
+  s.runner->wait_finished();
+  const RunnerResult r = s.runner->result();
+  REQUIRE(r.failures.size() == 3);
+  std::map<std::string, std::string> told;
+  for (const ModuleFailure& f : r.failures) told[f.module] = f.error.message;
+  CHECK(told["b"] == "blocked: requires `a`, which failed in init: broken");
+  CHECK(told["c"] == "blocked: requires `b`, which is blocked because `a` failed in init: broken");
+}
+
+TEST_CASE("a callback that was cancelled is told again, in case it was not inside yet") {
+  Door door;
+  Stage s({{"a", {}, false, false, waiting(Phase::start, door)}});
+  s.runner->start();
+  s.started = true;
+  REQUIRE(s.journal.wait("a start"));
+  s.runner->request_stop();
+  CHECK(count(s, "a: cancelled") == 1);
+  s.advance(std::chrono::milliseconds(20));
+  s.advance(std::chrono::milliseconds(20));
+  CHECK(count(s, "a: cancelled") == 3);
+  door.open();
+  s.end();
 }

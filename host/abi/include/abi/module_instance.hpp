@@ -54,6 +54,8 @@ class ModuleInstance {
   virtual void cancel(std::int64_t deadline_ns) = 0;
   /// The callback of `phase` is given up: its late answer is ignored, every later host call of the module's threads answers CANCELLED. [any thread]
   virtual void abandon(Phase phase) = 0;
+  /// Of an abandoned load: whether it had reached the dynamic loader, whose lock it then holds. Before that nothing of the module has run.
+  [[nodiscard]] virtual bool is_in_dynamic_loader() const { return true; }
   /// Who is still inside or pins the instance, in words ("thread 4711 in call ..."), for messages. [any thread]
   [[nodiscard]] virtual std::vector<std::string> holders() const = 0;
 };

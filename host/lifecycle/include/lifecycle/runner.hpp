@@ -59,6 +59,10 @@ class RunnerObserver {
   /// A load missed its deadline: the dynamic loader's lock is held, and the process cannot go on. Expected not to return; if it does (tests), the
   /// module is treated as wedged.
   virtual void load_overdue(const std::string& /*module*/, bool /*required*/) {}
+  /// The same, but it was a request to stop that cut its time: nothing is known against the module.
+  virtual void load_interrupted(const std::string& /*module*/) {}
+  /// The system gives no thread to begin with; the result says os_error, and `finished` follows.
+  virtual void no_thread() {}
 };
 
 struct RunnerOptions {
