@@ -52,6 +52,7 @@ ExitCode run_main(int argc, const char* const* argv, std::int64_t started_ns, bo
 
 int main(int argc, char** argv) {
   using namespace tenon::host;  // NOLINT(google-build-using-namespace)
+  open_standard_descriptors();
   block_handled_signals();
   const std::int64_t started_ns = monotonic_ns();
   bool wedged = false;

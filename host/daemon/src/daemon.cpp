@@ -1,5 +1,6 @@
 #include "daemon/daemon.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -137,6 +138,12 @@ DaemonResult run_daemon(const DaemonOptions& options) {
   log.flush();
   if (result.wedged) end_process(result.exit, true);  // destructors would wait for threads that never come
   return result;
+}
+
+void open_standard_descriptors() {
+  // In this order open() gives the very number that is missing: it takes the lowest one.
+  for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) != fd) ::_exit(static_cast<int>(ExitCode::os_error));
 }
 
 void block_handled_signals() {

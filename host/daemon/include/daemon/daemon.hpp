@@ -31,7 +31,11 @@ struct DaemonResult {
 };
 DaemonResult run_daemon(const DaemonOptions& options);
 
-/// First statement of main: SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGQUIT are taken by the main loop only; SIGPIPE is ignored.
+/// First statement of main: descriptors 0, 1 and 2 that the starter closed become /dev/null, so that no file opened later takes such a number and is
+/// written to, or read, in its place. Ends the process with os_error (71) if that cannot be done.
+void open_standard_descriptors();
+
+/// Before any thread is started: SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGQUIT are taken by the main loop only; SIGPIPE is ignored.
 void block_handled_signals();
 
 /// Ends the process without running destructors of libraries: a module's thread may still be running. Under sanitizers exit() is used unless wedged, so that leaks are reported.
