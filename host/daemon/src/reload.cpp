@@ -80,8 +80,28 @@ ReloadOutcome compute_reload(const ConfigInput& input, const BootOptions& boot, 
     live.paths = std::move(change.applied);
     out.modules.push_back({found->second, std::move(live), std::move(change.config)});
   }
-  for (std::string& sentence : restart_would(plan, modules)) out.needs_restart.push_back(std::move(sentence));
+  out.restart_would = restart_would(plan, modules);
   return out;
+}
+
+std::vector<std::string> RestartNews::news(std::set<std::string>& told, const std::vector<std::string>& sentences) {
+  std::vector<std::string> out;
+  for (const std::string& sentence : sentences)
+    if (!told.contains(sentence)) out.push_back(sentence);
+  told = {sentences.begin(), sentences.end()};
+  return out;
+}
+
+std::vector<std::string> RestartNews::new_modules(const std::vector<std::string>& sentences) {
+  std::vector<std::string> out = news(modules_, sentences);
+  // What ceased and comes again is a change, told again.
+  std::erase_if(at_start_, [this](const std::string& sentence) { return !modules_.contains(sentence); });
+  return out;
+}
+
+bool RestartNews::any() const {
+  return !keys_.empty() ||
+         std::any_of(modules_.begin(), modules_.end(), [this](const std::string& sentence) { return !at_start_.contains(sentence); });
 }
 
 }  // namespace tenon::host

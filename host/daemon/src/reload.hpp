@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,7 +33,8 @@ struct ReloadOutcome {
     ModuleConfig config;   ///< what it runs with from then on
   };
   std::vector<ModuleChange> modules;
-  std::vector<std::string> needs_restart;  ///< keys and modules, one sentence each
+  std::vector<std::string> needs_restart;  ///< changed keys, one sentence each
+  std::vector<std::string> restart_would;  ///< modules, one sentence each: restart_would()
 };
 
 /// Reads everything again and compares. Runs on any thread; changes nothing.
@@ -41,5 +43,22 @@ ReloadOutcome compute_reload(const ConfigInput& input, const BootOptions& boot, 
 
 /// What a restart would do about files that changed, one sentence each.
 std::vector<std::string> restart_would(const Plan& plan, const std::vector<RunningModule>& modules);
+
+/// What a restart would change, each sentence told once for as long as it holds. Keys are known after a reload, modules also after a look at the
+/// directories: each is compared with what was last said of its own kind.
+class RestartNews {
+ public:
+  /// The modules' sentences at the start: a restart would meet the same, so they are no change.
+  void began_with(const std::vector<std::string>& modules) { at_start_ = modules_ = {modules.begin(), modules.end()}; }
+  /// The sentences not told yet.
+  std::vector<std::string> new_keys(const std::vector<std::string>& sentences) { return news(keys_, sentences); }
+  std::vector<std::string> new_modules(const std::vector<std::string>& sentences);
+  /// A restart would change something, told or not.
+  [[nodiscard]] bool any() const;
+
+ private:
+  static std::vector<std::string> news(std::set<std::string>& told, const std::vector<std::string>& sentences);
+  std::set<std::string> at_start_, keys_, modules_;
+};
 
 }  // namespace tenon::host

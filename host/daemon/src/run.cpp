@@ -95,7 +95,7 @@ Run::~Run() {
 void Run::take_over(Plan& plan, std::optional<ModuleStore> store) {
   const std::vector<std::uint32_t> first = load_order(plan);
   const std::int64_t now = monotonic_ns();
-  for (const std::string& sentence : restart_would(plan, {})) reported_changes_.insert(sentence);
+  news_.began_with(restart_would(plan, {}));
   std::vector<LoadSpec> specs;
   std::vector<RunnerModule> rows;
   for (std::size_t i = 0; i < plan.modules.size(); ++i) {

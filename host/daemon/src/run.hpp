@@ -5,7 +5,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -58,7 +57,6 @@ class Run {
   void listen(DirectoryWatch watch);
   void files_changed();
   void end_file_check();
-  void report_changes(const std::vector<std::string>& sentences);
 
   const DaemonOptions& options_;
   std::shared_ptr<const Config> config_;
@@ -90,7 +88,7 @@ class Run {
   std::optional<ReloadOutcome> reload_outcome_;
   std::optional<std::vector<std::string>> file_outcome_;
   std::optional<DirectoryWatch> watch_;
-  std::set<std::string> reported_changes_;
+  RestartNews news_;
 };
 
 /// Options for the log as the configuration says.

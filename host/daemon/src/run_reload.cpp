@@ -84,13 +84,8 @@ void Run::apply(ReloadOutcome outcome) {
   std::string applied;
   for (const std::string& key : outcome.diff.applied) applied += (applied.empty() ? "" : ", ") + key;
   log_.log(info, "reloaded", {{"applied", applied.empty() ? "nothing" : applied}});
-  report_changes(outcome.needs_restart);
-}
-
-void Run::report_changes(const std::vector<std::string>& sentences) {
-  for (const std::string& sentence : sentences)
-    if (!reported_changes_.contains(sentence)) log_.log(warn, "needs restart", {{"what", sentence}});
-  reported_changes_ = {sentences.begin(), sentences.end()};
+  for (const std::string& sentence : news_.new_keys(outcome.needs_restart)) log_.log(warn, "needs restart", {{"what", sentence}});
+  for (const std::string& sentence : news_.new_modules(outcome.restart_would)) log_.log(warn, "needs restart", {{"what", sentence}});
 }
 
 std::optional<DirectoryWatch> watch_directories(LogCore& log, const HostSettings& settings) {
@@ -140,14 +135,10 @@ void Run::end_file_check() {
   }
   if (!sentences) return;
   worker_busy_ = false;
-  bool any = false;
-  for (const std::string& sentence : *sentences)
-    if (!reported_changes_.contains(sentence)) {
-      any = true;
-      log_.log(info, "a restart would change", {{"what", sentence}});
-    }
-  if (!any) log_.log(info, "a restart would change nothing", {});
-  reported_changes_ = {sentences->begin(), sentences->end()};
+  const std::vector<std::string> news = news_.new_modules(*sentences);
+  for (const std::string& sentence : news) log_.log(info, "a restart would change", {{"what", sentence}});
+  if (news.empty())
+    log_.log(info, news_.any() ? "a restart would change nothing more than reported" : "a restart would change nothing", {});
   begin_reload();
 }
 

@@ -155,6 +155,21 @@ TEST_CASE("a module dropped while running is noticed and reported, not loaded") 
   CHECK_FALSE(host.traced("epsilon load constructor"));
 }
 
+TEST_CASE("while a changed key waits for a restart, a look at the directories does not say that a restart would change nothing") {
+  Host host({"modules/alpha"});
+  Process p(host.arguments(), host.options);
+  REQUIRE(p.wait_for(" ready "));
+  host.add("modules/alpha");
+  CHECK(p.wait_for("a restart would change nothing\n"));
+  host.script("alpha", "log_lines: 5");
+  p.signal(SIGHUP);
+  REQUIRE(p.wait_for("`modules.alpha.config.log_lines` is not declared live"));
+  host.add("modules/alpha");
+  CHECK(p.wait_for("a restart would change nothing more than reported"));
+  p.signal(SIGTERM);
+  CHECK(p.wait() == 0);
+}
+
 TEST_CASE("a module dropped after the directory was read, before the daemon is ready, is noticed") {
   Host host({"modules/alpha"});
   // Findings of discovery, more than the pipe holds: the daemon waits in the middle of telling them.

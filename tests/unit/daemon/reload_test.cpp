@@ -169,7 +169,7 @@ TEST_CASE("an invalid file, or a plan that would not start, is refused as a whol
     const ReloadOutcome outcome = i.reload();
     REQUIRE_MESSAGE(outcome.errors.empty(), to_text(outcome.errors));
     CHECK(outcome.diff.applied == List{"log.level"});
-    CHECK(contains(outcome.needs_restart, "`epsilon` would not run: "));
+    CHECK(contains(outcome.restart_would, "`epsilon` would not run: "));
   }
 }
 
@@ -198,12 +198,34 @@ TEST_CASE("a module gets its live keys at once, hears of no other, and keeps wha
     const ReloadOutcome outcome = i.reload();
     REQUIRE_MESSAGE(outcome.errors.empty(), to_text(outcome.errors));
     CHECK(outcome.modules.empty());
-    CHECK(contains(outcome.needs_restart, "`alpha` 1.0.0 would be replaced by 1.0.0 (another file)"));
+    CHECK(contains(outcome.restart_would, "`alpha` 1.0.0 would be replaced by 1.0.0 (another file)"));
   }
   SUBCASE("a file that is gone") {
     std::filesystem::remove(i.directory / "plugins/libepsilon.so");
     const ReloadOutcome outcome = i.reload();
     CHECK(outcome.modules.size() == 1);
-    CHECK(contains(outcome.needs_restart, "running `epsilon` would be gone"));
+    CHECK(contains(outcome.restart_would, "running `epsilon` would be gone"));
   }
+}
+
+TEST_CASE("what a restart would change is told once, and keys and modules do not wipe each other") {
+  RestartNews news;
+  news.began_with({"`bad.so` would not run"});
+  CHECK_FALSE(news.any());
+  CHECK(news.new_modules({"`bad.so` would not run"}).empty());
+  CHECK_FALSE(news.any());  // it did not run before either
+  CHECK(news.new_keys({"`a` changed"}) == List{"`a` changed"});
+  CHECK(news.new_modules({"`bad.so` would not run"}).empty());
+  CHECK(news.any());
+  CHECK(news.new_keys({"`a` changed"}).empty());
+  CHECK(news.new_keys({}).empty());
+  CHECK_FALSE(news.any());
+  CHECK(news.new_modules({"`bad.so` would not run", "`x` would be loaded"}) == List{"`x` would be loaded"});
+  CHECK(news.new_keys({}).empty());
+  CHECK(news.new_modules({"`x` would be loaded"}).empty());
+  CHECK(news.any());
+  CHECK(news.new_modules({}).empty());
+  CHECK_FALSE(news.any());
+  CHECK(news.new_modules({"`bad.so` would not run"}) == List{"`bad.so` would not run"});  // it came again
+  CHECK(news.any());
 }
