@@ -9,6 +9,7 @@
 #include "base/file.hpp"
 #include "base/text.hpp"
 #include "commands.hpp"
+#include "daemon/state_dir.hpp"
 
 namespace tenon::host {
 namespace {
@@ -69,8 +70,17 @@ ExitCode list_running(const Options& options) {
       !status["modules"].is_array())
     return fail("`" + path + "` is not a status file of tenond", ExitCode::data_error);
   const auto pid = status["pid"].get<std::int64_t>();
-  if (pid <= 0 || pid > std::numeric_limits<pid_t>::max() || (::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH))
-    return fail("the daemon that wrote `" + path + "` (pid " + std::to_string(pid) + ") is gone", ExitCode::unavailable);
+  if (pid <= 0 || pid > std::numeric_limits<pid_t>::max())
+    return fail("`" + path + "` is not a status file of tenond", ExitCode::data_error);
+  const std::string writer = "the daemon that wrote `" + path + "` (pid " + std::to_string(pid) + ") is gone";
+  if (const Result<std::int64_t> holder = state_dir_holder(config->host.state_dir); !holder) {
+    // Somebody else's daemon, whose lock is not for us: the process table is the next best witness.
+    if (::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH) return fail(writer, ExitCode::unavailable);
+  } else if (*holder == 0) {
+    return fail(writer, ExitCode::unavailable);
+  } else if (*holder != pid) {
+    return fail(writer + "; the one that runs now has not written it yet, ask again", ExitCode::unavailable);
+  }
   if (options.json) return print(*text);
   const auto word = [](const nlohmann::json& object, const char* key) {
     return object.is_object() && object.contains(key) && object[key].is_string() ? printable(object[key].get<std::string>(), 1000)

@@ -6,9 +6,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <charconv>
+#include <chrono>
 #include <climits>
 #include <cstdlib>
+#include <string_view>
+#include <thread>
 
 #include "base/text.hpp"
 
@@ -40,6 +45,15 @@ Result<void> become(uid_t uid, gid_t gid, const std::string& path) {
         "the state directory `" + printable(path, 4096) + "` belongs to uid " + std::to_string(uid) + ", and the daemon cannot become it",
         ExitCode::no_permission);
   return {};
+}
+
+// A look at who holds it (state_dir_holder) takes the lock for microseconds; another daemon for as long as it lives.
+bool lock_soon(int fd) {
+  for (int tries = 60;; --tries) {
+    if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return true;
+    if (errno != EWOULDBLOCK || tries == 0) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
 }
 
 }  // namespace
@@ -74,7 +88,7 @@ Result<StateDir> open_state_dir(const std::string& path) {
   if (!out.lock)
     return Error::system(errno, "cannot create `run.lock` in the state directory `" + printable(out.path, 4096) + "`",
                          ExitCode::cannot_create);
-  if (::flock(out.lock.get(), LOCK_EX | LOCK_NB) != 0) {
+  if (!lock_soon(out.lock.get())) {
     if (errno != EWOULDBLOCK) return Error::system(errno, "cannot lock the state directory");
     char pid[32] = {};
     const ssize_t n = ::pread(out.lock.get(), pid, sizeof pid - 1, 0);
@@ -83,9 +97,25 @@ Result<StateDir> open_state_dir(const std::string& path) {
                  ExitCode::try_again};
   }
   const std::string pid = std::to_string(::getpid()) + "\n";
-  // Only informs the next one that is refused.
+  // For the next one that is refused, and for state_dir_holder().
   if (::ftruncate(out.lock.get(), 0) != 0 || ::pwrite(out.lock.get(), pid.data(), pid.size(), 0) < 0) errno = 0;
   return out;
+}
+
+Result<std::int64_t> state_dir_holder(const std::string& path) {
+  const std::string file = path + "/run.lock";
+  const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!fd) {
+    if (errno == ENOENT) return std::int64_t{0};
+    return Error::system(errno, "cannot open `" + printable(file, 4096) + "`", ExitCode::no_permission);
+  }
+  if (::flock(fd.get(), LOCK_SH | LOCK_NB) == 0) return std::int64_t{0};
+  if (errno != EWOULDBLOCK) return Error::system(errno, "cannot examine `" + printable(file, 4096) + "`", ExitCode::os_error);
+  char text[32];
+  const ssize_t n = ::pread(fd.get(), text, sizeof text, 0);
+  std::int64_t pid = 0;
+  const auto [end, wrong] = std::from_chars(text, text + std::max<ssize_t>(n, 0), pid);
+  return wrong == std::errc() && end != text + n && *end == '\n' && pid > 0 ? pid : -1;
 }
 
 }  // namespace tenon::host

@@ -6,7 +6,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <functional>
+#include <thread>
 
 #include "skip.hpp"
 #include "temporary_directory.hpp"
@@ -74,6 +76,47 @@ TEST_CASE("a second one is told to try again and by whom it is held, and gets it
     CHECK(contains(error.message, "another tenond (pid " + std::to_string(::getpid()) + ") uses the state directory `" + path + "`"));
   }
   CHECK(open_state_dir(path));
+}
+
+TEST_CASE("who holds a state directory is answered by the lock, not by the number in it") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.make("state", 0700);
+  const auto holder = [&path] {
+    const Result<std::int64_t> r = state_dir_holder(path);
+    REQUIRE(r);
+    return *r;
+  };
+  CHECK(holder() == 0);
+  {
+    const Result<StateDir> held = open_state_dir(path);
+    REQUIRE(held);
+    CHECK(holder() == ::getpid());
+    for (const char* text : {"", "\n", "12", "x\n", "-7\n", "99999999999999999999\n"}) {
+      CAPTURE(text);
+      directory.write("state/run.lock", text);
+      CHECK(holder() == -1);
+    }
+    directory.write("state/run.lock", std::to_string(::getpid()) + "\n");
+  }
+  CHECK(holder() == 0);  // although that process lives
+  std::filesystem::remove(path + "/run.lock");
+  REQUIRE(::symlink("../elsewhere", (path + "/run.lock").c_str()) == 0);
+  CHECK_FALSE(state_dir_holder(path));
+}
+
+TEST_CASE("asking who holds it refuses nobody who wants it at that moment") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.make("state", 0700);
+  std::atomic<bool> over{false};
+  std::thread asking([&] {
+    while (!over) static_cast<void>(state_dir_holder(path));
+  });
+  int refused = 0;
+  for (int i = 0; i < 300; ++i)
+    if (!open_state_dir(path)) ++refused;
+  over = true;
+  asking.join();
+  CHECK(refused == 0);
 }
 
 TEST_CASE("a directory others may write to is refused with the way to mend it") {
