@@ -238,12 +238,16 @@ void Run::tell_supervisor() {
   if (moving) static_cast<void>(supervisor_.status(status_line()));
 }
 
+std::vector<ModuleStatus> Run::all_modules() const {
+  std::vector<ModuleStatus> out = runner_->status();
+  out.insert(out.end(), others_.begin(), others_.end());
+  return out;
+}
+
 std::string Run::status_line() const {
-  std::size_t running = 0, bad = others_.size();
-  for (const ModuleStatus& m : runner_->status()) {
-    if (m.state == ModuleState::running) ++running;
-    if (m.state == ModuleState::failed || m.state == ModuleState::wedged || m.state == ModuleState::blocked) ++bad;
-  }
+  const std::vector<ModuleStatus> all = all_modules();
+  const auto running = std::count_if(all.begin(), all.end(), [](const ModuleStatus& m) { return m.state == ModuleState::running; });
+  const std::size_t bad = count_not_running(all);
   std::string out = std::to_string(running) + "/" + std::to_string(modules_.size()) + " modules running";
   if (bad != 0) out += ", " + std::to_string(bad) + " not";
   if (stopping_handled_) return "stopping: " + out;
@@ -255,16 +259,14 @@ void Run::became_ready() {
   write_status(!status_written_);  // the first one, unless the boot took longer than a second
   const std::int64_t ready = observer_.ready_at_ns.load();
   static_cast<void>(supervisor_.ready(status_line()));
-  const RunnerResult result = runner_->result();
-  const bool degraded = result.degraded ||
-                        std::any_of(others_.begin(), others_.end(), [](const ModuleStatus& m) { return m.state != ModuleState::disabled; });
+  const std::vector<ModuleStatus> all = all_modules();
   char took[32];
   std::snprintf(took, sizeof took, "%.2fms", static_cast<double>(ready - options_.process_start_ns) / 1e6);
   log_.log(info, "ready",
            {{"modules", std::to_string(modules_.size())},
-            {"not_running", std::to_string(others_.size())},
+            {"not_running", std::to_string(count_not_running(all))},
             {"took", took},
-            {"degraded", degraded ? "true" : "false"}});
+            {"degraded", is_degraded(all) ? "true" : "false"}});
   if (options_.colour || ::isatty(STDERR_FILENO) != 0) {
     std::fprintf(stderr, "\n  %-10s %8s %12s\n", "phase", "modules", "ms");
     const auto line = [](const char* phase, std::size_t modules, std::int64_t ns) {
@@ -302,12 +304,11 @@ void Run::write_status(bool now) {
   status_written_ns_ = t;
   status_written_ = true;
   if (options_.migrate_only) return;
-  StatusSnapshot s{host_version(), std::string(), config_->host.instance_name, "starting", started_realtime_ns_, runner_->status()};
+  StatusSnapshot s{host_version(), std::string(), config_->host.instance_name, "starting", started_realtime_ns_, all_modules()};
   const tenon_str id = host_->c_host()->instance_id;
   s.instance_id.assign(id.ptr, id.len);
-  if (ready_handled_) s.state = runner_->result().degraded ? "degraded" : "running";
+  if (ready_handled_) s.state = is_degraded(s.modules) ? "degraded" : "running";
   if (stopping_handled_) s.state = finished_handled_ ? "stopped" : "stopping";
-  s.modules.insert(s.modules.end(), others_.begin(), others_.end());
   const std::string path = config_->host.runtime_dir_status.empty() ? state_.path : config_->host.runtime_dir_status;
   if (const Result<void> written = write_file_atomic(path + "/" + status_file_name, status_json(s), 0644); !written)
     log_.log(warn, "status.json could not be written", {{"error", written.error().message}});
@@ -319,7 +320,10 @@ void Run::write_report() {
   report.program = "tenond " + host_version();
   report.instance = config_->host.instance_name;
   const RunnerResult result = runner_->result();
-  report.outcome = result.exit != ExitCode::ok ? "failed" : result.degraded ? "degraded" : ready_handled_ ? "ready" : "cancelled";
+  report.outcome = result.exit != ExitCode::ok  ? "failed"
+                   : !ready_handled_            ? "cancelled"
+                   : is_degraded(all_modules()) ? "degraded"
+                                                : "ready";
   report.origin_ns = options_.process_start_ns;
   report.realtime_ns = realtime_ns() - (monotonic_ns() - options_.process_start_ns);
   report.ready_ns = observer_.ready_at_ns.load();

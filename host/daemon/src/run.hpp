@@ -46,6 +46,8 @@ class Run {
   void write_report();
   void tell_supervisor();
   [[nodiscard]] std::string status_line() const;
+  /// Planned or not.
+  [[nodiscard]] std::vector<ModuleStatus> all_modules() const;
   void load_overdue(const std::string& module, bool required);
   void load_interrupted(const std::string& module);
   // run_reload.cpp

@@ -2,10 +2,24 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/clock.hpp"
 #include "base/text.hpp"
 
 namespace tenon::host {
+
+bool is_missing(const ModuleStatus& module) {
+  const ModuleState s = module.state;
+  return s == ModuleState::refused || s == ModuleState::blocked || s == ModuleState::failed || s == ModuleState::wedged;
+}
+
+bool is_degraded(const std::vector<ModuleStatus>& modules) { return std::any_of(modules.begin(), modules.end(), is_missing); }
+
+std::size_t count_not_running(const std::vector<ModuleStatus>& modules) {
+  return static_cast<std::size_t>(std::count_if(modules.begin(), modules.end(),
+                                                [](const ModuleStatus& m) { return is_missing(m) || m.state == ModuleState::disabled; }));
+}
 
 std::string status_json(const StatusSnapshot& snapshot) {
   const std::int64_t wall = realtime_ns();

@@ -1,6 +1,7 @@
 // status.json: the state of all modules, for `tenond list --running` and for people.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -16,6 +17,13 @@ struct StatusSnapshot {
   std::int64_t started_realtime_ns = 0;
   std::vector<ModuleStatus> modules;
 };
+
+/// Meant to run, and does not: refused, blocked, failed or wedged.
+[[nodiscard]] bool is_missing(const ModuleStatus& module);
+/// What status.json, the log and the startup report call degraded: something is missing. Disabled is as wanted.
+[[nodiscard]] bool is_degraded(const std::vector<ModuleStatus>& modules);
+/// Missing or disabled ones.
+[[nodiscard]] std::size_t count_not_running(const std::vector<ModuleStatus>& modules);
 
 /// {"format":1,"pid":n,"version":s,"instance":s,"instance_id":s,"state":s,"started":rfc3339,"written":rfc3339,"modules":[{"name":s,"version":s,
 /// "kind":"runtime"|"plugin","required":b,"state":s,"since":rfc3339,"reason"?:s}]}

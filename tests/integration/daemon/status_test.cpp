@@ -7,6 +7,12 @@
 using namespace tenon::test;
 using namespace std::chrono_literals;
 
+namespace {
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
 TEST_CASE("with stdin, stdout and stderr closed no line of the log ends up in a file of the state directory") {
   for (const std::string closed : {"2>&-", "<&- 2>&-", "<&- >&- 2>&-"}) {
     CAPTURE(closed);
@@ -47,4 +53,27 @@ TEST_CASE("list --running is not deceived by a live process with the pid of a ki
   CHECK(r.err.find("has not written it yet") != std::string::npos);
   p.signal(SIGTERM);
   CHECK(p.wait() == 0);
+}
+
+TEST_CASE("a refused file is degraded everywhere: log, status file, list, startup report") {
+  Host host({"modules/alpha"});
+  host.dir.write("plugins/bad.so", "this is no ELF file");
+  const std::string report = host.dir / "report.json";
+  Process p(host.arguments({"--startup-report", report}), host.options);
+  REQUIRE(p.wait_for(" ready "));
+  CHECK(contains(p.err(), "ready modules=2 not_running=1 "));
+  CHECK(contains(p.err(), " degraded=true"));
+  REQUIRE(eventually([&] { return contains(read_file(host.state + "/status.json"), "\"state\":\"degraded\""); }));
+  CHECK(contains(host.run_command("list", {"--running"}).out, ", degraded since "));
+  p.signal(SIGTERM);
+  CHECK(p.wait() == 0);
+  CHECK(contains(read_file(report), "\"outcome\": \"degraded\""));
+}
+
+TEST_CASE("a module that failed, and what it blocks, count as not running") {
+  Host host({"modules/alpha", "modules/beta"});
+  host.script("alpha", "fail: {init: error}");
+  const Ran r = boot_and_stop(host);
+  CHECK(r.exit == 0);
+  CHECK(contains(r.err, "ready modules=3 not_running=2 "));
 }

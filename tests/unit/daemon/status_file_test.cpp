@@ -25,6 +25,22 @@ TEST_CASE("status.json has the shape that is documented") {
             "\"reason\":\"init: \\\"no\\\"\\n\"}]}\n");
 }
 
+TEST_CASE("degraded is what was meant to run and does not; disabled ones are only counted") {
+  const auto with = [](ModuleState state) {
+    return std::vector<ModuleStatus>{{"logger", "", ModuleState::running, 0, "", true, true}, {"m", "", state, 0, "", false, false}};
+  };
+  for (const ModuleState s : {ModuleState::refused, ModuleState::blocked, ModuleState::failed, ModuleState::wedged}) {
+    CAPTURE(state_name(s));
+    CHECK(is_degraded(with(s)));
+    CHECK(count_not_running(with(s)) == 1);
+  }
+  for (const ModuleState s : {ModuleState::running, ModuleState::starting, ModuleState::stopped, ModuleState::disabled}) {
+    CAPTURE(state_name(s));
+    CHECK_FALSE(is_degraded(with(s)));
+    CHECK(count_not_running(with(s)) == (s == ModuleState::disabled ? 1U : 0U));
+  }
+}
+
 TEST_CASE("since is wall time, although states are stamped by the monotonic clock") {
   StatusSnapshot s;
   constexpr std::int64_t second = 1'000'000'000, hour = 3600 * second;
