@@ -200,7 +200,10 @@ void Run::on_woken() {
   if (observer_.is_stopping.load() && !stopping_handled_) began_stopping();
   end_reload();
   end_file_check();
-  if (observer_.states_changed.exchange(false)) write_status(false);
+  if (observer_.states_changed.exchange(false)) {
+    write_status(false);
+    status_line_due_ = true;
+  }
   if (observer_.is_finished.load() && !finished_handled_) {
     finished_handled_ = true;
     loop_.stop();
@@ -235,7 +238,8 @@ void Run::tell_supervisor() {
     if (deadline != no_deadline) static_cast<void>(supervisor_.extend_timeout(Nanos(deadline - now + 15 * second_ns)));
     extended_ns_ = now;
   }
-  if (moving) static_cast<void>(supervisor_.status(status_line()));
+  if (moving || status_line_due_) static_cast<void>(supervisor_.status(status_line()));
+  status_line_due_ = false;
 }
 
 std::vector<ModuleStatus> Run::all_modules() const {

@@ -83,6 +83,7 @@ class Run {
   std::int64_t started_realtime_ns_ = 0, status_written_ns_ = 0, extended_ns_ = 0, watchdog_sent_ns_ = 0;
   int stop_signals_ = 0;
   bool ready_handled_ = false, stopping_handled_ = false, finished_handled_ = false;
+  bool status_line_due_ = false;  ///< states changed since the supervisor was told; the next tick tells
 
   std::thread worker_;  ///< one reload or directory check at a time
   bool worker_busy_ = false, reload_wanted_ = false, check_files_wanted_ = false, reload_told_ = false, status_written_ = false;

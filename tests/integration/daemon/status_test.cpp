@@ -1,13 +1,41 @@
 // What the daemon says of itself while it runs: lock, status file, status lines, startup report.
 #include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include "base/file.hpp"
 #include "host_fixture.hpp"
 
 using namespace tenon::test;
 using namespace std::chrono_literals;
 
 namespace {
+
+/// A supervisor's end of the notify socket.
+class Supervisor {
+ public:
+  explicit Supervisor(Host& host) : fd_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+    // Abstract: a path in the scratch space may be longer than such an address.
+    const std::string name = "tenon-status-" + std::to_string(::getpid());
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    name.copy(address.sun_path + 1, sizeof address.sun_path - 1);
+    REQUIRE(::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address),
+                   static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size())) == 0);
+    host.options.environment["NOTIFY_SOCKET"] = "@" + name;
+  }
+  /// Everything that came so far, one datagram after the other.
+  const std::string& text() {
+    char buffer[4096];
+    for (ssize_t n = 0; (n = ::recv(fd_.get(), buffer, sizeof buffer, 0)) > 0;) text_.append(buffer, static_cast<std::size_t>(n)) += "\n";
+    return text_;
+  }
+
+ private:
+  tenon::host::UniqueFd fd_;
+  std::string text_;
+};
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
@@ -76,4 +104,16 @@ TEST_CASE("a module that failed, and what it blocks, count as not running") {
   const Ran r = boot_and_stop(host);
   CHECK(r.exit == 0);
   CHECK(contains(r.err, "ready modules=3 not_running=2 "));
+}
+
+TEST_CASE("the supervisor is told when a module that was pending runs") {
+  Host host({"modules/alpha"});
+  host.script("alpha", "fail: {start: complete}, complete: {after: 1500ms}");
+  Supervisor supervisor(host);
+  Process p(host.arguments(), host.options);
+  REQUIRE(eventually([&] { return contains(supervisor.text(), "READY=1\n"); }));
+  CHECK(contains(supervisor.text(), "STATUS=1/2 modules running\n"));
+  CHECK(eventually([&] { return contains(supervisor.text(), "STATUS=2/2 modules running\n"); }));
+  p.signal(SIGTERM);
+  CHECK(p.wait() == 0);
 }
