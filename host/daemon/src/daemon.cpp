@@ -57,7 +57,35 @@ void tell_diagnostics(LogCore& log, const LogSettings& settings, const Diagnosti
   }
 }
 
+StartupReport begin_startup_report(const DaemonOptions& options, const Config& config, const BootTimes& times) {
+  StartupReport out;
+  out.program = "tenond " + host_version();
+  out.instance = config.host.instance_name;
+  out.origin_ns = options.process_start_ns;
+  out.realtime_ns = realtime_ns() - (monotonic_ns() - options.process_start_ns);
+  out.host = {{"discover", times.discover_begin, times.plan_begin, SpanResult::ok},
+              {"plan", times.plan_begin, times.plan_end, SpanResult::ok}};
+  return out;
+}
+
 namespace {
+
+// Of a boot that ends before any module is loaded: nothing of a module took time, but what was meant with it is known.
+void write_failed_report(LogCore& log, const DaemonOptions& options, const Config& config, const BootTimes& times, const Plan& plan) {
+  StartupReport report = begin_startup_report(options, config, times);
+  report.outcome = "failed";
+  report.host.back().result = plan.exit == ExitCode::ok ? SpanResult::ok : SpanResult::failed;
+  for (const PlannedModule& p : plan.modules) {
+    ModuleSpans row;
+    row.module = p.candidate.name;
+    row.required = p.required;
+    row.state = fate_name(p.fate);
+    for (const std::uint32_t r : p.requires_) row.requires_.push_back(plan.modules[r].candidate.name);
+    report.modules.push_back(std::move(row));
+  }
+  if (const Result<void> written = write_startup_report(report, options.startup_report); !written)
+    log.log(error, "the startup report could not be written", {{"error", written.error().message}});
+}
 
 DaemonResult refuse(LogCore& log, ExitCode exit) {
   log.flush();
@@ -107,10 +135,17 @@ DaemonResult run_daemon(const DaemonOptions& options) {
   exit = worse(exit, plan.exit);
   if (!state) {
     tell_error(log, state.error());
-    return refuse(log, worse(exit, state.error().exit));
+    exit = worse(exit, state.error().exit);
+  }
+  Result<void> reportable;
+  if (!options.startup_report.empty()) reportable = check_startup_report(options.startup_report);
+  if (!reportable) {
+    tell_error(log, reportable.error());
+    exit = worse(exit, reportable.error().exit);
   }
   if (exit != ExitCode::ok) {
-    log.log(error, "not started", {{"exit", std::to_string(static_cast<int>(exit))}});
+    if (state) log.log(error, "not started", {{"exit", std::to_string(static_cast<int>(exit))}});
+    if (reportable && !options.startup_report.empty()) write_failed_report(log, options, *config, times, plan);
     return refuse(log, exit);
   }
   std::optional<ModuleStore> store;
@@ -118,6 +153,7 @@ DaemonResult run_daemon(const DaemonOptions& options) {
     Result<ModuleStore> opened = ModuleStore::open(state->path);
     if (!opened) {
       tell_error(log, opened.error());
+      if (!options.startup_report.empty()) write_failed_report(log, options, *config, times, plan);
       return refuse(log, opened.error().exit);
     }
     store = std::move(*opened);

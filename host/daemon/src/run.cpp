@@ -320,19 +320,13 @@ void Run::write_status(bool now) {
 
 void Run::write_report() {
   if (options_.startup_report.empty()) return;
-  StartupReport report;
-  report.program = "tenond " + host_version();
-  report.instance = config_->host.instance_name;
+  StartupReport report = begin_startup_report(options_, *config_, times_);
   const RunnerResult result = runner_->result();
   report.outcome = result.exit != ExitCode::ok  ? "failed"
                    : !ready_handled_            ? "cancelled"
                    : is_degraded(all_modules()) ? "degraded"
                                                 : "ready";
-  report.origin_ns = options_.process_start_ns;
-  report.realtime_ns = realtime_ns() - (monotonic_ns() - options_.process_start_ns);
   report.ready_ns = observer_.ready_at_ns.load();
-  report.host = {{"discover", times_.discover_begin, times_.plan_begin, SpanResult::ok},
-                 {"plan", times_.plan_begin, times_.plan_end, SpanResult::ok}};
   for (const PhaseTime& p : observer_.phases())
     report.host.push_back({p.phase, p.begin_ns, p.end_ns, p.end_ns == 0 ? SpanResult::running : SpanResult::ok});
   report.modules = observer_.spans();

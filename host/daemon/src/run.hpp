@@ -94,6 +94,8 @@ class Run {
   RestartNews news_;
 };
 
+/// What every startup report begins with: who, when, and the phases in which no module code runs.
+StartupReport begin_startup_report(const DaemonOptions& options, const Config& config, const BootTimes& times);
 /// Options for the log as the configuration says.
 LogOptions log_options(const LogSettings& settings, bool colour);
 /// A watch of the directories that discovery reads. What cannot be watched is logged; nothing at all = nullopt.

@@ -1,6 +1,11 @@
 #include "daemon/startup_report.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <numeric>
 #include <string_view>
 #include <unordered_map>
@@ -157,6 +162,22 @@ std::string to_json(const StartupReport& report) {
   });
   out += "}\n";
   return out;
+}
+
+Result<void> check_startup_report(const std::string& path) {
+  const auto refuse = [&path](int err, const std::string& what) {
+    Error e = Error::system(err, what, ExitCode::cannot_create);
+    e.message += "; the startup report `" + printable(path, 4096) + "` cannot be written there";
+    return e;
+  };
+  struct stat st {};
+  if (::stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) return refuse(EISDIR, "`" + printable(path, 4096) + "`");
+  const std::size_t slash = path.rfind('/');
+  const std::string directory = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+  if (::stat(directory.c_str(), &st) != 0) return refuse(errno, "`" + printable(directory, 4096) + "`");
+  if (!S_ISDIR(st.st_mode)) return refuse(ENOTDIR, "`" + printable(directory, 4096) + "`");
+  if (::faccessat(AT_FDCWD, directory.c_str(), W_OK | X_OK, AT_EACCESS) != 0) return refuse(errno, "`" + printable(directory, 4096) + "`");
+  return {};
 }
 
 Result<void> write_startup_report(const StartupReport& report, const std::string& path) {

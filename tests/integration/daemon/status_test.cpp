@@ -117,3 +117,28 @@ TEST_CASE("the supervisor is told when a module that was pending runs") {
   p.signal(SIGTERM);
   CHECK(p.wait() == 0);
 }
+
+TEST_CASE("a startup report that cannot be written is refused before anything is loaded") {
+  Host host({"modules/alpha"});
+  host.dir.write("file", "");
+  const std::string directory = host.dir.make_dir("directory.json");
+  for (const std::string& path : {host.dir / "missing/r.json", host.dir / "file/r.svg", directory}) {
+    CAPTURE(path);
+    const Ran r = host.run_command("run", {"--startup-report", path});
+    CHECK(r.exit == 73);
+    CHECK(contains(r.err, "the startup report `" + path + "` cannot be written there"));
+  }
+  CHECK(host.trace().empty());
+}
+
+TEST_CASE("a boot that the plan ends has its startup report too") {
+  Host host({"modules/alpha", "modules/orphan"});
+  host.script("orphan", "", "required: true");
+  const std::string report = host.dir / "report.json";
+  CHECK(host.run_command("run", {"--startup-report", report}).exit == 69);
+  const std::string json = read_file(report);
+  CHECK(contains(json, "\"outcome\": \"failed\""));
+  CHECK(contains(json, "\"phase\": \"discover\""));
+  CHECK(contains(json, "\"phase\": \"plan\""));
+  CHECK(contains(json, "\"module\": \"orphan\", \"required\": true, \"state\": \"blocked\""));
+}

@@ -58,6 +58,10 @@ std::string to_json(const StartupReport& report);
 /// A self-contained SVG: one row for the host and one per module, a bar per phase, a time axis and a legend.
 std::string to_svg(const StartupReport& report);
 
+/// Whether a report could be written there, asked before the boot it is about: 73 if its directory is missing or not writable, or a directory has its
+/// name. Leaves nothing behind.
+Result<void> check_startup_report(const std::string& path);
+
 /// Writes the file atomically; the ending decides: ".json" or ".svg", anything else is INVALID_ARGUMENT.
 Result<void> write_startup_report(const StartupReport& report, const std::string& path);
 
