@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <utility>
 
 #include "base/text.hpp"
 
@@ -11,13 +12,24 @@ std::vector<std::string> restart_would(const Plan& plan, const std::vector<Runni
   std::vector<std::string> out;
   std::unordered_map<std::string_view, const RunningModule*> running;
   for (const RunningModule& m : modules) running.emplace(m.name, &m);
+  // A file that says no name any more stands under its own: the running module it was is found by that.
+  const auto of_nameless = [&modules](const Candidate& c) {
+    return std::find_if(modules.begin(), modules.end(), [&c](const RunningModule& m) {
+      return !c.manifest && (c.file ? c.file->path == m.path : m.path.ends_with("/" + c.name));
+    });
+  };
   std::unordered_map<std::string_view, bool> seen;
   for (const PlannedModule& p : plan.modules) {
     const Candidate& c = p.candidate;
     const auto now = running.find(c.name);
     if (p.fate == Fate::planned) seen[c.name] = true;
     if (p.fate != Fate::planned) {
-      if (now == running.end()) {
+      const auto was = now == running.end() ? of_nameless(c) : modules.end();
+      if (was != modules.end() && !seen.contains(was->name)) {
+        seen[was->name] = true;
+        out.push_back("running `" + was->name + "` would not run any more: its file or manifest changed and is " +
+                      std::string(fate_name(p.fate)) + ": " + p.reason);
+      } else if (now == running.end()) {
         out.push_back("`" + printable(c.name) + "` would not run: " + std::string(fate_name(p.fate)) + ": " + p.reason);
       } else if (!seen.contains(c.name)) {
         seen[c.name] = true;
@@ -58,6 +70,9 @@ ReloadOutcome compute_reload(const ConfigInput& input, const BootOptions& boot, 
   if (plan.exit != ExitCode::ok && out.errors.empty())
     out.errors.error("reload.plan", {}, "the directories as they are now would not let the daemon start", "run `tenond check`");
   if (!out.errors.empty()) return out;
+  for (const Diagnostics* found : {&std::as_const(diagnostics), &plan.diagnostics})
+    for (const Diagnostic& d : found->items())
+      if (d.severity == Severity::warning) out.warnings.add(d);
 
   out.diff = diff_config(running, *next);
   out.next = apply_reload(running, *next);

@@ -25,6 +25,7 @@ struct RunningModule {
 /// One validated future, or the reasons against it.
 struct ReloadOutcome {
   Diagnostics errors;                  ///< not empty: refused, nothing changes
+  Diagnostics warnings;                ///< of the new configuration and plan, when it is not refused
   std::shared_ptr<const Config> next;  ///< to switch to
   ReloadDiff diff;
   struct ModuleChange {

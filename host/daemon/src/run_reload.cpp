@@ -84,6 +84,7 @@ void Run::apply(ReloadOutcome outcome) {
   std::string applied;
   for (const std::string& key : outcome.diff.applied) applied += (applied.empty() ? "" : ", ") + key;
   log_.log(info, "reloaded", {{"applied", applied.empty() ? "nothing" : applied}});
+  tell_diagnostics(log_, config_->host.log, outcome.warnings, options_.colour);
   for (const std::string& sentence : news_.new_keys(outcome.needs_restart)) log_.log(warn, "needs restart", {{"what", sentence}});
   for (const std::string& sentence : news_.new_modules(outcome.restart_would)) log_.log(warn, "needs restart", {{"what", sentence}});
 }

@@ -108,6 +108,33 @@ TEST_CASE("two candidates with the name of a running module are one sentence") {
   CHECK(sentences[0].starts_with("running `alpha` would not run any more: refused: "));
 }
 
+TEST_CASE("a running module's file that says no name any more is changed, not removed") {
+  Installation i;
+  i.add("alpha");
+  i.add("epsilon");
+  i.configure("");
+  i.start();
+  REQUIRE(i.modules.size() == 2);
+  i.directory.write("plugins/libalpha.so", "");
+  i.directory.write("plugins/libepsilon.so", "no ELF file");
+  const List sentences = i.reload().restart_would;
+  REQUIRE(sentences.size() == 2);
+  CHECK(sentences[0].starts_with("running `alpha` would not run any more: its file or manifest changed and is refused: "));
+  CHECK(sentences[1].starts_with("running `epsilon` would not run any more: its file or manifest changed and is refused: "));
+}
+
+TEST_CASE("warnings of a configuration that is taken are kept, those of a refused one are among its errors") {
+  Installation i;
+  i.configure("");
+  i.start();
+  CHECK(i.reload().warnings.empty());
+  i.configure("modules: {absent: {config: {a: 1}}}\n");
+  const ReloadOutcome outcome = i.reload();
+  REQUIRE(outcome.errors.empty());
+  REQUIRE(outcome.warnings.items().size() == 1);
+  CHECK(outcome.warnings.items()[0].message.find("absent") != std::string::npos);
+}
+
 TEST_CASE("a hostile file name is printable in the sentence") {
   World w;
   Diagnostic d;
