@@ -13,14 +13,27 @@ constexpr std::size_t max_modules = 64, max_needs = 64, max_text = 256;
 constexpr std::uint32_t known_flags = TENON_SERIAL;
 constexpr std::uint32_t must_understand = 0xFFFFU;
 
+// Fields that say something else than the manifest; told together.
+using Lies = std::vector<std::string>;
+
 Error lie(std::string message) { return {Code::failed_precondition, std::move(message), "DESCRIPTOR", 0, ExitCode::unavailable}; }
+
+// What was found before the descriptor turned out to be unreadable is told with it.
+Error lie(const Lies& lies, const Error& last) {
+  std::string all;
+  for (const std::string& l : lies) all += l + "; ";
+  return lie(all + last.message);
+}
+
+Error lie(const Lies& lies) { return lie(Lies(lies.begin(), lies.end() - 1), lie(lies.back())); }
 
 bool is_text(const MappedImage& image, tenon_str s) { return s.len == 0 || (s.len <= max_text && image.contains(s.ptr, s.len)); }
 
 // The offset behind a member, as TENON_HAS counts.
 #define TENON_END_OF(type, member) (offsetof(type, member) + sizeof(((type*)nullptr)->member))
 
-Result<const tenon_module*> select(const tenon_entry& entry, const MappedImage& image, const std::string& name) {
+// Under another name the only module of a file is still the one that is meant: its other fields are compared too.
+Result<const tenon_module*> select(const tenon_entry& entry, const MappedImage& image, const std::string& name, Lies& lies) {
   std::string found;
   for (std::size_t i = 0; i < entry.module_count; ++i) {
     const tenon_module* module = entry.modules[i];
@@ -32,10 +45,12 @@ Result<const tenon_module*> select(const tenon_entry& entry, const MappedImage& 
     if (view(module->name) == name) return module;
     found += (found.empty() ? "`" : ", `") + printable(view(module->name), 63) + "`";
   }
-  return lie("the manifest says `" + name + "`, the file's descriptor says " + (found.empty() ? "nothing" : found));
+  lies.push_back("field `name`: the manifest says `" + printable(name, 63) + "`, the file's descriptor says " + found);
+  if (entry.module_count != 1) return lie(lies);
+  return entry.modules[0];
 }
 
-Result<void> check_needs(const tenon_module& module, const MappedImage& image, const ExpectedDescriptor& expected) {
+Result<void> check_needs(const tenon_module& module, const MappedImage& image, const ExpectedDescriptor& expected, Lies& lies) {
   if (module.need_count > max_needs)
     return lie("the descriptor has " + std::to_string(module.need_count) + " needs; at most 64 are allowed");
   if (module.need_count != 0 && !image.contains(module.needs, module.need_count * sizeof(void*)))
@@ -50,8 +65,8 @@ Result<void> check_needs(const tenon_module& module, const MappedImage& image, c
     const auto& offered = offered_interfaces();
     const auto host = std::find_if(offered.begin(), offered.end(), [&id](const InterfaceInfo& x) { return x.id == id; });
     if (host != offered.end() && need->min_size > host->size && need->optional == 0)
-      return lie("it needs " + std::to_string(need->min_size) + " bytes of " + printable(id) + ", this host's table has " +
-                 std::to_string(host->size) + ": it was written for a newer host");
+      lies.push_back("field `needs`: it needs " + std::to_string(need->min_size) + " bytes of " + printable(id) +
+                     ", this host's table has " + std::to_string(host->size) + ": it was written for a newer host");
   }
   std::vector<std::pair<std::string, bool>> said = expected.needs;
   std::sort(said.begin(), said.end());
@@ -62,34 +77,33 @@ Result<void> check_needs(const tenon_module& module, const MappedImage& image, c
     for (const auto& [id, optional] : needs) out += (out.empty() ? "" : ", ") + printable(id) + (optional ? " (optional)" : "");
     return out.empty() ? std::string("nothing") : out;
   };
-  return lie("field `needs`: the manifest says " + list(said) + "; the descriptor says " + list(actual));
+  lies.push_back("field `needs`: the manifest says " + list(said) + "; the descriptor says " + list(actual));
+  return {};
 }
 
-Result<void> check_capabilities(const tenon_module& module, const ExpectedDescriptor& expected) {
+void check_capabilities(const tenon_module& module, const ExpectedDescriptor& expected, Lies& lies) {
   const auto declared = [&expected](std::string_view word) {
     return std::find(expected.capabilities.begin(), expected.capabilities.end(), word) != expected.capabilities.end();
   };
   const tenon_lifecycle& life = *module.lifecycle;
   const bool runs = TENON_HAS(&life, start);
   const bool system = TENON_HAS(&life, pre_init) || TENON_HAS(&life, post_init);
-  const auto compare = [&](std::string_view word, bool has, std::string_view what) -> Result<void> {
-    if (declared(word) == has) return {};
-    return lie(has ? "field `capabilities`: the descriptor has " + std::string(what) + ", but the manifest does not declare `" +
-                         std::string(word) + "`"
-                   : "field `capabilities`: the manifest declares `" + std::string(word) + "`, but the descriptor has no " +
-                         std::string(what));
+  const auto compare = [&](std::string_view word, bool has, std::string_view what) {
+    if (declared(word) == has) return;
+    lies.push_back(has ? "field `capabilities`: the descriptor has " + std::string(what) + ", but the manifest does not declare `" +
+                             std::string(word) + "`"
+                       : "field `capabilities`: the manifest declares `" + std::string(word) + "`, but the descriptor has no " +
+                             std::string(what));
   };
-  if (Result<void> r = compare("runnable", runs, "`start`"); !r) return r;
-  if (Result<void> r = compare("system", system, "`pre_init` or `post_init`"); !r) return r;
+  compare("runnable", runs, "`start`");
+  compare("system", system, "`pre_init` or `post_init`");
   const bool asks = TENON_HAS(&module, query);
   // query touches no module state and may be called before create.
   constexpr std::pair<std::string_view, std::string_view> tables[] = {
       {"migrations", "tenon.migrations/1"}, {"rest", "tenon.rest/1"},    {"rest_host", "tenon.rest_host/1"},
       {"ingress", "tenon.ingress/1"},       {"grpc", "tenon.grpc/1"},    {"grpc_hub", "tenon.grpc_hub/1"},
       {"health", "tenon.health/1"},         {"reload", "tenon.reload/1"}};
-  for (const auto& [word, id] : tables)
-    if (Result<void> r = compare(word, asks && module.query(c_str(id)) != nullptr, "table " + std::string(id)); !r) return r;
-  return {};
+  for (const auto& [word, id] : tables) compare(word, asks && module.query(c_str(id)) != nullptr, "table " + std::string(id));
 }
 
 }  // namespace
@@ -107,20 +121,23 @@ Result<const tenon_module*> bind_descriptor(const tenon_entry& entry, const Mapp
     return lie("`tenon_entry_v1` says it has " + std::to_string(entry.module_count) + " modules, expected 1 to 64");
   if (!image.contains(entry.modules, entry.module_count * sizeof(void*))) return lie("the list of modules is not inside the file");
 
-  const auto selected = select(entry, image, expected.name);
+  Lies lies;
+  const auto selected = select(entry, image, expected.name, lies);
   if (!selected) return selected.error();
   const tenon_module& module = **selected;
   if (view(module.version) != expected.version)
-    return lie("field `version`: the manifest says " + expected.version + ", the descriptor says " + printable(view(module.version), 63));
+    lies.push_back("field `version`: the manifest says " + expected.version + ", the descriptor says " +
+                   printable(view(module.version), 63));
   if (const std::uint32_t unknown = module.flags & must_understand & ~known_flags; unknown != 0)
-    return lie("the descriptor has flags this host does not understand (bits " + std::to_string(unknown) +
-               "): it was written for a newer host");
+    return lie(lies, lie("the descriptor has flags this host does not understand (bits " + std::to_string(unknown) +
+                         "): it was written for a newer host"));
   if (module.lifecycle == nullptr || !image.contains(module.lifecycle, sizeof(std::uint32_t) * 2) ||
       module.lifecycle->struct_size < TENON_END_OF(tenon_lifecycle, create) ||
       !image.contains(module.lifecycle, module.lifecycle->struct_size))
-    return lie("the descriptor has no lifecycle table inside the file");
-  if (Result<void> r = check_needs(module, image, expected); !r) return r.error();
-  if (Result<void> r = check_capabilities(module, expected); !r) return r.error();
+    return lie(lies, lie("the descriptor has no lifecycle table inside the file"));
+  if (Result<void> r = check_needs(module, image, expected, lies); !r) return lie(lies, r.error());
+  check_capabilities(module, expected, lies);
+  if (!lies.empty()) return lie(lies);
   return &module;
 }
 

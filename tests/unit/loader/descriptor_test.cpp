@@ -203,6 +203,35 @@ TEST_CASE("descriptor: the needs") {
   CHECK(refusal([](File& f) { f.config.min_size = UINT32_MAX; }).empty());  // optional: the module looks before it uses
 }
 
+TEST_CASE("descriptor: all lies of a file are told together, each with its field") {
+  const std::string told = refusal([](File& f) {
+    f.modules[0] = &f.module;
+    f.entry.module_count = 1;
+    f.module.name.len = 5;
+    f.module.version.len = 3;
+    f.module.need_count = 1;
+    f.lifecycle.start = nullptr;
+    f.lifecycle.pre_init = &phase;
+  });
+  CHECK(told ==
+        "field `name`: the manifest says `orders`, the file's descriptor says `order`; "
+        "field `version`: the manifest says 1.4.2, the descriptor says 1.4; "
+        "field `needs`: the manifest says tenon.config/1 (optional), tenon.log/1; the descriptor says tenon.log/1; "
+        "field `capabilities`: the manifest declares `runnable`, but the descriptor has no `start`; "
+        "field `capabilities`: the descriptor has `pre_init` or `post_init`, but the manifest does not declare `system`");
+  // What cannot be followed ends the comparison, not what was found before.
+  const std::string cut = refusal([](File& f) {
+    f.module.version.len = 3;
+    f.module.needs = nullptr;
+  });
+  CHECK(cut == "field `version`: the manifest says 1.4.2, the descriptor says 1.4; the descriptor's needs are not inside the file");
+  // Of several modules none is meant under another name.
+  CHECK(refusal([](File& f) {
+          f.module.name.len = 5;
+          f.module.version.len = 3;
+        }) == "field `name`: the manifest says `orders`, the file's descriptor says `neighbour`, `order`");
+}
+
 TEST_CASE("descriptor: capabilities are tables, and tables are capabilities") {
   const auto declares = [](std::vector<std::string> words) {
     ExpectedDescriptor e = honest;

@@ -28,7 +28,7 @@ struct MappedImage {
 };
 
 /// Selects the module by name and compares every field. The descriptor is data of a stranger: sizes and pointers are checked before they are followed.
-/// Errors (exit unavailable) name the field and both sides.
+/// Errors (exit unavailable) name every field that differs and both sides.
 Result<const tenon_module*> bind_descriptor(const tenon_entry& entry, const MappedImage& image, const ExpectedDescriptor& expected);
 
 }  // namespace tenon::host
