@@ -9,6 +9,9 @@
 //     CHECK(host.finish().empty());                         // breaches of the contract: double completion, PENDING without defer, ...
 //   }
 //
+// The fake host knows nothing of the manifest: no `config_schema` is checked, and no `defaults` apply but those given as second argument:
+// `Host::of<Hello>({{"name", "world"}}, {{"interval", 1s}})`, or `tenon::testing::Config::parse(json)` in place of the braces.
+//
 // A module in C, or one whose class is not at hand, is given by its entry: `Host host(tenon_entry_v1, {...})`.
 #ifndef TENON_TESTING_HPP
 #define TENON_TESTING_HPP

@@ -57,6 +57,10 @@ tenon_module module_with(const tenon_lifecycle& lifecycle) {
   return m;
 }
 
+struct NeedsConfig {
+  using needs = tenon::needs<tenon::Config>;
+};
+
 }  // namespace
 
 TEST_CASE("PENDING without defer") {
@@ -262,4 +266,25 @@ TEST_CASE("what is not stopped and destroyed by the test is so by the host") {
   order.clear();
   { REQUIRE(Host::of<Module>().create().ok()); }
   CHECK(order == " destroyed");  // start was not called: no stop
+}
+
+TEST_CASE("the manifest's defaults apply when they are given, below the configuration") {
+  const auto number = [](Host& host, const char* path) {
+    REQUIRE(host.create().ok());
+    const auto* config = static_cast<const tenon_config*>(host.ctx()->host->query(host.ctx(), TENON_STR(TENON_CONFIG)));
+    std::int64_t out = -1;
+    return config->require_i64(host.ctx(), tenon::to_c(path), &out, nullptr) == TENON_OK ? out : -1;
+  };
+  const Config defaults = {{"a", 1}, {"tree", Config{{"b", 2}, {"c", 3}}}};
+  const auto with = [&](Config config, const char* path) {
+    Host host = Host::of<NeedsConfig>(std::move(config), defaults);
+    return number(host, path);
+  };
+  CHECK(with({}, "a") == 1);
+  CHECK(with({{"a", 5}}, "a") == 5);
+  CHECK(with({{"tree", Config{{"b", 7}}}}, "tree.b") == 7);
+  CHECK(with({{"tree", Config{{"b", 7}}}}, "tree.c") == 3);
+  CHECK(with({{"tree", 4}}, "tree") == 4);
+  CHECK(with({{"d", 9}}, "d") == 9);
+  CHECK(with({}, "d") == -1);
 }

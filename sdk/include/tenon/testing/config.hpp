@@ -85,6 +85,19 @@ class Value {
     }
     next->set(dot == std::string_view::npos ? std::string_view() : path.substr(dot + 1), std::move(value));
   }
+  /// Lays a value over this one, as the host lays a configuration over the manifest's `defaults`: maps member by member, anything else as a whole.
+  void merge(const Value& over) {
+    if (kind_ != Kind::map || over.kind_ != Kind::map) {
+      *this = over;
+      return;
+    }
+    for (const Member& m : over.members_) {
+      if (Value* mine = const_cast<Value*>(child(m.first)); mine != nullptr)
+        mine->merge(m.second);
+      else
+        members_.push_back(m);
+    }
+  }
   [[nodiscard]] std::string json() const;
 
   friend bool operator==(const Value& a, const Value& b) { return a.json() == b.json(); }

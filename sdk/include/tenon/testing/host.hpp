@@ -58,16 +58,23 @@ struct CallState {
 ///   REQUIRE(host.boot().ok());
 ///   CHECK(host.log().back().message == "hello");
 ///   CHECK(host.finish().empty());
+///
+/// It does not read the manifest: `config_schema` checks nothing here, and of `defaults` it knows what it is given as such. `config` is laid over them,
+/// as the operator's part is in the daemon.
 class Host {
  public:
   /// `module` and what it points at must outlive the host, as they do in a loaded file.
-  explicit Host(const tenon_module& module, Config config = {}) : module_(module), config_(std::move(config)) { set_up(); }
+  explicit Host(const tenon_module& module, Config config = {}, Config defaults = {}) : module_(module), config_(std::move(defaults)) {
+    config_.merge(config);
+    set_up();
+  }
   /// A module of an entry, by name if it has several.
-  explicit Host(const tenon_entry& entry, Config config = {}, std::string_view name = {}) : Host(select(entry, name), std::move(config)) {}
+  explicit Host(const tenon_entry& entry, Config config = {}, std::string_view name = {}, Config defaults = {})
+      : Host(select(entry, name), std::move(config), std::move(defaults)) {}
   template <class T>
-  static Host of(Config config = {}) {
+  static Host of(Config config = {}, Config defaults = {}) {
     static constexpr tenon_module module = module_of<T>("under_test", "0.0.0");
-    return Host(module, std::move(config));
+    return Host(module, std::move(config), std::move(defaults));
   }
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
