@@ -172,7 +172,9 @@ DaemonResult run_daemon(const DaemonOptions& options) {
   log.log(info, "tenond ends", {{"exit", std::to_string(static_cast<int>(result.exit))}});
   log.tick(monotonic_ns());
   log.flush();
-  if (result.wedged) end_process(result.exit, true);  // destructors would wait for threads that never come
+  // A thread that a module left behind still reads the records behind its ctx, and the log: nothing it can reach is freed. What must
+  // outlive the process is written, and the locks go with the process.
+  if (result.wedged || !is_sanitized) end_process(result.exit, result.wedged);
   return result;
 }
 

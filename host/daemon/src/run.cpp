@@ -160,6 +160,8 @@ DaemonResult Run::run(Plan plan, std::optional<ModuleStore> store, std::optional
   runner_->start();
   plan = {};  // manifests and gate reports have done their work; given back while the first modules load
   loop_.run();
+  // The thread that told the end may still be on its way out of the observer, which wakes this loop.
+  runner_->wait_finished();
 
   const RunnerResult result = runner_->result();
   write_status(true);

@@ -36,6 +36,7 @@ class Runner::Core : public std::enable_shared_from_this<Runner::Core> {
   std::vector<ModuleStatus> status() const;
   ModuleStatus status(std::uint32_t module) const;
   std::int64_t latest_deadline() const;
+  void free_instances();
 
  private:
   using Lock = std::unique_lock<std::mutex>;

@@ -6,7 +6,15 @@ namespace tenon::host {
 
 Runner::Runner(std::vector<RunnerModule> modules, RunnerOptions options, RunnerObserver& observer)
     : core_(std::make_shared<Core>(std::move(modules), std::move(options), observer)) {}
-Runner::~Runner() = default;
+Runner::~Runner() { core_->free_instances(); }
+
+// A control thread may own the core a moment longer than the runner: what its rows refer to would be gone when it lets go.
+void Runner::Core::free_instances() {
+  std::vector<std::unique_ptr<ModuleInstance>> instances;
+  const Lock lock(mutex_);
+  if (!told_end_ || result_.wedged) return;  // somebody is still inside one
+  for (Row& row : rows_) instances.push_back(std::move(row.module.instance));
+}
 
 void Runner::start() { core_->start(); }
 void Runner::request_stop() { core_->request_stop(); }

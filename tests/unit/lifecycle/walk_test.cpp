@@ -145,3 +145,27 @@ TEST_CASE("a live change is delivered to a running module, and its failure is to
   CHECK(s.state("a") == "running");
   CHECK(s.journal.has("a configure interval"));
 }
+
+TEST_CASE("instances are gone with the runner, also while a control thread has not left yet") {
+  // The second control thread is held before it does anything; the boot and the way back pass without it.
+  const auto held = std::make_shared<Door>();
+  const auto begun = std::make_shared<std::atomic<int>>(0);
+  RunnerOptions options;
+  options.parallelism = 2;
+  options.thread_begins = [held, begun] {
+    if (begun->fetch_add(1) != 0) held->wait();
+  };
+  std::weak_ptr<int> part_of_instance;
+  {
+    const auto part = std::make_shared<int>(1);
+    part_of_instance = part;
+    Stage::Module a{"a", {}};
+    a.script[Phase::init] = [part] { return Outcome::ok(); };
+    Stage of_two({a, {"b", {}}}, options);
+    of_two.boot();
+    of_two.end();
+    a.script.clear();  // its copy of the pointer
+  }
+  CHECK(part_of_instance.expired());
+  held->open();
+}

@@ -23,8 +23,9 @@ struct DaemonOptions {
   std::int64_t process_start_ns = 0;  ///< monotonic, of exec as far as known
 };
 
-/// Runs until a signal, a failed boot or a required module's end. Signals must be blocked (block_handled_signals) before any thread is started. After a
-/// module was wedged, and always outside sanitizers, the caller should end the process by end_process().
+/// Runs until a signal, a failed boot or a required module's end. Signals must be blocked (block_handled_signals) before any thread is
+/// started. Once modules were loaded it returns under sanitizers only, and only if none of them is wedged: otherwise it ends the process,
+/// so that nothing is freed that a thread of a module may use. The caller ends the process by end_process() too.
 struct DaemonResult {
   ExitCode exit = ExitCode::ok;
   bool wedged = false;
