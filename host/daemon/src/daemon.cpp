@@ -174,7 +174,8 @@ DaemonResult run_daemon(const DaemonOptions& options) {
   log.flush();
   // A thread that a module left behind still reads the records behind its ctx, and the log: nothing it can reach is freed. What must
   // outlive the process is written, and the locks go with the process.
-  if (result.wedged || !is_sanitized) end_process(result.exit, result.wedged);
+  const bool waits = result.wedged || run.is_reading();  // destructors would, for threads that may never come
+  if (waits || !is_sanitized) end_process(result.exit, waits);
   return result;
 }
 

@@ -17,6 +17,8 @@ namespace tenon::host {
 namespace {
 
 constexpr std::int64_t second_ns = 1'000'000'000;
+/// When all modules are gone, a reload or directory check under way gets this much longer: it only reads, and a file system may never answer.
+constexpr std::int64_t reading_limit_ns = second_ns;
 
 PhaseLimits limits_of(const PhaseTimeouts& t) {
   PhaseLimits out{};
@@ -154,6 +156,10 @@ DaemonResult Run::run(Plan plan, std::optional<ModuleStore> store, std::optional
   tick_timer_ = loop_.add_timer([this] { on_tick(); });
   status_timer_ = loop_.add_timer([this] { write_status(true); });
   watch_timer_ = loop_.add_timer([this] { files_changed(); });
+  end_timer_ = loop_.add_timer([this] {
+    log_.log(warn, "a reload or directory check does not end and is not waited for", {});
+    loop_.stop();
+  });
   if (watch) listen(std::move(*watch));
   take_over(plan, std::move(store));
   loop_.set_timer(tick_timer_, monotonic_ns() + second_ns);
@@ -208,8 +214,10 @@ void Run::on_woken() {
   }
   if (observer_.is_finished.load() && !finished_handled_) {
     finished_handled_ = true;
-    loop_.stop();
+    loop_.set_timer(end_timer_, monotonic_ns() + reading_limit_ns);
   }
+  // In the loop, so that signals are read until the end.
+  if (finished_handled_ && !worker_busy_) loop_.stop();
 }
 
 void Run::look() { loop_.set_timer(check_timer_, runner_->check()); }

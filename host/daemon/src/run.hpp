@@ -32,6 +32,8 @@ class Run {
   /// Loads and runs the planned modules; returns when everything is over.
   /// `watch`: of the directories the plan was made from, begun before they were read.
   DaemonResult run(Plan plan, std::optional<ModuleStore> store, std::optional<DirectoryWatch> watch);
+  /// A reload or directory check has not come back from the file system: destroying would wait for it.
+  [[nodiscard]] bool is_reading() const { return worker_busy_; }
 
  private:
   // run.cpp
@@ -79,7 +81,7 @@ class Run {
   std::vector<ModuleStatus> others_;  ///< refused, blocked, disabled: for the status
   std::vector<StoreRequest> stored_;
 
-  std::size_t tick_timer_ = 0, check_timer_ = 0, watch_timer_ = 0, status_timer_ = 0;
+  std::size_t tick_timer_ = 0, check_timer_ = 0, watch_timer_ = 0, status_timer_ = 0, end_timer_ = 0;
   std::int64_t started_realtime_ns_ = 0, status_written_ns_ = 0, extended_ns_ = 0, watchdog_sent_ns_ = 0;
   int stop_signals_ = 0;
   bool ready_handled_ = false, stopping_handled_ = false, finished_handled_ = false;

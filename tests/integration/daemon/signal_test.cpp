@@ -110,6 +110,24 @@ TEST_CASE("SIGHUP switches live keys, refuses an invalid file as a whole, and na
   CHECK(p.wait() == 0);
 }
 
+TEST_CASE("a reload that hangs in the file system does not keep the daemon from ending") {
+  if (slow_factor() != 1) return;  // the runtime of a sanitizer wants to be loaded first
+  Host host({"modules/alpha"});
+  const std::string gate = host.dir / "gate";
+  host.options.environment["LD_PRELOAD"] = std::string(TENON_TEST_FIXTURES) + "/libslow_open.so";
+  host.options.environment["TENON_FIXTURE_OPEN_GATE"] = gate;
+  Process p(host.arguments(), host.options);
+  REQUIRE(p.wait_for(" ready "));
+  host.dir.write("gate", "");
+  p.signal(SIGHUP);
+  REQUIRE(eventually([&] { return ::access((gate + ".waiting").c_str(), F_OK) == 0; }));
+  p.signal(SIGTERM);
+  CHECK(p.wait(10s) == 0);
+  CHECK(host.traced("alpha destroy leave"));
+  CHECK(p.err().find("a reload or directory check does not end") != std::string::npos);
+  CHECK(p.err().find("tenond ends exit=0") != std::string::npos);
+}
+
 TEST_CASE("a storm of 1000 SIGHUPs, half of them with an invalid file") {
   Host host({"modules/alpha"});
   Process p(host.arguments({"--log-level", "warn"}), host.options);

@@ -24,8 +24,8 @@ struct DaemonOptions {
 };
 
 /// Runs until a signal, a failed boot or a required module's end. Signals must be blocked (block_handled_signals) before any thread is
-/// started. Once modules were loaded it returns under sanitizers only, and only if none of them is wedged: otherwise it ends the process,
-/// so that nothing is freed that a thread of a module may use. The caller ends the process by end_process() too.
+/// started. Once modules were loaded it returns under sanitizers only, and only if none of them is wedged and no reload hangs: otherwise it
+/// ends the process, so that nothing is freed that a thread of a module may use. The caller ends the process by end_process() too.
 struct DaemonResult {
   ExitCode exit = ExitCode::ok;
   bool wedged = false;
