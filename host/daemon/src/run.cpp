@@ -172,7 +172,8 @@ DaemonResult Run::run(Plan plan, std::optional<ModuleStore> store, std::optional
   const RunnerResult result = runner_->result();
   write_status(true);
   write_report();
-  return {result.exit, result.wedged};
+  if (interrupted_) log_.log(error, "interrupted: not everything was looked at, run it again", {});
+  return {interrupted_ ? worse(result.exit, ExitCode::try_again) : result.exit, result.wedged};
 }
 
 void Run::on_signal(int signal) {
@@ -184,6 +185,7 @@ void Run::on_signal(int signal) {
         log_.flush();
         ::_exit(128 + signal);
       }
+      if (options_.migrate_only && !observer_.is_stopping.load()) interrupted_ = true;
       log_.log(info, stop_signals_ == 1 ? "stopping" : "stopping in a hurry", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
       runner_->request_stop();
       look();

@@ -76,6 +76,17 @@ TEST_CASE("75: a second daemon on one state directory names the first") {
   CHECK(first.wait() == 0);
 }
 
+TEST_CASE("75: --migrate-only was interrupted") {
+  Host host({"modules/alpha"});
+  host.script("alpha", "fail: {create: wait}");
+  Process p(host.arguments({"--migrate-only"}), host.options);
+  REQUIRE(eventually([&] { return host.traced("alpha create enter"); }));
+  p.signal(SIGTERM);
+  CHECK(p.wait() == 75);
+  CHECK(p.out().empty());
+  CHECK(p.err().find("interrupted: ") != std::string::npos);
+}
+
 TEST_CASE("65: a status file that is none") {
   Host host;
   for (const char* text : {"", "{", "[]", "{\"pid\":1}", "{\"pid\":\"1\",\"modules\":[]}"}) {
