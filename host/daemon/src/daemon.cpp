@@ -110,18 +110,22 @@ DaemonResult run_daemon(const DaemonOptions& options) {
     static_cast<void>(write_all(STDERR_FILENO, to_text(diagnostics, options.colour)));
     return {diagnostics.exit_code(), false};
   }
-  const LogSettings& log_settings = config->host.log;
+  LogSettings log_settings = config->host.log;
 
   // As whom this process goes on decides what it may open, so the state directory comes before the log's file.
   Result<StateDir> state = open_state_dir(config->host.state_dir);
   ExitCode exit = ExitCode::ok;
-  if (const Result<void> opened = log.open(log_options(log_settings, options.colour)); !opened) {
-    std::fprintf(stderr, "error: %s\n", opened.error().message.c_str());
-    return {opened.error().exit, false};
+  const Result<void> log_opened = log.open(log_options(log_settings, options.colour));
+  if (!log_opened) {
+    // Not the end yet: all that is wrong is told in one run, and another finding may decide the exit code.
+    exit = log_opened.error().exit;
+    log_settings.file.reset();
+    static_cast<void>(log.open(log_options(log_settings, options.colour)));  // stderr: cannot fail
   }
   for (const auto& [name, level] : log_settings.modules) log.set_level(name, level);
   log.log(info, "tenond starts",
           {{"version", host_version()}, {"instance", config->host.instance_name}, {"pid", std::to_string(::getpid())}});
+  if (!log_opened) tell_error(log, log_opened.error());
   if (!cheap_gates) log.log(info, "this kernel has no membarrier: entering a module costs a full fence", {});
   tell_diagnostics(log, log_settings, diagnostics, options.colour);
 

@@ -143,6 +143,31 @@ TEST_CASE("several at once: the first of 64 66 77 78 65 69 75 71 73 74 70") {
   CHECK(first.wait() == 0);
 }
 
+TEST_CASE("a log file that cannot be opened does not hide the rest") {
+  const std::string log = "log: {file: {path: /nonexistent/tenond.log, max_size: 1MiB, max_files: 2}}\n";
+  Host host({"modules/alpha"});
+  host.configure("instance: {environment: local}\npaths: {manifests: []}\n" + log);
+  Process alone(host.arguments(), host.options);
+  CHECK(alone.wait() == 73);
+  CHECK(alone.err().find("/nonexistent/tenond.log") != std::string::npos);
+  CHECK_FALSE(host.traced("alpha load constructor"));
+
+  host.configure("instance: {environment: local}\npaths: {manifests: []}\n");
+  Process first(host.arguments(), host.options);
+  REQUIRE(first.wait_for(" ready "));
+  host.configure("instance: {environment: local}\npaths: {manifests: []}\n" + log);
+  Process second(host.arguments(), host.options);
+  CHECK(second.wait() == 75);
+  CHECK(second.err().find("another tenond") != std::string::npos);
+  CHECK(second.err().find("/nonexistent/tenond.log") != std::string::npos);
+  host.script("beta", "", "required: true");
+  Process third(host.arguments(), host.options);
+  CHECK(third.wait() == 69);
+  CHECK(third.err().find("another tenond") != std::string::npos);
+  first.signal(SIGTERM);
+  CHECK(first.wait() == 0);
+}
+
 TEST_CASE("a wrong configuration of an optional module blocks that module only") {
   Host host({"modules/alpha", "modules/epsilon"});
   host.script("alpha", "no_such_key: 1");
