@@ -162,7 +162,9 @@ DaemonResult Run::run(Plan plan, std::optional<ModuleStore> store, std::optional
   });
   if (watch) listen(std::move(*watch));
   take_over(plan, std::move(store));
+  watchdog_timer_ = loop_.add_timer([this] { feed_watchdog(); });
   loop_.set_timer(tick_timer_, monotonic_ns() + second_ns);
+  feed_watchdog();
   runner_->start();
   plan = {};  // manifests and gate reports have done their work; given back while the first modules load
   loop_.run();
@@ -239,11 +241,6 @@ void Run::on_tick() {
 void Run::tell_supervisor() {
   const std::int64_t now = monotonic_ns();
   static_cast<void>(supervisor_.flush());
-  // This tick is the proof that the main loop moves; a control thread inside a module counts as moving until its deadline, when check() writes it off.
-  if (const Nanos interval = supervisor_.watchdog_interval(); interval.count() != 0 && now - watchdog_sent_ns_ >= interval.count() / 4) {
-    watchdog_sent_ns_ = now;
-    static_cast<void>(supervisor_.watchdog());
-  }
   const bool moving = !ready_handled_ || stopping_handled_;
   if (moving && now - extended_ns_ >= 10 * second_ns) {
     const std::int64_t deadline = runner_->latest_deadline();
@@ -258,6 +255,15 @@ std::vector<ModuleStatus> Run::all_modules() const {
   std::vector<ModuleStatus> out = runner_->status();
   out.insert(out.end(), others_.begin(), others_.end());
   return out;
+}
+
+// Called in the main loop, which proves that it moves; a control thread inside a module counts as moving until its deadline, when check() writes it off.
+void Run::feed_watchdog() {
+  const std::int64_t interval_ns = supervisor_.watchdog_interval().count();
+  if (interval_ns == 0) return;
+  static_cast<void>(supervisor_.watchdog());
+  constexpr std::int64_t shortest_ns = 1'000'000;
+  loop_.set_timer(watchdog_timer_, monotonic_ns() + std::max(interval_ns / 4, shortest_ns));
 }
 
 std::string Run::status_line() const {

@@ -47,6 +47,7 @@ class Run {
   void write_status(bool now);
   void write_report();
   void tell_supervisor();
+  void feed_watchdog();
   [[nodiscard]] std::string status_line() const;
   /// Planned or not.
   [[nodiscard]] std::vector<ModuleStatus> all_modules() const;
@@ -81,8 +82,8 @@ class Run {
   std::vector<ModuleStatus> others_;  ///< refused, blocked, disabled: for the status
   std::vector<StoreRequest> stored_;
 
-  std::size_t tick_timer_ = 0, check_timer_ = 0, watch_timer_ = 0, status_timer_ = 0, end_timer_ = 0;
-  std::int64_t started_realtime_ns_ = 0, status_written_ns_ = 0, extended_ns_ = 0, watchdog_sent_ns_ = 0;
+  std::size_t tick_timer_ = 0, check_timer_ = 0, watch_timer_ = 0, status_timer_ = 0, end_timer_ = 0, watchdog_timer_ = 0;
+  std::int64_t started_realtime_ns_ = 0, status_written_ns_ = 0, extended_ns_ = 0;
   int stop_signals_ = 0;
   bool ready_handled_ = false, stopping_handled_ = false, finished_handled_ = false;
   bool status_line_due_ = false;  ///< states changed since the supervisor was told; the next tick tells

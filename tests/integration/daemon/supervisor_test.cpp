@@ -1,0 +1,77 @@
+// What a supervisor is told, through a real notify socket.
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "host_fixture.hpp"
+
+using namespace tenon::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// The supervisor's end. Messages stay in order; waiting for one keeps all that came before it.
+class Supervisor {
+ public:
+  Supervisor() : fd_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    // The kernel chooses an abstract name that nobody has.
+    REQUIRE(::bind(fd_, reinterpret_cast<const sockaddr*>(&name), sizeof(sa_family_t)) == 0);
+    socklen_t length = sizeof name;
+    REQUIRE(::getsockname(fd_, reinterpret_cast<sockaddr*>(&name), &length) == 0);
+    name_ = "@" + std::string(name.sun_path + 1, length - offsetof(sockaddr_un, sun_path) - 1);
+    const timeval limit = {20, 0};
+    REQUIRE(::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0);
+  }
+  ~Supervisor() { ::close(fd_); }
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  /// The next message that contains `text`; empty when none comes.
+  std::string wait_for(const std::string& text) {
+    for (;;) {
+      const std::string message = next(0);
+      if (message.empty() || message.find(text) != std::string::npos) return message;
+    }
+  }
+  std::string next(int flags) {
+    char text[4096];
+    const ssize_t n = ::recv(fd_, text, sizeof text, flags);
+    if (n <= 0) return {};
+    messages.emplace_back(text, static_cast<std::size_t>(n));
+    return messages.back();
+  }
+  /// What has arrived by now.
+  void drain() {
+    while (!next(MSG_DONTWAIT).empty()) {
+    }
+  }
+  std::vector<std::string> messages;
+
+ private:
+  int fd_;
+  std::string name_;
+};
+
+}  // namespace
+
+TEST_CASE("the watchdog is fed at least every half of its time, however short that is") {
+  Supervisor supervisor;
+  Host host;
+  host.options.environment["NOTIFY_SOCKET"] = supervisor.name();
+  host.options.environment["WATCHDOG_USEC"] = "400000";
+  Process p(host.arguments(), host.options);
+  REQUIRE_FALSE(supervisor.wait_for("READY=1").empty());
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < 10; ++i) REQUIRE_FALSE(supervisor.wait_for("WATCHDOG=1").empty());
+  CHECK(std::chrono::steady_clock::now() - begin < 10 * 200ms * slow_factor());
+  p.signal(SIGTERM);
+  CHECK(p.wait() == 0);
+}
