@@ -54,6 +54,8 @@ class Run {
   void load_overdue(const std::string& module, bool required);
   void load_interrupted(const std::string& module);
   // run_reload.cpp
+  /// A stop was asked for, or has begun by itself: what still changes the running daemon is over.
+  [[nodiscard]] bool is_ending() const { return stop_signals_ != 0 || observer_.is_stopping.load(); }
   void request_reload();
   void begin_reload();
   void end_reload();

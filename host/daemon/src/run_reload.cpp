@@ -21,7 +21,7 @@ void Run::request_reload() {
 }
 
 void Run::begin_reload() {
-  if (worker_busy_ || stopping_handled_) return;
+  if (worker_busy_ || is_ending()) return;
   if (worker_.joinable()) worker_.join();
   if (!reload_wanted_ && !check_files_wanted_) return;
   worker_busy_ = true;
@@ -54,6 +54,10 @@ void Run::end_reload() {
   }
   if (!outcome) return;
   worker_busy_ = false;
+  if (is_ending()) {
+    log_.log(info, "reload dropped, the daemon is stopping", {});
+    return;  // READY=1 would take back the STOPPING=1
+  }
   apply(std::move(*outcome));
   if (!reload_wanted_) {
     static_cast<void>(supervisor_.ready(status_line()));

@@ -75,3 +75,28 @@ TEST_CASE("the watchdog is fed at least every half of its time, however short th
   p.signal(SIGTERM);
   CHECK(p.wait() == 0);
 }
+
+TEST_CASE("a reload that ends while the daemon stops is dropped, and READY=1 does not follow STOPPING=1") {
+  if (slow_factor() != 1) return;  // the runtime of a sanitizer wants to be loaded first
+  Supervisor supervisor;
+  Host host({"modules/alpha"});
+  host.script("alpha", "live_value: one, delay: {stop: 500ms}");
+  const std::string gate = host.dir / "gate";
+  host.options.environment["NOTIFY_SOCKET"] = supervisor.name();
+  host.options.environment["LD_PRELOAD"] = std::string(TENON_TEST_FIXTURES) + "/libslow_open.so";
+  host.options.environment["TENON_FIXTURE_OPEN_GATE"] = gate;
+  Process p(host.arguments(), host.options);
+  REQUIRE_FALSE(supervisor.wait_for("READY=1").empty());
+  host.dir.write("gate", "");
+  p.signal(SIGHUP);
+  REQUIRE(eventually([&] { return ::access((gate + ".waiting").c_str(), F_OK) == 0; }));
+  p.signal(SIGTERM);
+  REQUIRE_FALSE(supervisor.wait_for("STOPPING=1").empty());
+  const std::size_t stopping = supervisor.messages.size();
+  REQUIRE(::unlink(gate.c_str()) == 0);
+  CHECK(p.wait() == 0);
+  supervisor.drain();
+  for (std::size_t i = stopping; i < supervisor.messages.size(); ++i) CHECK(supervisor.messages[i].find("READY=1") == std::string::npos);
+  CHECK(p.err().find("reload dropped") != std::string::npos);
+  CHECK(p.err().find("reloaded") == std::string::npos);
+}
