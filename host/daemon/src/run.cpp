@@ -224,7 +224,10 @@ void Run::on_woken() {
   if (finished_handled_ && !worker_busy_) loop_.stop();
 }
 
-void Run::look() { loop_.set_timer(check_timer_, runner_->check()); }
+void Run::look() {
+  loop_.set_timer(check_timer_, runner_->check());
+  if (supervisor_.active() && is_moving()) extend_supervisor(runner_->latest_deadline());
+}
 
 void Run::on_tick() {
   const std::int64_t now = monotonic_ns();
@@ -239,15 +242,8 @@ void Run::on_tick() {
 }
 
 void Run::tell_supervisor() {
-  const std::int64_t now = monotonic_ns();
   static_cast<void>(supervisor_.flush());
-  const bool moving = !ready_handled_ || stopping_handled_;
-  if (moving && now - extended_ns_ >= 10 * second_ns) {
-    const std::int64_t deadline = runner_->latest_deadline();
-    if (deadline != no_deadline) static_cast<void>(supervisor_.extend_timeout(Nanos(deadline - now + 15 * second_ns)));
-    extended_ns_ = now;
-  }
-  if (moving || status_line_due_) static_cast<void>(supervisor_.status(status_line()));
+  if (is_moving() || status_line_due_) static_cast<void>(supervisor_.status(status_line()));
   status_line_due_ = false;
 }
 
@@ -255,6 +251,17 @@ std::vector<ModuleStatus> Run::all_modules() const {
   std::vector<ModuleStatus> out = runner_->status();
   out.insert(out.end(), others_.begin(), others_.end());
   return out;
+}
+
+// The supervisor waits until `deadline_ns` and a margin. Asked again every 10 s, and at once when something has begun that takes longer.
+void Run::extend_supervisor(std::int64_t deadline_ns) {
+  constexpr std::int64_t margin_ns = 15 * second_ns, again_ns = 10 * second_ns, longer_ns = 5 * second_ns;
+  const std::int64_t now = monotonic_ns();
+  if (deadline_ns == no_deadline || !supervisor_.active()) return;
+  if (now - extended_ns_ < again_ns && deadline_ns - extended_until_ns_ < longer_ns) return;
+  if (!supervisor_.extend_timeout(Nanos(deadline_ns - now + margin_ns))) return;  // it could not be told: at the next look
+  extended_ns_ = now;
+  extended_until_ns_ = deadline_ns;
 }
 
 // Called in the main loop, which proves that it moves; a control thread inside a module counts as moving until its deadline, when check() writes it off.
@@ -315,6 +322,9 @@ void Run::became_ready() {
 void Run::began_stopping() {
   stopping_handled_ = true;
   static_cast<void>(supervisor_.stopping(status_line()));
+  // At once: the supervisor's own limit may be shorter than ours for the whole way back.
+  extended_ns_ = extended_until_ns_ = 0;
+  extend_supervisor(monotonic_ns() + config_->host.shutdown.count());
 }
 
 void Run::write_status(bool now) {

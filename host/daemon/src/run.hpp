@@ -48,6 +48,7 @@ class Run {
   void write_report();
   void tell_supervisor();
   void feed_watchdog();
+  void extend_supervisor(std::int64_t deadline_ns);
   [[nodiscard]] std::string status_line() const;
   /// Planned or not.
   [[nodiscard]] std::vector<ModuleStatus> all_modules() const;
@@ -56,6 +57,8 @@ class Run {
   // run_reload.cpp
   /// A stop was asked for, or has begun by itself: what still changes the running daemon is over.
   [[nodiscard]] bool is_ending() const { return stop_signals_ != 0 || observer_.is_stopping.load(); }
+  /// The supervisor waits for something: that the start, or the stop, is over.
+  [[nodiscard]] bool is_moving() const { return !ready_handled_ || is_ending(); }
   void request_reload();
   void begin_reload();
   void end_reload();
@@ -85,7 +88,7 @@ class Run {
   std::vector<StoreRequest> stored_;
 
   std::size_t tick_timer_ = 0, check_timer_ = 0, watch_timer_ = 0, status_timer_ = 0, end_timer_ = 0, watchdog_timer_ = 0;
-  std::int64_t started_realtime_ns_ = 0, status_written_ns_ = 0, extended_ns_ = 0;
+  std::int64_t started_realtime_ns_ = 0, status_written_ns_ = 0, extended_ns_ = 0, extended_until_ns_ = 0;
   int stop_signals_ = 0;
   bool ready_handled_ = false, stopping_handled_ = false, finished_handled_ = false;
   bool status_line_due_ = false;  ///< states changed since the supervisor was told; the next tick tells

@@ -4,6 +4,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -99,4 +100,28 @@ TEST_CASE("a reload that ends while the daemon stops is dropped, and READY=1 doe
   for (std::size_t i = stopping; i < supervisor.messages.size(); ++i) CHECK(supervisor.messages[i].find("READY=1") == std::string::npos);
   CHECK(p.err().find("reload dropped") != std::string::npos);
   CHECK(p.err().find("reloaded") == std::string::npos);
+}
+
+TEST_CASE("the supervisor is asked for time at once when the stop begins, and when a longer deadline begins") {
+  Supervisor supervisor;
+  Host host({"modules/alpha"});
+  host.configure("instance: {environment: local}\npaths: {manifests: []}\nlifecycle: {shutdown: 40s}\n");
+  // The first tick of the main loop falls into init.
+  host.script("alpha", "delay: {init: 1500ms, start: 1500ms, stop: 100ms}", "timeouts: {init: 4s, start: 100s}");
+  host.options.environment["NOTIFY_SOCKET"] = supervisor.name();
+  Process p(host.arguments(), host.options);
+  REQUIRE_FALSE(supervisor.wait_for("READY=1").empty());
+  std::int64_t longest_us = 0;
+  for (const std::string& message : supervisor.messages) {
+    const std::size_t at = message.find("EXTEND_TIMEOUT_USEC=");
+    if (at != std::string::npos) longest_us = std::max<std::int64_t>(longest_us, std::atoll(message.c_str() + at + 20));
+  }
+  CHECK(longest_us > 100'000'000);
+  p.signal(SIGTERM);
+  REQUIRE_FALSE(supervisor.wait_for("STOPPING=1").empty());
+  const std::string next = supervisor.next(0);
+  CAPTURE(next);
+  CHECK(next.starts_with("EXTEND_TIMEOUT_USEC="));
+  CHECK(std::atoll(next.c_str() + std::string("EXTEND_TIMEOUT_USEC=").size()) > 40'000'000);
+  CHECK(p.wait() == 0);
 }
