@@ -346,14 +346,15 @@ void Run::write_status(bool now) {
     log_.log(warn, "status.json could not be written", {{"error", written.error().message}});
 }
 
-void Run::write_report() {
+void Run::write_report(bool load_hangs) {
   if (options_.startup_report.empty()) return;
   StartupReport report = begin_startup_report(options_, *config_, times_);
   const RunnerResult result = runner_->result();
-  report.outcome = result.exit != ExitCode::ok  ? "failed"
-                   : !ready_handled_            ? "cancelled"
-                   : is_degraded(all_modules()) ? "degraded"
-                                                : "ready";
+  const char* complete = ready_handled_ ? "ready" : options_.migrate_only ? "migrated" : "cancelled";
+  report.outcome = load_hangs || result.exit != ExitCode::ok ? "failed"
+                   : interrupted_                            ? "cancelled"
+                   : is_degraded(all_modules())              ? "degraded"
+                                                             : complete;
   report.ready_ns = observer_.ready_at_ns.load();
   for (const PhaseTime& p : observer_.phases())
     report.host.push_back({p.phase, p.begin_ns, p.end_ns, p.end_ns == 0 ? SpanResult::running : SpanResult::ok});
@@ -376,6 +377,11 @@ void Run::load_overdue(const std::string& module, bool required) {
            {{"module", module},
             {"phase", "load"},
             {"next_start", required ? "tries again, because it is required" : "skips it while its file is the same"}});
+  log_.flush();
+  // What a normal end leaves behind, but only after the log: these paths may hang too.
+  stopping_handled_ = finished_handled_ = true;
+  write_status(true);
+  write_report(true);
   log_.flush();
   ::_exit(static_cast<int>(ExitCode::unavailable));
 }

@@ -45,7 +45,7 @@ class Run {
   void became_ready();
   void began_stopping();
   void write_status(bool now);
-  void write_report();
+  void write_report(bool load_hangs = false);
   void tell_supervisor();
   void feed_watchdog();
   void extend_supervisor(std::int64_t deadline_ns);

@@ -277,6 +277,32 @@ TEST_CASE("--safe-mode runs no plugin, --migrate-only calls no init") {
   }
 }
 
+TEST_CASE("the startup report of --migrate-only says whether it was through") {
+  Host host({"modules/alpha"});
+  const std::string report = host.dir / "r.json";
+  CHECK(host.run_command("run", {"--migrate-only", "--startup-report", report}).exit == 0);
+  CHECK(read_file(report).find("\"outcome\": \"migrated\"") != std::string::npos);
+  host.script("alpha", "fail: {create: wait}");
+  REQUIRE(::unlink(host.trace_file.c_str()) == 0);
+  Process p(host.arguments({"--migrate-only", "--startup-report", report}), host.options);
+  REQUIRE(eventually([&] { return host.traced("alpha create enter"); }));
+  p.signal(SIGTERM);
+  CHECK(p.wait() == 75);
+  CHECK(read_file(report).find("\"outcome\": \"cancelled\"") != std::string::npos);
+}
+
+TEST_CASE("a constructor that hangs leaves a startup report and a final status behind") {
+  Host host({"modules/alpha"});
+  host.configure("instance: {environment: local}\npaths: {manifests: []}\nlifecycle: {timeouts: {load: 100ms}}\n");
+  host.options.environment["TENON_FIXTURE_HANG"] = "alpha";
+  Process p(host.arguments({"--startup-report", host.dir / "r.json"}), host.options);
+  CHECK(p.wait() == 69);
+  CHECK(read_file(host.dir / "r.json").find("\"outcome\": \"failed\"") != std::string::npos);
+  const std::string status = read_file(host.state + "/status.json");
+  CHECK(status.find("\"state\":\"stopped\"") != std::string::npos);
+  CHECK(status.find("\"state\":\"wedged\"") != std::string::npos);
+}
+
 TEST_CASE("the startup report is written as JSON and as SVG") {
   Host host({"modules/alpha", "modules/beta"});
   CHECK(boot_and_stop(host, {"--startup-report", host.dir / "r.json"}).exit == 0);

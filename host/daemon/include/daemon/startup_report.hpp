@@ -34,7 +34,7 @@ struct ModuleSpans {
 struct StartupReport {
   std::string program;           ///< "tenond 0.1.0"
   std::string instance;          ///< name from the configuration
-  std::string outcome;           ///< "ready", "degraded", "failed", "cancelled"
+  std::string outcome;           ///< "ready", "migrated" (--migrate-only), "degraded", "failed", "cancelled"
   std::int64_t realtime_ns = 0;  ///< wall clock at origin
   std::int64_t origin_ns = 0;    ///< process start, monotonic; every time is printed relative to it
   std::int64_t ready_ns = 0;     ///< 0 = never
