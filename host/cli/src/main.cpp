@@ -42,6 +42,8 @@ ExitCode run_main(int argc, const char* const* argv, std::int64_t started_ns, bo
     return ExitCode::usage;
   }
   const Options& options = std::get<Options>(parsed);
+  // Whoever does not run the main loop is interrupted as any other program.
+  if (options.help || options.version || options.command != "run") unblock_handled_signals();
   if (options.help) return print(help_text(options.command_given ? options.command : ""));
   if (options.version) return run_version(options);
   return run_command(options, started_ns, wedged);

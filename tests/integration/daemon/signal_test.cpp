@@ -128,6 +128,19 @@ TEST_CASE("a reload that hangs in the file system does not keep the daemon from 
   CHECK(p.err().find("tenond ends exit=0") != std::string::npos);
 }
 
+TEST_CASE("commands that only look are interrupted like any program") {
+  Host host;
+  // Findings of discovery, more than the pipe holds: the command waits in the middle of telling them.
+  for (int i = 0; i < 200; ++i) host.dir.write("plugins/broken" + std::to_string(i) + ".so", "this is no ELF file");
+  host.options.unread = true;
+  for (const int signal : {SIGINT, SIGTERM}) {
+    Process p(host.arguments({}, "check"), host.options);
+    REQUIRE(eventually([&] { return p.unread_bytes() > 2048; }));
+    p.signal(signal);
+    CHECK(p.wait(10s) == 128 + signal);
+  }
+}
+
 TEST_CASE("a storm of 1000 SIGHUPs, half of them with an invalid file") {
   Host host({"modules/alpha"});
   Process p(host.arguments({"--log-level", "warn"}), host.options);

@@ -38,6 +38,8 @@ void open_standard_descriptors();
 
 /// Before any thread is started: SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGQUIT are taken by the main loop only; SIGPIPE is ignored.
 void block_handled_signals();
+/// For commands without a main loop, before they start a thread: the signals taken by it end the process again.
+void unblock_handled_signals();
 
 /// Ends the process without running destructors of libraries: a module's thread may still be running. Under sanitizers exit() is used unless wedged, so that leaks are reported.
 [[noreturn]] void end_process(ExitCode code, bool wedged);
