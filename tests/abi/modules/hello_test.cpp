@@ -1,5 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <array>
+#include <condition_variable>
+#include <cstring>
+#include <mutex>
 #include <string>
 #include <tenon/testing.hpp>
 #include <thread>
@@ -94,4 +98,41 @@ TEST_CASE("a level above info formats nothing") {
   REQUIRE(host.boot().ok());
   CHECK_FALSE(host.wait_for_log("greeting", 1, 20ms));
   CHECK(host.finish().empty());
+}
+
+TEST_CASE("a thread that stop could not wait for keeps its memory") {
+  static std::mutex mutex;
+  static std::condition_variable changed;
+  static bool inside = false, open = false, left = false;
+  static const void* kept = nullptr;  // also tells a leak checker that it is known
+  static tenon_log stuck{};
+  stuck.struct_size = sizeof stuck;
+  stuck.write = [](tenon_ctx*, std::int32_t, tenon_str, const tenon_kv*, std::size_t) noexcept {
+    std::unique_lock lock(mutex);
+    inside = true;
+    changed.notify_all();
+    changed.wait(lock, [] { return open; });
+    left = true;
+    changed.notify_all();
+  };
+  Host host(tenon_entry_v1, quick);
+  host.provide(TENON_LOG, &stuck);
+  REQUIRE(host.boot().ok());
+  {
+    std::unique_lock lock(mutex);
+    REQUIRE(changed.wait_for(lock, 30s, [] { return inside; }));
+  }
+  kept = host.self();
+  host.set_deadline(20ms);
+  CHECK(host.stop().code() == TENON_DEADLINE_EXCEEDED);
+  // Its first members do not change after create. Freed memory begins with the allocator's own notes.
+  std::array<void*, 4> before{}, after{};
+  std::memcpy(before.data(), kept, sizeof before);
+  host.destroy();
+  std::memcpy(after.data(), kept, sizeof after);
+  CHECK(before == after);
+  std::unique_lock lock(mutex);
+  open = true;
+  changed.notify_all();
+  CHECK(changed.wait_for(lock, 30s, [] { return left; }));
 }
