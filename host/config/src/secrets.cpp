@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "url.hpp"
 
@@ -9,17 +10,10 @@ namespace tenon::host::config_room {
 namespace {
 
 constexpr std::size_t npos = std::string::npos;
-constexpr std::array<std::string_view, 11> secret_words = {"password", "passwords", "passwd", "passphrase", "secret", "secrets",
-                                                           "token",    "tokens",    "key",    "keys",       "apikey"};
-constexpr std::array<std::string_view, 4> secret_endings = {"password", "passwd", "secret", "token"};
+// The first four are the rule; the others are what people call the same things.
+constexpr std::array<std::string_view, 6> secret_parts = {"password", "secret", "token", "key", "passwd", "passphrase"};
 
-bool is_secret_word(const std::string& word) {
-  return std::find(secret_words.begin(), secret_words.end(), word) != secret_words.end() ||
-         std::any_of(secret_endings.begin(), secret_endings.end(), [&](std::string_view ending) { return word.ends_with(ending); });
-}
-
-bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
-bool is_letter(char c) { return is_upper(c) || (c >= 'a' && c <= 'z'); }
+bool is_letter(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
 
 // Depth of a line: spaces and list dashes before its content.
 std::size_t indent_of(std::string_view line) {
@@ -28,9 +22,9 @@ std::size_t indent_of(std::string_view line) {
   return i;
 }
 
-// The key that ends before the colon at `colon`, without quotes.
-std::string_view key_before(std::string_view line, std::size_t colon) {
-  // Longer keys are judged by their end; the bound keeps a line of many colons linear.
+// The key that ends before the colon at `colon`, without quotes. nullopt: it is too long to be judged.
+std::optional<std::string_view> key_before(std::string_view line, std::size_t colon) {
+  // The bound keeps a line of many colons linear.
   const std::size_t skipped = colon > 128 ? colon - 128 : 0;
   line = line.substr(skipped, colon - skipped);
   std::size_t end = line.size();
@@ -38,8 +32,10 @@ std::string_view key_before(std::string_view line, std::size_t colon) {
   if (end > 0 && (line[end - 1] == '"' || line[end - 1] == '\'')) {
     const std::size_t open = end >= 2 ? line.rfind(line[end - 1], end - 2) : npos;
     if (open != npos) return line.substr(open + 1, end - open - 2);
+    if (skipped != 0) return std::nullopt;
   }
   const std::size_t before = end == 0 ? npos : line.find_last_of(" \t:,{}[]\"'?", end - 1);
+  if (before == npos && skipped != 0) return std::nullopt;
   return line.substr(before == npos ? 0 : before + 1, end - (before == npos ? 0 : before + 1));
 }
 
@@ -59,18 +55,8 @@ void for_each_place(Value& value, const F& change) {
 }  // namespace
 
 bool is_secret_name(std::string_view key) {
-  std::string word;
-  for (std::size_t i = 0; i <= key.size(); ++i) {
-    const bool ends =
-        i == key.size() || !is_letter(key[i]) ||
-        (is_upper(key[i]) && i > 0 && (!is_upper(key[i - 1]) || (i + 1 < key.size() && is_letter(key[i + 1]) && !is_upper(key[i + 1]))));
-    if (ends && !word.empty()) {
-      if (is_secret_word(word)) return true;
-      word.clear();
-    }
-    if (i < key.size() && is_letter(key[i])) word += lower(key[i]);
-  }
-  return false;
+  const std::string name = to_lower(key);
+  return std::any_of(secret_parts.begin(), secret_parts.end(), [&](std::string_view part) { return name.find(part) != npos; });
 }
 
 MaskedText::MaskedText(std::string_view yaml) : text_(yaml) {
@@ -79,10 +65,10 @@ MaskedText::MaskedText(std::string_view yaml) : text_(yaml) {
     std::size_t end = line_end(start);
     const std::size_t indent = indent_of(std::string_view(text_).substr(start, end - start));
     for (std::size_t colon = text_.find(':', start); colon < end; colon = text_.find(':', colon)) {
-      const std::string_view key = key_before(std::string_view(text_).substr(start, end - start), colon - start);
+      const std::optional<std::string_view> key = key_before(std::string_view(text_).substr(start, end - start), colon - start);
       const bool explicit_value = colon == start + indent;  // of `? key` on a line before
       ++colon;
-      if (!explicit_value && !is_secret_name(key)) continue;
+      if (!explicit_value && key && !is_secret_name(*key)) continue;
       while (colon < end && (text_[colon] == ' ' || text_[colon] == '\t')) ++colon;
       const std::size_t stop = value_end(colon, indent);
       blank(colon, stop);
@@ -100,12 +86,56 @@ MaskedText::MaskedText(std::string_view yaml) : text_(yaml) {
 void MaskedText::blank_scalar(std::uint32_t line, std::uint32_t column) {
   if (line == 0 || line > line_starts_.size()) return;
   const std::size_t start = line_starts_[line - 1], end = line_end(start);
+  const std::size_t from = offset_of(line, column);
+  blank(from, value_end(from, indent_of(std::string_view(text_).substr(start, end - start))));
+}
+
+void MaskedText::restore(std::string_view original, std::uint32_t line, std::uint32_t column, std::uint32_t length) {
+  if (line == 0 || line > line_starts_.size() || original.size() != text_.size()) return;
+  const std::size_t from = offset_of(line, column), to = offset_of(line, column + length);
+  text_.replace(from, to - from, original.substr(from, to - from));
+}
+
+void MaskedText::blank_module_values() {
+  const auto is_word = [](char c) { return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.'; };
+  bool inside = false;
+  std::size_t config_indent = 0;
+  for (std::size_t start = 0, end = 0; start < text_.size(); start = end + 1) {
+    end = line_end(start);
+    const std::string_view line = std::string_view(text_).substr(start, end - start);
+    const std::size_t indent = indent_of(line);
+    if (indent < line.size() && indent <= config_indent) inside = false;
+    if (inside) {
+      std::size_t key = indent;
+      while (key < line.size() && is_word(line[key])) ++key;
+      blank(start + (key > indent && key < line.size() && line[key] == ':' ? key + 1 : indent), end);
+      continue;
+    }
+    for (std::size_t colon = line.find(':'); colon != npos; colon = line.find(':', colon + 1)) {
+      const std::optional<std::string_view> key = key_before(line, colon);
+      if (key && *key != "config") continue;
+      const std::size_t value = line.find_first_not_of(" \t\r", colon + 1);
+      config_indent = indent;
+      inside = true;
+      if (value != npos) {
+        const std::size_t stop = value_end(start + value, indent);
+        blank(start + value, std::max(stop, end));
+        end = line_end(std::max(stop, end));
+      }
+      break;
+    }
+  }
+}
+
+// In bytes; the end of the line if it is shorter.
+std::size_t MaskedText::offset_of(std::uint32_t line, std::uint32_t column) const {
+  const std::size_t start = line_starts_[line - 1], end = line_end(start);
   std::size_t from = start;
   for (std::uint32_t i = 1; i < column && from < end; ++i) {
     ++from;
     while (from < end && (static_cast<unsigned char>(text_[from]) & 0xC0U) == 0x80U) ++from;
   }
-  blank(from, value_end(from, indent_of(std::string_view(text_).substr(start, end - start))));
+  return from;
 }
 
 std::size_t MaskedText::line_end(std::size_t from) const { return std::min(text_.find('\n', from), text_.size()); }
