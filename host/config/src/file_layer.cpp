@@ -54,6 +54,7 @@ void read_one(const std::string& path, bool first, bool may_be_absent, Gathered&
   if (tree) {
     check_tree(*tree, key_tree(), "", found);
     gathered.sources.emplace(tree->where().source ? tree->where().source : whole(path).source, Layer::file);
+    if (SourceRef shown = without_module_values(*tree)) gathered.excerpts.emplace(tree->source(), std::move(shown));
     const bool local = first && says_local(*tree);
     gathered.settings.push_back({{}, std::move(*tree), local, first});
   }

@@ -23,6 +23,7 @@ struct Gathered {
   std::vector<Setting> settings;
   std::unordered_map<std::string, std::vector<PendingSetting>> pending;  ///< by module: what waits for its schema
   std::unordered_map<SourceRef, Layer> sources;
+  std::unordered_map<SourceRef, SourceRef> excerpts;  ///< as in Config
 };
 
 /// A path and a text, as environment and command line give them.
@@ -48,6 +49,9 @@ void gather_command_line(const ConfigInput& input, Gathered& gathered, Diagnosti
 
 /// Parses YAML from a source named `name`; neither the excerpts of diagnostics nor the places in the value show secrets.
 std::optional<Value> parse_masked(const std::string& name, std::string text, bool flow, Diagnostics& diagnostics);
+
+/// The source of a parsed file with every value below `modules.<name>.config` blanked; null if there is none.
+SourceRef without_module_values(const Value& tree);
 
 /// True if the text holds a password in a URL that is not the result of an expansion.
 bool has_literal_password(std::string_view text);

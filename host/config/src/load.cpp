@@ -85,6 +85,11 @@ void overlay_pending(Value& tree, const Config& config) {
 
 }  // namespace
 
+void hide_module_values(const std::unordered_map<SourceRef, SourceRef>& excerpts, Diagnostics& diagnostics) {
+  for (Diagnostic& d : diagnostics.items())
+    if (const auto shown = excerpts.find(d.where.source); shown != excerpts.end()) d.where.source = shown->second;
+}
+
 std::shared_ptr<const Config> load_config(const ConfigInput& given, Diagnostics& diagnostics) {
   ConfigInput input = given;
   if (!input.euid) input.euid = ::geteuid();
@@ -113,11 +118,13 @@ std::shared_ptr<const Config> load_config(const ConfigInput& given, Diagnostics&
   overlay_pending(tree, *config);
 
   found.sort();
+  hide_module_values(gathered.excerpts, found);
   const bool failed = found.has_errors();
   diagnostics.append(std::move(found));
   if (failed) return nullptr;
   config->locked = locks.texts();
   config->sources = std::move(gathered.sources);
+  config->excerpts = std::move(gathered.excerpts);
   config->effective = std::move(tree);
   collect_provenance(config->effective, *config, config->provenance);
   std::sort(config->secret_paths.begin(), config->secret_paths.end());

@@ -153,14 +153,25 @@ bool apply_alternatives(const std::vector<SchemaViolation>& violations, ModuleVa
 }
 
 void mask_excerpts(ModuleValue& module) {
-  std::map<SourceRef, std::vector<Where>> secrets;
+  std::map<SourceRef, std::vector<Where>> secrets, plain;
   Path keys;
   for_each_scalar(module.value, keys, "", [&](Value& value, const Path&, const std::string& path) {
     const Where where = value.where();
-    if (where.source && where.line != 0 && !where.source->text.empty() && module.is_hidden(path)) secrets[where.source].push_back(where);
+    if (!where.source || where.line == 0 || where.source->text.empty()) return;
+    if (module.is_hidden(path))
+      secrets[where.source].push_back(where);
+    else if (!module.schema.type_at(path).empty())  // what the schema does not know may be a secret under a mistyped name
+      plain[where.source].push_back(where);
   });
   std::map<SourceRef, SourceRef> replaced;
+  // Of the operator's files only what this schema knows as no secret is shown: lines may hold values of other modules, too.
+  for (const auto& [source, excerpt] : module.config.excerpts) {
+    MaskedText text(excerpt->text);
+    for (const Where& where : plain[source]) text.restore(source->text, where.line, where.column, where.length);
+    replaced[source] = std::make_shared<const Source>(Source{source->name, text.text()});
+  }
   for (const auto& [source, places] : secrets) {
+    if (replaced.contains(source)) continue;
     MaskedText text(source->text);
     for (const Where& where : places) text.blank_scalar(where.line, where.column);
     replaced[source] = std::make_shared<const Source>(Source{source->name, text.text()});

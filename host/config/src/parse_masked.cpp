@@ -34,14 +34,38 @@ void blank_secrets(const Value& value, bool secret, MaskedText& text) {
   }
 }
 
+void blank_scalars(const Value& value, const SourceRef& source, MaskedText& text) {
+  if (const ValueMap* map = value.as_map()) {
+    for (const ValueMap::Member& member : *map) blank_scalars(member.value, source, text);
+  } else if (const ValueList* list = value.as_list()) {
+    for (const Value& item : *list) blank_scalars(item, source, text);
+  } else if (!value.is_null() && value.source() == source) {
+    text.blank_scalar(value.where().line, value.where().column);
+  }
+}
+
 }  // namespace
+
+SourceRef without_module_values(const Value& tree) {
+  const Value* modules = tree.find("modules");
+  if (modules == nullptr || !modules->is_map()) return nullptr;
+  const SourceRef source = modules->source();
+  if (!source) return nullptr;
+  MaskedText text(source->text);
+  for (const ValueMap::Member& member : *modules->as_map())
+    if (const Value* config = member.value.find("config")) blank_scalars(*config, source, text);
+  return text.text() == source->text ? nullptr : std::make_shared<const Source>(Source{source->name, text.text()});
+}
 
 std::optional<Value> parse_masked(const std::string& name, std::string text, bool flow, Diagnostics& diagnostics) {
   const auto source = std::make_shared<const Source>(Source{name, std::move(text)});
   Diagnostics found;
   std::optional<Value> value = flow ? parse_yaml_flow(source, found) : parse_yaml(source, found);
   MaskedText shown(source->text);
-  if (value) blank_secrets(*value, false, shown);
+  if (value)
+    blank_secrets(*value, false, shown);
+  else
+    shown.blank_module_values();
   if (shown.changed()) {
     const auto masked_source = std::make_shared<const Source>(Source{name, shown.text()});
     if (value) move_places(*value, source, masked_source);

@@ -162,6 +162,7 @@ std::shared_ptr<const Config> apply_reload(const Config& running, const Config& 
   }
   out->expander = next.expander;
   out->sources.insert(next.sources.begin(), next.sources.end());
+  out->excerpts.insert(next.excerpts.begin(), next.excerpts.end());
   unite(out->secret_paths, next.secret_paths);
   out->provenance.clear();
   collect_provenance(out->effective, *out, out->provenance);

@@ -46,7 +46,10 @@ class Mask {
   Value tree(const ModuleConfigs& modules) {
     Value out = config_.effective;
     put_resolved(out, modules);
-    for (const auto& [name, resolved] : modules) resolved_[name] = resolved;
+    for (const auto& [name, known] : modules) {
+      const auto [entry, is_new] = known_.try_emplace(name, known);
+      if (!is_new && entry->second != known) entry->second = nullptr;  // two say what is secret: believe neither
+    }
     for (ValueMap::Member& member : *out.as_map()) {
       if (member.key == "modules")
         mask_modules(member.value);
@@ -63,7 +66,7 @@ class Mask {
     Value& entries = tree.find("modules") != nullptr ? *tree.as_map()->find("modules") : tree.as_map()->set("modules", Value(ValueMap()));
     std::vector<ValueMap::Member> sorted;
     for (const auto& [name, resolved] : modules) {
-      if (resolved == nullptr) continue;
+      if (resolved == nullptr || !resolved->value.is_map()) continue;
       Value* entry = entries.as_map()->find(name);
       if (entry == nullptr) entry = &entries.as_map()->set(name, Value(ValueMap()));
       if (entry->is_map()) entry->as_map()->set("config", resolved->value);
@@ -80,10 +83,10 @@ class Mask {
     for (ValueMap::Member& entry : *modules.as_map()) {
       const std::string path = child_path("modules", entry.key);
       if (!entry.value.is_map()) continue;
-      const auto it = resolved_.find(entry.key);
+      const auto it = known_.find(entry.key);
       for (ValueMap::Member& member : *entry.value.as_map()) {
         if (member.key == "config")
-          module(member.value, path + ".config", "", "", false, it != resolved_.end() ? it->second : nullptr);
+          module(member.value, path + ".config", "", "", false, it != known_.end() ? it->second : nullptr);
         else
           host(member.value, child_path(path, member.key));
       }
@@ -103,28 +106,37 @@ class Mask {
 
   // `below`: the path under `config`, `of_schema` the same as Schema writes it.
   void module(Value& value, const std::string& path, const std::string& below, const std::string& of_schema, bool secret,
-              const ModuleConfig* resolved) {
-    if (!of_schema.empty() && resolved != nullptr && resolved->schema && !value.is_map() && !value.is_list())
-      secret = secret || resolved->schema->is_secret(of_schema);
-    if (resolved != nullptr && is_in(resolved->secret_paths, below)) secret = true;
+              const ModuleConfig* known) {
+    if (!value.is_map() && !value.is_list()) secret = secret || !may_be_shown(of_schema, known);
+    if (known != nullptr && is_in(known->secret_paths, below)) secret = true;
     if (ValueMap* map = value.as_map()) {
       for (ValueMap::Member& member : *map) {
         std::string schema_child = of_schema;
         append_schema_key(schema_child, member.key);
         module(member.value, child_path(path, member.key), child_path(below, member.key), schema_child,
-               secret || is_secret_name(member.key), resolved);
+               secret || is_secret_name(member.key), known);
       }
     } else if (ValueList* list = value.as_list()) {
       for (std::size_t i = 0; i < list->size(); ++i) {
         std::string schema_child = of_schema;
         append_schema_index(schema_child, i);
-        module((*list)[i], path, below, schema_child, secret, resolved);
+        module((*list)[i], path, below, schema_child, secret, known);
       }
     } else if (secret) {
       hide(value, path);
     } else {
       hide_passwords(value, path);
     }
+  }
+
+  // Without a schema nobody knows what is secret. A value that was not resolved may be a text that stands for a list or map, or for another
+  // key than it seems (names in the environment match in any case): only what the schema calls one plain value is one.
+  static bool may_be_shown(const std::string& of_schema, const ModuleConfig* known) {
+    if (known == nullptr || !known->schema || of_schema.empty()) return false;
+    if (known->schema->is_secret(of_schema)) return false;
+    if (known->value.is_map()) return true;
+    const std::string type = known->schema->type_at(of_schema);
+    return type == "string" || type == "integer" || type == "number" || type == "boolean";
   }
 
   void hide(Value& value, const std::string& path) {
@@ -145,7 +157,7 @@ class Mask {
   }
 
   const Config& config_;
-  std::unordered_map<std::string, const ModuleConfig*> resolved_;
+  std::unordered_map<std::string, const ModuleConfig*> known_;
 };
 
 bool is_plain_scalar(const std::string& text) {

@@ -103,6 +103,7 @@ Plan make_plan(Discovery discovery, const BuiltinTable& builtins, const HostOffe
     plan.diagnostics.add(std::move(f.diagnostic));
   }
   plan.diagnostics.sort();
+  hide_module_values(config.excerpts, plan.diagnostics);
   plan.exit = plan.diagnostics.exit_code();
   arrange(plan, draft, resolution);
   return plan;

@@ -91,6 +91,43 @@ TEST_CASE("output: graph and config in each of their formats") {
   CHECK(p.ask({"graph", "--format", "svg"}).out.find("<svg") != std::string::npos);
 }
 
+TEST_CASE("output: config masks what a schema calls secret, whatever becomes of the module") {
+  const Plugins p;
+  p.dir.write(
+      "plugins/sm.yaml",
+      "manifest: 1\nsdk: \"1.0\"\nname: sm\nversion: 1.0.0\nlibrary: libsm.so\nconfig_schema: {type: object, properties: {pin: {type: "
+      "string, secret: true}, plain: {type: integer}}}\n");
+  p.dir.write("host.yaml", "instance: {environment: local}\npaths: {manifests: []}\nmodules: {sm: {config: {pin: \"31337\", plain: 5}}}\n");
+  const auto check = [&](const std::vector<std::string>& extra, bool schema_known) {
+    std::vector<std::string> words = {"config"};
+    words.insert(words.end(), extra.begin(), extra.end());
+    const Ran text = p.ask(words);
+    INFO(text.out);
+    CHECK(text.exit == 0);
+    CHECK((text.out + text.err).find("31337") == std::string::npos);
+    CHECK(text.out.find("pin: \"***\"") != std::string::npos);
+    CHECK((text.out.find("plain: 5") != std::string::npos) == schema_known);
+    words.insert(words.end(), {"--output", "json"});
+    const Ran printed = p.ask(words);
+    CHECK((printed.out + printed.err).find("31337") == std::string::npos);
+    CHECK(printed.out.find("\"modules.sm.config.pin\"") != std::string::npos);
+  };
+  check({}, true);  // refused: its library is missing
+  check({"--safe-mode"}, true);
+  check({"--set", "modules.sm.enabled=false"}, true);
+  check({"--set", "modules.sm.config.other={a: 1}"}, true);
+  for (const char* command : {"check", "list", "graph"})
+    CHECK((p.ask({command, "--set", "modules.sm.config.plain=x"}).err).find("31337") == std::string::npos);
+  p.dir.write("plugins/sm.yaml", "manifest: 1\nname: sm\n");  // nobody can tell what is secret
+  CHECK(p.ask({"config"}).out.find("31337") == std::string::npos);
+  CHECK(p.ask({"config"}).out.find("plain: \"***\"") != std::string::npos);
+  p.dir.write("plugins/sm.yaml", "manifest: 1\nsdk: \"1.0\"\nname: nobody\nversion: 1.0.0\nlibrary: libsm.so\n");  // no such module
+  const Ran absent = p.ask({"check"});
+  CHECK(absent.err.find("configures a module that was not found") != std::string::npos);
+  CHECK(absent.err.find("31337") == std::string::npos);
+  CHECK(p.ask({"config"}).out.find("31337") == std::string::npos);
+}
+
 TEST_CASE("output: inspect tells what the gate sees, and refuses what it would refuse") {
   const Plugins p;
   const auto inspect = [](const std::string& path) { return run({tenond(), "inspect", path, "--output", "json"}); };

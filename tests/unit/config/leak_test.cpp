@@ -91,6 +91,39 @@ TEST_CASE("no leak: expanded values that do not fit their key") {
   check_no_leak(variable);
 }
 
+TEST_CASE("no leak: what only a schema calls a secret, in lines with errors of others") {
+  for (const char* text : {
+           "modules: {sm: {config: {pin: hunter2}, required: 3}}",
+           "modules:\n  sm: {required: 3, config: {pin: \"hunter2\", list: [hunter3]}}\n",
+           "modules: {sm: {config: {pin: hunter2}}, other: {bogus: 1}}",
+           // Not even YAML.
+           "modules:\n  sm:\n    config:\n      pin: hunter2: hunter3\n",
+           "modules:\n  sm:\n    config:\n      pin: {hunter2\n",
+           "modules:\n  sm:\n    config:\n      pins:\n        - hunter2: [hunter3\n",
+           "modules: {sm: {config: {pin: hunter2, [}}}",
+           "modules:\n  sm:\n    \"config\":\n      pin: *hunter2\n",
+       }) {
+    CAPTURE(text);
+    Loader l;
+    l.file(text);
+    check_no_leak(l);
+  }
+}
+
+TEST_CASE("no leak: an error in the configuration of a module shows neither mistyped nor overridden nor others' values") {
+  Loader l;
+  l.file("modules: {other: {config: {pin: hunter2}}, sm: {config: {pin: hunter3, size: x, pni: hunter4}}}").set("modules.sm.config.pin=1");
+  Diagnostics d;
+  CHECK_FALSE(
+      resolve_module_config("sm",
+                            yaml("{type: object, additionalProperties: false, properties: {pin: {type: string, secret: true}, size: "
+                                 "{type: integer}}}"),
+                            Value(), l.good(), d));
+  CHECK(d.error_count() == 2);
+  CHECK_FALSE(contains(to_text(d), "hunter"));
+  CHECK(contains(to_text(d), "size: x"));
+}
+
 TEST_CASE("no leak: the effective configuration") {
   Loader l;
   const std::string file = l.directory.write("pw", "hunter2");

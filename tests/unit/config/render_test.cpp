@@ -1,3 +1,4 @@
+#include "config/schema.hpp"
 #include "support.hpp"
 
 using namespace tenon::test;
@@ -58,7 +59,7 @@ TEST_CASE("rendering: everything secret is masked, nothing else") {
   l.file(
       "modules: {orders: {config: {pin: hunter2, list: [{pw: hunter2}, {pw: hunter2, n: visible2}], url: \"http://u:hunter2@h/\", note: "
       "\"x${file:" +
-      file + "}\", api_key: 31337, monkey: visible3, keys: [1, hunter2]}}}");
+      file + "}\", accesskey: 31337, colour: visible3, keys: [1, hunter2]}}}");
   l.set("modules.orders.config.extra=${PLAIN}").set("modules.orders.config.other=${MY_TOKEN}");
   const auto [text, json] = rendered(l);
   for (const std::string& out : {text, json}) {
@@ -79,10 +80,40 @@ TEST_CASE("rendering: modules that are resolved but not configured, and configur
   const auto [text, json] = rendered(l);
   const Value parsed = yaml(text);
   CHECK(at(parsed, "modules.orders.config.page_size") == Value(std::int64_t{50}));
-  CHECK(at(parsed, "modules.zeta.config.page_size") == Value(std::string("9")));
+  CHECK(at(parsed, "modules.zeta.config.page_size") == Value(std::string("***")));  // nobody knows what it is
   CHECK(text.find("alpha:") < text.find("orders:"));
   CHECK(text.find("orders:") < text.find("zeta:"));
   CHECK(config_to_text(*l.config, {{"none", nullptr}}) == config_to_text(*l.config, {}));
+}
+
+TEST_CASE("rendering: what is not resolved shows only what its schema knows as plain") {
+  Loader l;
+  l.file("modules: {m: {config: {pin: hunter2, size: 7, list: [{pw: hunter2}], unknown: hunter2, size_hint: [hunter2]}}}")
+      .set("modules.m.config.creds={pw: hunter2}")
+      .env("TENON__MODULES__M__CONFIG__NOTEPIN", "hunter2")
+      .env("TENON__MODULES__N__CONFIG", "{pin: hunter2}");
+  Diagnostics d;
+  ModuleConfig schema_only;
+  auto compiled =
+      Schema::compile(yaml("{type: object, properties: {pin: {type: string, secret: true}, size: {type: integer}, list: {type: array, "
+                           "items: {type: object, properties: {pw: {type: string, secret: true}}}}, creds: {type: object, "
+                           "properties: {pw: {type: string, secret: true}}}, notePin: {type: string, secret: true}}}"),
+                      d);
+  REQUIRE(compiled);
+  schema_only.schema = std::make_shared<const Schema>(std::move(*compiled));
+  const ModuleConfig other = schema_only;
+  const Config& c = l.good();
+  for (const auto& known : {std::vector<std::pair<std::string, const ModuleConfig*>>{{"m", &schema_only}, {"n", &schema_only}},
+                            {},
+                            {{"m", nullptr}},
+                            {{"m", &schema_only}, {"m", &other}}}) {
+    const std::string text = config_to_text(c, known), json = config_to_json(c, known);
+    INFO(text);
+    CHECK_FALSE(contains(text, "hunter"));
+    CHECK_FALSE(contains(json, "hunter"));
+    CHECK(contains(text, "size: 7") == (known.size() == 2 && known[1].first == "n"));
+    CHECK(contains(json, "\"modules.m.config.pin\""));
+  }
 }
 
 TEST_CASE("rendering: hostile texts cannot disguise themselves") {
@@ -96,5 +127,5 @@ TEST_CASE("rendering: hostile texts cannot disguise themselves") {
   CHECK_FALSE(contains(text, "\x1b"));
   CHECK_FALSE(contains(text, "\xC2\x9B"));
   CHECK_FALSE(contains(text, "\ny: 1"));
-  CHECK(contains(text, "c: \"true\""));
+  CHECK(contains(text, "c: \"***\""));
 }

@@ -116,6 +116,8 @@ struct Config {
   std::vector<std::string> secret_paths;  ///< leaves to mask because of how they were expanded (file, cred) or named; sorted
   std::vector<std::string> locked;        ///< globs of locked paths, built-in ones first
   std::unordered_map<SourceRef, Layer> sources;
+  /// The text of a source as messages may show it whose module's schema is not known: every value below `modules.<name>.config` is blanked.
+  std::unordered_map<SourceRef, SourceRef> excerpts;
   std::shared_ptr<const Expander> expander;  ///< `${...}` for resolve_module_config
   /// Where a value with this where() comes from; a place in none of `sources` is a default.
   [[nodiscard]] Provenance provenance_of(const Where& where) const;
@@ -125,6 +127,9 @@ struct Config {
 /// environment and --set are typed by the module's schema, which is not known yet: they are kept as text and typed by
 /// resolve_module_config. Reads files, writes nothing.
 std::shared_ptr<const Config> load_config(const ConfigInput& input, Diagnostics& diagnostics);
+
+/// Makes messages that point into the configuration show its `excerpts`.
+void hide_module_values(const std::unordered_map<SourceRef, SourceRef>& excerpts, Diagnostics& diagnostics);
 
 /// Effective configuration of one module: manifest defaults, operator's layers, text typed by the schema, schema defaults filled
 /// in, validated. No schema = takes no configuration (any given value is an error). Errors name path, place, expectation. nullopt on errors.
@@ -138,7 +143,9 @@ struct ModuleConfig {
 std::optional<ModuleConfig> resolve_module_config(const std::string& module, const std::optional<Value>& schema,
                                                   const Value& manifest_defaults, const Config& config, Diagnostics& diagnostics);
 
-/// The effective configuration with provenance per leaf, secrets masked as "***". `module_configs`: resolved ones, shown in place of the raw text.
+/// The effective configuration with provenance per leaf, secrets masked as "***". `module_configs`: what is known of each module. A resolved
+/// configuration is shown in place of the raw text; one with a null `value` only lends its schema, to tell what is secret in the raw text.
+/// Where there is no schema, or two modules have one name, every value is masked.
 std::string config_to_text(const Config& config, const std::vector<std::pair<std::string, const ModuleConfig*>>& module_configs);
 std::string config_to_json(const Config& config, const std::vector<std::pair<std::string, const ModuleConfig*>>& module_configs);
 
