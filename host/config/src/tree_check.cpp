@@ -9,6 +9,13 @@
 namespace tenon::host::config_room {
 namespace {
 
+// The value goes, its place stays: others may have something to say about it, too.
+void drop(Value& value) {
+  Where where = value.where();
+  value = Value();
+  value.set_where(std::move(where));
+}
+
 constexpr std::size_t max_findings = 100;
 
 std::string list_keys(const KeyNode& node) {
@@ -59,7 +66,7 @@ void check_tree(Value& tree, const KeyNode& node, const std::string& path, Diagn
           .error(std::move(problem->code), problem->where.source ? problem->where : tree.where(), std::move(problem->message),
                  std::move(problem->help))
           .path = path;
-      tree = Value();
+      drop(tree);
     }
     return;
   }
@@ -67,7 +74,7 @@ void check_tree(Value& tree, const KeyNode& node, const std::string& path, Diagn
   if (map == nullptr) {
     const std::string what = path.empty() ? "the configuration" : "`" + path + "`";
     diagnostics.error("config.type", tree.where(), what + " must be a map, not a " + std::string(kind_name(tree.kind()))).path = path;
-    tree = Value();
+    drop(tree);
     return;
   }
   for (ValueMap::Member& member : *map) {
@@ -76,12 +83,12 @@ void check_tree(Value& tree, const KeyNode& node, const std::string& path, Diagn
     const bool named = child != nullptr && child == node.any.get();
     if (child == nullptr) {
       report_unknown_key(node, path, member.key, where, diagnostics);
-      member.value = Value();
+      drop(member.value);
     } else if (named && report_bad_name(path, member.key, where, diagnostics)) {
-      member.value = Value();
+      drop(member.value);
     } else if (const std::string below = child_path(path, member.key); child->unserved != nullptr) {
       report_unserved(*child->unserved, below, where, diagnostics);
-      member.value = Value();
+      drop(member.value);
     } else {
       check_tree(member.value, *child, below, diagnostics);
     }

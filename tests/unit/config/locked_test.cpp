@@ -150,6 +150,15 @@ TEST_CASE("locked keys: `locked` only adds") {
   CHECK(joined(refused(file_under_super)) == joined({"log.level"}));
 }
 
+TEST_CASE("locked keys: what is also invalid is refused with its place") {
+  Loader l;
+  l.file("log: {level: info}").file("storage: {url: \"mysql://x\"}\nsecurity: {path_checks: foo}\nlocked: 3\n").bad();
+  INFO(l.text());
+  for (const char* at : {"b.yaml:1:16: error: `storage.url` is locked", "b.yaml:2:25: error: `security.path_checks` is locked",
+                         "b.yaml:3:9: error: `locked` is locked"})
+    CHECK(contains(l.text(), at));
+}
+
 TEST_CASE("locked keys: a lock above a key holds below") {
   Loader l;
   l.file("modules: {orders: {config: {page_size: 1}}}").env("TENON_SUPER__LOCKED", "[modules.orders.config]");
