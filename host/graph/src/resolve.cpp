@@ -26,6 +26,7 @@ class Resolver {
     link();
     find_needed();
     block_cycles_of_requirements();
+    report_cycles_with_after();
     spread_blocking();
     block_cycles_with_after();
     put_in_order();
@@ -152,7 +153,8 @@ class Resolver {
       p.path = std::move(cycle);
       cycles_.push_back(std::move(p));
     }
-    if (list.more) cycles_.push_back({GraphProblemKind::more_cycles, group.front(), 0, no_module, group, {}});
+    if (list.more && reported_.insert(group).second)
+      cycles_.push_back({GraphProblemKind::more_cycles, group.front(), 0, no_module, group, {}});
   }
 
   void block_cycles_of_requirements() {
@@ -160,7 +162,17 @@ class Resolver {
       report_cycles(requires_, group);
       for (const std::uint32_t r : group) own_problem_[r] = 1;
     }
-    reported_.clear();
+  }
+
+  /// Also those that something else breaks for now: they would come to light only when that is mended.
+  void report_cycles_with_after() {
+    Pairs pairs;
+    for (std::uint32_t r = 0; r < n_; ++r) {
+      for (const std::uint32_t t : requires_.of(r)) pairs.emplace_back(r, t);
+      for (const std::uint32_t t : after_.of(r)) pairs.emplace_back(r, t);
+    }
+    const Edges edges(n_, pairs);
+    for (const auto& group : cyclic_groups(edges)) report_cycles(edges, group);
   }
 
   /// Breadth first from everything that does not run, so that the chain of causes kept is a shortest one.

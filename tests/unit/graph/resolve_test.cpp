@@ -203,8 +203,25 @@ TEST_CASE("a cycle through after blocks its members") {
 TEST_CASE("after counts only between modules that would run") {
   std::vector<GraphModule> list{module("a", {"b"}), module("b", {}, {"c"}), module("c", {"a", "ghost"})};
   const Resolution r = resolve(list);
-  CHECK(kinds(r) == Kinds{unknown_requirement});
+  CHECK(kinds(r) == Kinds{unknown_requirement, cycle});
   CHECK(order(list, r) == "b a");
+}
+
+TEST_CASE("a cycle through after is found behind other problems of its members, and blocks nothing by itself then") {
+  const auto old = Version::parse("1.0.0");
+  const auto range = VersionRange::parse(">5");
+  std::vector<GraphModule> list{module("d", {"logger"}, {"e"}), module("e", {}, {"d"}), module("logger")};
+  list[0].requirements[0].range = &*range;
+  list[2].version = &*old;
+  Resolution r = resolve(list);
+  CHECK(kinds(r) == Kinds{version_mismatch, cycle});
+  CHECK(cycles(list, r) == std::vector<std::string>{"d ~> e ~> "});
+  CHECK(order(list, r) == "e logger");
+  list[0] = module("d", {"d"}, {"e"});
+  r = resolve(list);
+  CHECK(kinds(r) == Kinds{self_requirement, cycle});
+  list[1].standing = Standing::disabled;
+  CHECK(kinds(resolve(list)) == Kinds{self_requirement});
 }
 
 TEST_CASE("an optional module that wraps itself around a required one goes alone") {

@@ -86,7 +86,7 @@ inline constexpr std::size_t max_cycles = 16;
 
 /// Resolves. Linear in modules and edges apart from sorting, no recursion; the result does not depend on the order of the input.
 /// - A cycle of requirements is found whatever else is wrong with its members, disabled ones aside; all of them are blocked.
-/// - `after` counts only between modules that would run. Where a cycle needs an `after`, the members no required module needs are
+/// - `after` counts only between modules that would run, but a cycle that needs one is told whatever else is wrong with its members. Where a cycle needs an `after`, the members no required module needs are
 ///   blocked; only a cycle of needed modules alone blocks those.
 /// - Everything that requires what does not run is blocked, by the shortest chain to a cause (ties by name).
 Resolution resolve(std::span<const GraphModule> modules);
