@@ -205,7 +205,12 @@ std::optional<Problem> check_value(const KeyRule& rule, std::string_view path, c
   if (text != nullptr && has_expansion(*text)) return std::nullopt;
   switch (rule.type) {
     case KeyType::boolean:
-      if (value.as_bool() == nullptr) return wrong(rule, path, value, quote, "config.type");
+      if (value.as_bool() == nullptr) {
+        const bool quoted_word = text != nullptr && (*text == "true" || *text == "false");
+        Problem problem = wrong(rule, path, value, quote && !quoted_word, "config.type", quoted_word ? "write it without quotes" : "");
+        if (quoted_word) problem.message += " in quotes";
+        return problem;
+      }
       return std::nullopt;
     case KeyType::integer: {
       const std::int64_t* number = value.as_integer();

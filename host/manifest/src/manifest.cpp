@@ -21,6 +21,11 @@ constexpr std::array<std::string_view, 16> known_keys = {
 bool is_known_key(std::string_view key) { return std::find(known_keys.begin(), known_keys.end(), key) != known_keys.end(); }
 bool is_free_key(std::string_view key) { return key.size() > 2 && key.substr(0, 2) == "x-"; }
 
+/// Keys of `modules.<name>` in the operator's configuration, which authors write here by mistake.
+bool is_operators_key(std::string_view key) {
+  return key == "required" || key == "enabled" || key == "config" || key == "database" || key == "grants";
+}
+
 struct SdkVersion {
   std::uint32_t major_number = 0, minor_number = 0;
   friend auto operator<=>(const SdkVersion&, const SdkVersion&) = default;
@@ -150,7 +155,7 @@ class Reader {
       const bool is_critical = std::any_of(critical_.begin(), critical_.end(), [&m](const Named& n) { return n.name == m.key; });
       if (is_free_key(m.key) && !is_critical) continue;
       std::string message = "this host does not know the key " + in_backticks(m.key);
-      std::string help = suggestion(m.key, known_keys);
+      std::string help = is_operators_key(m.key) ? operators_key_help(m.key) : suggestion(m.key, known_keys);
       if (is_critical)
         findings_.error("manifest.unknown_key", m.key_where, message + ", which the manifest calls critical", "a newer host is needed");
       else if (is_newer_)
@@ -159,6 +164,11 @@ class Reader {
       else
         findings_.error("manifest.unknown_key", m.key_where, message, help.empty() ? "keys of your own begin with `x-`" : std::move(help));
     }
+  }
+
+  [[nodiscard]] std::string operators_key_help(std::string_view key) const {
+    const std::string path = "modules." + (out_.name.empty() ? "NAME" : out_.name) + "." + std::string(key);
+    return "this belongs to the operator, in the configuration: `" + path + "`";
   }
 
   void read_config() {

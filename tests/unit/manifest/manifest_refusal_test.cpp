@@ -37,6 +37,12 @@ TEST_CASE("manifest refusal: required keys") {
   CHECK(raw("orders") == "1:1+6 manifest.wrong_type");
 }
 
+TEST_CASE("manifest refusal: keys of the operator are sent to the operator") {
+  CHECK(help("required: true\n") == "this belongs to the operator, in the configuration: `modules.orders.required`");
+  CHECK(help("enabled: true\n") == "this belongs to the operator, in the configuration: `modules.orders.enabled`");
+  CHECK(help("requred: true\n").find("did you mean") == 0);
+}
+
 TEST_CASE("manifest refusal: format") {
   CHECK(raw("manifest: 2\nanything: new\n") == "1:11+1 manifest.format");
   CHECK(raw("manifest: 0\n") == "1:11+1 manifest.format");
