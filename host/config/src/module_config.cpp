@@ -46,6 +46,7 @@ std::optional<ModuleConfig> without_schema(const std::string& module, const Valu
 void report(const std::vector<SchemaViolation>& violations, const ModuleSettings* settings, ModuleValue& module) {
   const std::string prefix = module.full_path({});
   for (const SchemaViolation& violation : violations) {
+    if (module.unexpanded.contains(violation.path)) continue;
     Where where = violation.where;
     if (!where.source && settings != nullptr) where = settings->where;
     const std::string joint = violation.path.empty() || violation.path[0] == '[' ? "" : ".";
@@ -93,7 +94,7 @@ std::optional<ModuleConfig> resolve_module_config(const std::string& module, con
   if (!compiled) return std::nullopt;
   auto shared = std::make_shared<const Schema>(std::move(*compiled));
 
-  ModuleValue work{module, config, *shared, manifest_defaults.is_map() ? manifest_defaults : Value(ValueMap()), {}, {}, {}, {}};
+  ModuleValue work{module, config, *shared, manifest_defaults.is_map() ? manifest_defaults : Value(ValueMap()), {}, {}, {}, {}, {}};
   if (settings != nullptr && says_something(*settings)) {
     Path path = {"modules", module, "config"};
     if (settings->config.is_map()) merge(work.value, settings->config, path, nullptr, work.found);

@@ -55,6 +55,7 @@ class Expansion {
     Result<Expander::Expanded> expanded = module_.config.expander->expand(*text, budget_);
     if (!expanded) {
       const std::string full = module_.full_path(keys);
+      module_.unexpanded.insert(path);
       module_.found.error("config.expansion", where, "`" + full + "`: " + expanded.error().message).path = full;
       return;
     }

@@ -54,6 +54,19 @@ std::string bad(Loader& l, const char* schema = schema_text, const std::string& 
 
 }  // namespace
 
+TEST_CASE("what cannot be expanded is said once, and not judged by the schema") {
+  Loader l;
+  l.file("modules: {m: {config: {interval: \"${cred:nope}\", size: x}}}");
+  Diagnostics d;
+  CHECK_FALSE(resolve_module_config("m",
+                                    yaml("{type: object, properties: {interval: {type: string, format: tenon-duration}, size: {type: "
+                                         "integer}}}"),
+                                    Value(), l.good(), d));
+  INFO(to_text(d));
+  CHECK(d.error_count() == 2);
+  CHECK_FALSE(contains(to_text(d), "expected a duration"));
+}
+
 TEST_CASE("module configuration: defaults of the schema, then of the manifest, then the operator") {
   Loader none;
   CHECK(good(none) == yaml("{page_size: 50}"));
