@@ -223,19 +223,33 @@ class Joiner {
       candidate.diagnostics.add({finding.severity, finding.code, finding.message, finding.help, where, {}, {}, ExitCode::unavailable});
   }
 
+  /// True if the places in `parsed` are in one of the group's texts: equal texts are parsed once, wherever they stand.
+  static bool is_at_home(const ParsedManifest& parsed, const Group& group) {
+    // An embedded place may go on with "1 of 2".
+    const auto covers = [&](const Mention& m) {
+      const std::string_view place = m.embedded ? std::string_view(m.place).substr(0, m.place.size() - 1) : std::string_view(m.place);
+      return m.parsed == &parsed && (m.embedded ? parsed.source->name.starts_with(place) : parsed.source->name == place);
+    };
+    return std::any_of(group.begin(), group.end(), covers);
+  }
+
   /// Takes the manifest, and insists that all say the same.
   static void agree(Candidate& candidate, const Group& group) {
     std::set<const ParsedManifest*> seen;
     for (const Mention& mention : group) {
       candidate.manifest_paths.push_back(mention.place);
       if (!seen.insert(mention.parsed).second) continue;
-      candidate.diagnostics.append(mention.parsed->diagnostics);
-      if (mention.parsed->manifest == nullptr) continue;
+      ParsedManifest here;
+      const bool at_home = is_at_home(*mention.parsed, group);
+      if (!at_home) here = moved_to(*mention.parsed, mention.place);
+      const ParsedManifest& parsed = at_home ? *mention.parsed : here;
+      candidate.diagnostics.append(parsed.diagnostics);
+      if (parsed.manifest == nullptr) continue;
       if (candidate.manifest == nullptr) {
-        candidate.manifest = mention.parsed->manifest;
+        candidate.manifest = parsed.manifest;
         continue;
       }
-      const auto difference = differing_key(*candidate.manifest, *mention.parsed->manifest);
+      const auto difference = differing_key(*candidate.manifest, *parsed.manifest);
       if (!difference) continue;
       candidate.diagnostics.error("discovery.manifests_differ", difference->b,
                                   "two manifests of one library differ in `" + printable(difference->key) +

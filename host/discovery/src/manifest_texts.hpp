@@ -17,8 +17,12 @@ struct ParsedManifest {
   SourceRef source;                          ///< the first place it was found in
   std::shared_ptr<const Manifest> manifest;  ///< null: it has errors
   Diagnostics diagnostics;
+  std::string host_sdk;
   std::string name, library;  ///< as far as they can be read, also of a manifest with errors; library as written
 };
+
+/// The same text as found in another place: everything points there.
+ParsedManifest moved_to(const ParsedManifest& parsed, std::string place);
 
 /// Files beside libraries, in manifest directories and notes inside libraries usually hold the same bytes; parsing is the most expensive
 /// part of discovery.

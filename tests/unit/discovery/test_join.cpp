@@ -244,3 +244,37 @@ TEST_CASE("a manifest in the runtime directory finds libraries there only") {
   CHECK(found.candidates[0].name == "orders");
   CHECK_FALSE(found.candidates[0].file);
 }
+
+TEST_CASE("two libraries with one text: the findings of each point to its own") {
+  const Tree tree;
+  tree.library("elf_good.so", "plugins/a.so");
+  tree.library("elf_good.so", "plugins/b.so");
+  const Discovery found = tree.run();
+  REQUIRE(found.candidates.size() == 2);
+  for (const Candidate& c : found.candidates) {
+    REQUIRE(c.manifest != nullptr);
+    CHECK(c.manifest->name == "elf_good");
+    CHECK(c.manifest->name_where.source->name == c.file->path + " (embedded manifest)");
+  }
+}
+
+TEST_CASE("a broken manifest says enough: neither its refused library nor the library it names are reported on top") {
+  const Tree tree;
+  SUBCASE("an absolute library") { tree.write("plugins/x.yaml", note_of("orders") + "library: /abs.so\n"); }
+  SUBCASE("a library out of the directory") { tree.write("plugins/x.yaml", note_of("orders") + "library: ../abs.so\n"); }
+  SUBCASE("a key that is wrong") {
+    tree.library("elf_bare.so", "plugins/libx.so");
+    tree.write("plugins/x.yaml", note_of("orders") + "library: libx.so\nnmae: 1\n");
+  }
+  SUBCASE("no YAML") {
+    tree.library("elf_bare.so", "plugins/libx.so");
+    tree.write("plugins/x.yaml", note_of("orders") + "library: \"libx.so\"  # beside it\nafter: [\n");
+  }
+  const Candidate c = tree.one();
+  CHECK(c.name == "orders");
+  CHECK(c.diagnostics.error_count() == 1);
+  const std::string text = to_text(c.diagnostics);
+  INFO(text);
+  CHECK_FALSE(contains(text, "has no manifest"));
+  CHECK_FALSE(contains(text, "looked for"));
+}
