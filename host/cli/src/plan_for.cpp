@@ -20,9 +20,14 @@ Planned plan_for(const Options& options) {
   Planned out;
   ConfigInput input = options.config;
   add_process_environment(input);
-  out.config = load_config(input, out.diagnostics);
-  if (!out.config) {
-    out.diagnostics.sort();
+  auto [valid, config] = load_config_as_far_as_possible(input, out.diagnostics);
+  if (config) {
+    const BootOptions boot{own_executable(), builtin_modules(), options.safe_mode, hung_digests(config->host.state_dir)};
+    out.plan = prepare_plan(*config, boot);
+    out.diagnostics.append(out.plan.diagnostics);
+  }
+  out.diagnostics.sort();
+  if (!valid) {
     out.exit = out.diagnostics.exit_code();
     if (options.json)
       static_cast<void>(print("{\"format\":1,\"exit\":" + std::to_string(static_cast<int>(out.exit)) +
@@ -31,11 +36,8 @@ Planned plan_for(const Options& options) {
       static_cast<void>(write_all(STDERR_FILENO, to_text(out.diagnostics, use_colour())));
     return out;
   }
-  const BootOptions boot{own_executable(), builtin_modules(), options.safe_mode, hung_digests(out.config->host.state_dir)};
-  out.plan = prepare_plan(*out.config, boot);
+  out.config = std::move(config);
   out.exit = out.plan.exit;
-  out.diagnostics.append(out.plan.diagnostics);
-  out.diagnostics.sort();
   return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "config/config.hpp"
 #include "expansion.hpp"
 #include "finish.hpp"
@@ -83,6 +84,17 @@ void overlay_pending(Value& tree, const Config& config) {
   }
 }
 
+// Whether discovery and plan can go on without what is wrong. An error without a path may concern everything.
+bool spoils_discovery(const Diagnostic& d) {
+  if (d.severity != Severity::error) return false;
+  const std::string_view first = std::string_view(d.path).substr(0, d.path.find('.'));
+  const auto decides = [](std::string_view key) { return key == "paths" || key == "security" || key == "plugins"; };
+  if (first.empty() || decides(first)) return true;
+  if (d.code != "config.unknown_key" || first.size() != d.path.size()) return false;
+  const auto meant = nearest(to_lower(first), key_tree().order);
+  return meant && decides(*meant);
+}
+
 }  // namespace
 
 void hide_module_values(const std::unordered_map<SourceRef, SourceRef>& excerpts, Diagnostics& diagnostics) {
@@ -90,7 +102,12 @@ void hide_module_values(const std::unordered_map<SourceRef, SourceRef>& excerpts
     if (const auto shown = excerpts.find(d.where.source); shown != excerpts.end()) d.where.source = shown->second;
 }
 
-std::shared_ptr<const Config> load_config(const ConfigInput& given, Diagnostics& diagnostics) {
+std::shared_ptr<const Config> load_config(const ConfigInput& input, Diagnostics& diagnostics) {
+  LoadedConfig loaded = load_config_as_far_as_possible(input, diagnostics);
+  return loaded.valid ? std::move(loaded.config) : nullptr;
+}
+
+LoadedConfig load_config_as_far_as_possible(const ConfigInput& given, Diagnostics& diagnostics) {
   ConfigInput input = given;
   if (!input.euid) input.euid = ::geteuid();
   Diagnostics found;
@@ -119,16 +136,17 @@ std::shared_ptr<const Config> load_config(const ConfigInput& given, Diagnostics&
 
   found.sort();
   hide_module_values(gathered.excerpts, found);
-  const bool failed = found.has_errors();
+  const bool valid = !found.has_errors();
+  const bool useless = std::any_of(found.items().begin(), found.items().end(), spoils_discovery);
   diagnostics.append(std::move(found));
-  if (failed) return nullptr;
+  if (useless) return {};
   config->locked = locks.texts();
   config->sources = std::move(gathered.sources);
   config->excerpts = std::move(gathered.excerpts);
   config->effective = std::move(tree);
   collect_provenance(config->effective, *config, config->provenance);
   std::sort(config->secret_paths.begin(), config->secret_paths.end());
-  return config;
+  return {valid, std::move(config)};
 }
 
 }  // namespace tenon::host

@@ -105,8 +105,13 @@ DaemonResult run_daemon(const DaemonOptions& options) {
   const bool cheap_gates = prepare_gates();
   LogCore log;
   Diagnostics diagnostics;
-  const std::shared_ptr<const Config> config = load_config(options.config, diagnostics);
-  if (!config) {
+  const auto [valid, config] = load_config_as_far_as_possible(options.config, diagnostics);
+  if (!valid) {
+    if (config) {  // everything that is wrong is said in one run
+      const BootOptions boot{options.executable, options.builtins, options.safe_mode, hung_digests(config->host.state_dir)};
+      diagnostics.append(prepare_plan(*config, boot).diagnostics);
+      diagnostics.sort();
+    }
     static_cast<void>(write_all(STDERR_FILENO, to_text(diagnostics, options.colour)));
     return {diagnostics.exit_code(), false};
   }

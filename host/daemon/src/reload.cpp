@@ -55,12 +55,13 @@ ReloadOutcome compute_reload(const ConfigInput& input, const BootOptions& boot, 
                              const std::vector<RunningModule>& modules) {
   ReloadOutcome out;
   Diagnostics diagnostics;
-  const std::shared_ptr<const Config> next = load_config(input, diagnostics);
+  const auto [valid, next] = load_config_as_far_as_possible(input, diagnostics);
   if (!next) {
     out.errors = std::move(diagnostics);
     return out;
   }
   const Plan plan = prepare_plan(*next, boot);
+  if (!valid) out.errors = std::move(diagnostics);
   // A module that runs must stay valid with the new text; what concerns others only is reported as "would not run".
   std::unordered_map<std::string_view, std::uint32_t> index;
   for (std::uint32_t i = 0; i < modules.size(); ++i) index.emplace(modules[i].name, i);
@@ -69,6 +70,7 @@ ReloadOutcome compute_reload(const ConfigInput& input, const BootOptions& boot, 
       out.errors.add(d);
   if (plan.exit != ExitCode::ok && out.errors.empty())
     out.errors.error("reload.plan", {}, "the directories as they are now would not let the daemon start", "run `tenond check`");
+  out.errors.sort();
   if (!out.errors.empty()) return out;
   for (const Diagnostics* found : {&std::as_const(diagnostics), &plan.diagnostics})
     for (const Diagnostic& d : found->items())

@@ -6,6 +6,28 @@
 
 using namespace tenon::test;
 
+TEST_CASE("what is left of a configuration with errors shows what else is wrong, unless it decides where to look") {
+  Loader l;
+  l.file("log: {level: loud, rate: 7}\nmodules: {orders: {config: {a: 1}, required: 3, enabled: false}}\n").bad();
+  const LoadedConfig left = load_config_as_far_as_possible(l.input, l.diagnostics);
+  CHECK_FALSE(left.valid);
+  REQUIRE(left.config);
+  CHECK(left.config->host.log.rate == 7);
+  const ModuleSettings& orders = left.config->host.modules.at("orders");
+  CHECK_FALSE(orders.required);
+  CHECK(orders.enabled == false);
+  CHECK(*orders.config.find("a") == Value(std::int64_t{1}));
+  for (const char* text : {"paths: {plugins: 3}", "paths: {plugnis: [a]}", "pahts: {plugins: [a]}", "security: {path_checks: foo}",
+                           "plugins: {default_enabled: 3}", "modules: {", "- a"}) {
+    CAPTURE(text);
+    Loader useless;
+    useless.file(text).bad();
+    CHECK_FALSE(load_config_as_far_as_possible(useless.input, useless.diagnostics).config);
+  }
+  Loader good;
+  CHECK(load_config_as_far_as_possible(good.input, good.diagnostics).valid);
+}
+
 TEST_CASE("without anything: the defaults") {
   Loader l;
   const Config& c = l.good();

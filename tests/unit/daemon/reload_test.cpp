@@ -74,6 +74,20 @@ bool contains(const List& list, const std::string& part) {
 
 }  // namespace
 
+TEST_CASE("reload: an error of the configuration does not hide what is wrong with running modules") {
+  Installation s;
+  s.configure("log: {level: info}\n");
+  s.add("alpha");
+  s.start();
+  s.configure("log: {level: loud}\nmodules: {alpha: {config: {no_such_key: 1}}}\n");
+  const ReloadOutcome outcome = s.reload();
+  const std::string text = to_text(outcome.errors);
+  INFO(text);
+  CHECK(text.find("`log.level`") != std::string::npos);
+  CHECK(text.find("alpha") != std::string::npos);
+  CHECK_FALSE(outcome.next);
+}
+
 TEST_CASE("nothing changed: a restart would change nothing") {
   World w;
   w.plugin("alpha");

@@ -128,6 +128,15 @@ struct Config {
 /// resolve_module_config. Reads files, writes nothing.
 std::shared_ptr<const Config> load_config(const ConfigInput& input, Diagnostics& diagnostics);
 
+/// What there is of a configuration that may have errors.
+struct LoadedConfig {
+  bool valid = false;
+  /// Valid: as load_config. Else what is left without the settings that are wrong, only to find out what else is wrong; null if nothing can be
+  /// found with it, because it is not known which directories to look into, and how.
+  std::shared_ptr<const Config> config;
+};
+LoadedConfig load_config_as_far_as_possible(const ConfigInput& input, Diagnostics& diagnostics);
+
 /// Makes messages that point into the configuration show its `excerpts`.
 void hide_module_values(const std::unordered_map<SourceRef, SourceRef>& excerpts, Diagnostics& diagnostics);
 
