@@ -84,6 +84,28 @@ void overlay_pending(Value& tree, const Config& config) {
   }
 }
 
+// The state directory stands in the configuration also when nobody configured it: first in `paths`, as in the table.
+void show_state_directory(Value& tree, const ConfigInput& input, Config& config) {
+  ValueMap* root = tree.as_map();
+  Value* paths = root->find("paths");
+  if (paths == nullptr || !paths->is_map() || paths->find("state") != nullptr || config.host.state_dir.empty()) return;
+  Value directory(config.host.state_dir);
+  const bool given = std::any_of(input.environment.begin(), input.environment.end(),
+                                 [](const auto& v) { return v.first == "STATE_DIRECTORY" && !v.second.empty(); });
+  if (given) {
+    const auto source = std::make_shared<const Source>(Source{"$STATE_DIRECTORY", {}});
+    directory.set_where({source, 0, 0, 1});
+    config.sources.emplace(source, Layer::environment);
+  }
+  ValueMap ordered;
+  ordered.set("state", std::move(directory));
+  for (ValueMap::Member& member : *paths->as_map())
+    ordered.set(std::move(member.key), std::move(member.value), std::move(member.key_where));
+  const Where where = paths->where();
+  *paths = Value(std::move(ordered));
+  paths->set_where(where);
+}
+
 // Whether discovery and plan can go on without what is wrong. An error without a path may concern everything.
 bool spoils_discovery(const Diagnostic& d) {
   if (d.severity != Severity::error) return false;
@@ -143,6 +165,7 @@ LoadedConfig load_config_as_far_as_possible(const ConfigInput& given, Diagnostic
   config->locked = locks.texts();
   config->sources = std::move(gathered.sources);
   config->excerpts = std::move(gathered.excerpts);
+  show_state_directory(tree, input, *config);
   config->effective = std::move(tree);
   collect_provenance(config->effective, *config, config->provenance);
   std::sort(config->secret_paths.begin(), config->secret_paths.end());

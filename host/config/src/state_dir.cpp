@@ -1,10 +1,15 @@
+#include "base/text.hpp"
 #include "config/config.hpp"
 
 namespace tenon::host {
 
 Result<std::string> resolve_state_dir(const StateDirSources& sources) {
   if (!sources.configured.empty()) return sources.configured;
-  if (std::string first = sources.state_directory.substr(0, sources.state_directory.find(':')); !first.empty()) return first;
+  if (std::string first = sources.state_directory.substr(0, sources.state_directory.find(':')); !first.empty()) {
+    if (first.starts_with('/')) return first;
+    return Error{Code::invalid_argument, "$STATE_DIRECTORY is `" + printable(first, 200) + "`, which is no absolute path",
+                 "STATE_DIRECTORY", 0, ExitCode::config};
+  }
   if (sources.root) return std::string("/var/lib/tenon");
   // The XDG base directory specification: relative paths are to be ignored.
   if (sources.xdg_state_home.starts_with('/')) return sources.xdg_state_home + "/tenon";

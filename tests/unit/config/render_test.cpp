@@ -36,6 +36,17 @@ TEST_CASE("rendering: text is YAML with the source of every leaf") {
   CHECK(at(parsed, "modules.orders.config.page_size") == Value(std::int64_t{7}));
 }
 
+TEST_CASE("rendering: the state directory, whoever decided on it") {
+  Loader given;
+  given.env("STATE_DIRECTORY", "/srv/state:/other");
+  CHECK(contains(config_to_text(given.good(), {}), "  state: /srv/state                             # $STATE_DIRECTORY\n"));
+  CHECK(contains(config_to_json(*given.config, {}), R"("paths.state":{"layer":"environment","source":"$STATE_DIRECTORY"})"));
+  Loader other;
+  CHECK(contains(config_to_text(other.good(), {}), "  state: /home/tester/.local/state/tenon        # default\n"));
+  Loader relative;
+  CHECK(contains(relative.env("STATE_DIRECTORY", "rel").bad(), "$STATE_DIRECTORY is `rel`"));
+}
+
 TEST_CASE("rendering: JSON has config, provenance and what is secret") {
   Loader l;
   l.env("TENON__LOG__RATE", "5").env("TENON_SUPER__MODULES__ORDERS__CONFIG__NOTE", "n").file("modules: {orders: {config: {pin: hunter2}}}");

@@ -24,6 +24,17 @@ TEST_CASE("state directory: the order of what decides") {
   CHECK(state(s).starts_with("error: "));
   s.home.clear();
   CHECK(resolve_state_dir(s).error().exit == ExitCode::cannot_create);
+  s.state_directory = "relative";
+  CHECK(resolve_state_dir(s).error().exit == ExitCode::config);
+  CHECK(contains(resolve_state_dir(s).error().message, "`relative`"));
+}
+
+TEST_CASE("a boolean in quotes is told to be in quotes") {
+  Loader l;
+  const std::string text = l.file("modules: {m: {enabled: \"true\"}}").bad();
+  INFO(text);
+  CHECK(contains(text, "must be `true` or `false`, not this text in quotes"));
+  CHECK(contains(text, "write it without quotes"));
 }
 
 TEST_CASE("state directory: from option, configuration and environment") {
