@@ -6,6 +6,7 @@
 
 #include "base/exit_code.hpp"
 #include "daemon/boot.hpp"
+#include "daemon/daemon.hpp"
 #include "options.hpp"
 
 namespace tenon::host {
@@ -20,6 +21,10 @@ struct Planned {
 /// Null config: printed already (text on stderr, or the JSON of a failure on stdout), `exit` says what to return.
 Planned plan_for(const Options& options);
 
+/// `migrate` as far as it can be answered without running anything: --dry-run, --status, and whether --module names one that would run.
+/// Absent: the daemon has to go through its phases.
+std::optional<ExitCode> prepare_migrate(const Options& options);
+
 ExitCode run_check(const Options& options);
 ExitCode run_list(const Options& options);
 ExitCode run_graph(const Options& options);
@@ -29,6 +34,9 @@ ExitCode run_version(const Options& options);
 
 /// True if errors may be coloured: stderr is a terminal, NO_COLOR is not set.
 bool use_colour();
+/// Says why a command failed, and returns `exit`: on stderr, or with --output json on stdout as {"format":1,"exit":N,"findings":[...]}.
+ExitCode fail(const Options& options, const Diagnostics& diagnostics, ExitCode exit);
+ExitCode fail(const Options& options, const std::string& code, const std::string& message, const std::string& help, ExitCode exit);
 /// Writes all of it to stdout; io_error if that fails (a full disk, a closed pipe).
 ExitCode print(const std::string& text);
 /// {"name","version","kind","fate","required","reason"?,"path"?,"requires":[...]} of each module, as a JSON array.

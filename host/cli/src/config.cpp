@@ -52,7 +52,11 @@ ExitCode run_config(const Options& options) {
   const Planned planned = plan_for(options);
   if (!planned.config) return planned.exit;
   const KnownConfigs modules(planned.plan);
-  std::string text = options.json ? config_to_json(*planned.config, modules.list()) : config_to_text(*planned.config, modules.list());
+  if (options.json) {
+    const std::string shown = config_to_json(*planned.config, modules.list());
+    return print("{\"format\":1,\"exit\":0,\"findings\":" + to_json(planned.diagnostics) + "," + shown.substr(1) + "\n");
+  }
+  std::string text = config_to_text(*planned.config, modules.list());
   if (!text.ends_with('\n')) text += '\n';
   return print(text);
 }

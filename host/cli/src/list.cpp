@@ -37,7 +37,9 @@ std::string table(const std::vector<Row>& rows) {
 ExitCode list_planned(const Options& options) {
   const Planned planned = plan_for(options);
   if (!planned.config) return planned.exit;
-  if (options.json) return print("{\"format\":1,\"modules\":" + modules_json(planned.plan) + "}\n");
+  if (options.json)
+    return print("{\"format\":1,\"exit\":0,\"findings\":" + to_json(planned.diagnostics) + ",\"modules\":" + modules_json(planned.plan) +
+                 "}\n");
   std::vector<Row> rows = {{"MODULE", "VERSION", "KIND", "REQUIRED", "FATE", "REASON"}};
   for (const PlannedModule& m : planned.plan.modules)
     rows.push_back({m.candidate.name, m.candidate.manifest ? m.candidate.manifest->version.str() : "-", m.trusted ? "runtime" : "plugin",
@@ -45,41 +47,33 @@ ExitCode list_planned(const Options& options) {
   return print(table(rows));
 }
 
-ExitCode fail(const std::string& message, ExitCode exit) {
-  static_cast<void>(write_all(STDERR_FILENO, "error: " + message + "\n"));
-  return exit;
-}
-
 ExitCode list_running(const Options& options) {
   ConfigInput input = options.config;
   add_process_environment(input);
   Diagnostics diagnostics;
   const std::shared_ptr<const Config> config = load_config(input, diagnostics);
-  if (!config) {
-    static_cast<void>(write_all(STDERR_FILENO, to_text(diagnostics, use_colour())));
-    return diagnostics.exit_code();
-  }
+  if (!config) return fail(options, diagnostics, diagnostics.exit_code());
   const std::string directory = config->host.runtime_dir_status.empty() ? config->host.state_dir : config->host.runtime_dir_status;
   const std::string path = directory + "/status.json";
   const Result<std::string> text = read_text_file(path, 64ULL * 1024 * 1024);
   if (!text)
-    return fail(text.error().message + "; is a daemon running with this state directory?",
+    return fail(options, "list.no_status", text.error().message + "; is a daemon running with this state directory?", {},
                 text.error().code == Code::not_found ? ExitCode::unavailable : text.error().exit);
   const nlohmann::json status = nlohmann::json::parse(*text, nullptr, false);
   if (!status.is_object() || !status.contains("pid") || !status["pid"].is_number_integer() || !status.contains("modules") ||
       !status["modules"].is_array())
-    return fail("`" + path + "` is not a status file of tenond", ExitCode::data_error);
+    return fail(options, "list.status_file", "`" + path + "` is not a status file of tenond", {}, ExitCode::data_error);
   const auto pid = status["pid"].get<std::int64_t>();
   if (pid <= 0 || pid > std::numeric_limits<pid_t>::max())
-    return fail("`" + path + "` is not a status file of tenond", ExitCode::data_error);
+    return fail(options, "list.status_file", "`" + path + "` is not a status file of tenond", {}, ExitCode::data_error);
   const std::string writer = "the daemon that wrote `" + path + "` (pid " + std::to_string(pid) + ") is gone";
   if (const Result<std::int64_t> holder = state_dir_holder(config->host.state_dir); !holder) {
     // Somebody else's daemon, whose lock is not for us: the process table is the next best witness.
-    if (::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH) return fail(writer, ExitCode::unavailable);
+    if (::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH) return fail(options, "list.gone", writer, {}, ExitCode::unavailable);
   } else if (*holder == 0) {
-    return fail(writer, ExitCode::unavailable);
+    return fail(options, "list.gone", writer, {}, ExitCode::unavailable);
   } else if (*holder != pid) {
-    return fail(writer + "; the one that runs now has not written it yet, ask again", ExitCode::unavailable);
+    return fail(options, "list.not_yet", writer + "; the one that runs now has not written it yet", "ask again", ExitCode::unavailable);
   }
   if (options.json) return print(*text);
   const auto word = [](const nlohmann::json& object, const char* key) {

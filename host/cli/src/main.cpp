@@ -19,6 +19,8 @@ ExitCode run_command(const Options& options, std::int64_t started_ns, bool& wedg
   if (options.command == "graph") return run_graph(options);
   if (options.command == "config") return run_config(options);
   if (options.command == "inspect") return run_inspect(options);
+  if (options.command == "migrate")
+    if (const std::optional<ExitCode> answered = prepare_migrate(options)) return *answered;
   DaemonOptions daemon;
   daemon.config = options.config;
   add_process_environment(daemon.config);
@@ -38,8 +40,9 @@ ExitCode run_command(const Options& options, std::int64_t started_ns, bool& wedg
 ExitCode run_main(int argc, const char* const* argv, std::int64_t started_ns, bool& wedged) {
   const auto parsed = parse_options(argc, argv);
   if (const UsageError* wrong = std::get_if<UsageError>(&parsed)) {
-    static_cast<void>(write_all(STDERR_FILENO, "error: " + wrong->message + "\n  = help: " + wrong->help + "\n"));
-    return ExitCode::usage;
+    Options asked;
+    asked.json = asks_for_json(argc, argv);
+    return fail(asked, "usage", wrong->message, wrong->help, ExitCode::usage);
   }
   const Options& options = std::get<Options>(parsed);
   // Whoever does not run the main loop is interrupted as any other program.

@@ -58,6 +58,9 @@ po::options_description command_options(const std::string& command) {
   if (command == "run")
     d.add_options()("migrate-only", "the same as `tenond migrate`")("startup-report", po::value<std::string>()->value_name("FILE"),
                                                                     "write when each module went through each phase (.json or .svg)");
+  if (command == "migrate")
+    d.add_options()("dry-run", "say what would be done, and do nothing")("status", "say how far each module is, and do nothing")(
+        "module", po::value<std::string>()->value_name("NAME"), "only this one");
   if (command == "list") d.add_options()("running", "ask the running daemon's status file");
   if (command == "graph") d.add_options()("format", po::value<std::string>()->value_name("FORMAT"), "text, dot, json or svg");
   return d;
@@ -70,6 +73,8 @@ std::string absolute(const std::string& path) {
 }
 
 UsageError unknown_option(const std::string& option, const po::options_description& known) {
+  if (option == "--strict")
+    return {"`--strict` is not served: this version of tenond has no checking proxy around its ABI", "leave it out"};
   std::vector<std::string> names;
   for (const auto& o : known.options()) names.push_back("--" + o->long_name());
   const std::vector<std::string_view> views(names.begin(), names.end());
@@ -93,7 +98,7 @@ std::string command_of(int argc, const char* const* argv, std::string& problem, 
     if (word.find('=') != std::string::npos) continue;
     const std::string name = word.starts_with("--") ? word.substr(2) : word;
     if (unknown_option.empty() && word.starts_with("--") && every.find_nothrow(name, false) == nullptr) unknown_option = word;
-    const bool takes_value = word == "-c" || name == "startup-report" || name == "format" ||
+    const bool takes_value = word == "-c" || name == "startup-report" || name == "format" || name == "module" ||
                              (general.find_nothrow(name, false) != nullptr && general.find(name, false).semantic()->max_tokens() > 0);
     if (takes_value) ++i;
   }
@@ -166,6 +171,14 @@ std::variant<Options, UsageError> parse_options(int argc, const char* const* arg
   out.safe_mode = given.count("safe-mode") != 0;
   out.running = given.count("running") != 0;
   out.migrate_only = given.count("migrate-only") != 0 || out.command == "migrate";
+  out.dry_run = given.count("dry-run") != 0;
+  out.status = given.count("status") != 0;
+  if (out.dry_run && out.status) return UsageError{"`--dry-run` and `--status` exclude each other", "give one of them"};
+  if (given.count("module") != 0) {
+    out.module = given["module"].as<std::string>();
+    if (!is_module_name(out.module))
+      return UsageError{"--module is `" + printable(out.module) + "`", "expected the name of a module, as `tenond list` shows it"};
+  }
   if (given.count("words") != 0) out.arguments = given["words"].as<std::vector<std::string>>();
   if (!out.arguments.empty() && out.arguments.front() == out.command) {
     out.arguments.erase(out.arguments.begin());
@@ -176,6 +189,9 @@ std::variant<Options, UsageError> parse_options(int argc, const char* const* arg
     if (format != "text" && format != "json") return UsageError{"--output is `" + printable(format) + "`", "expected text or json"};
     out.json = format == "json";
   }
+  if (out.json && out.command == "run" && !out.migrate_only && !out.help && !out.version)
+    return UsageError{"`run` has no output that could be JSON",
+                      "for a log in JSON say `--log-format json`; `list --running` tells the state"};
   if (given.count("format") != 0) {
     out.graph_format = given["format"].as<std::string>();
     const std::vector<std::string> formats = {"text", "dot", "json", "svg"};
@@ -203,6 +219,15 @@ std::variant<Options, UsageError> parse_options(int argc, const char* const* arg
   if (given.count("set") != 0) out.config.sets = given["set"].as<std::vector<std::string>>();
   add_dedicated(given, out.config);
   return out;
+}
+
+bool asks_for_json(int argc, const char* const* argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == "--") return false;
+    if (word == "--output=json" || (word == "--output" && i + 1 < argc && std::string_view(argv[i + 1]) == "json")) return true;
+  }
+  return false;
 }
 
 std::string help_text(const std::string& command) {

@@ -17,6 +17,8 @@ struct Options {
   bool help = false, version = false;
   bool json = false;  ///< --output json
   bool safe_mode = false, migrate_only = false, running = false;
+  bool dry_run = false, status = false;  ///< of migrate
+  std::string module;                    ///< of migrate; empty = all
   std::string startup_report, graph_format = "text";
   std::vector<std::string> arguments;  ///< behind the command
   ConfigInput config;                  ///< files, sets and dedicated options; without the environment
@@ -29,6 +31,9 @@ struct UsageError {
 
 /// Never exits and prints nothing. Relative paths become absolute, except those of --config: messages name a file as it was typed.
 std::variant<Options, UsageError> parse_options(int argc, const char* const* argv);
+
+/// True if the words ask for JSON, as far as that can be told of a command line that is wrong.
+bool asks_for_json(int argc, const char* const* argv);
 
 /// The help of a command, or of tenond as a whole for "".
 std::string help_text(const std::string& command);

@@ -16,6 +16,23 @@ bool use_colour() {
 
 ExitCode print(const std::string& text) { return write_all(STDOUT_FILENO, text) ? ExitCode::ok : ExitCode::io_error; }
 
+ExitCode fail(const Options& options, const Diagnostics& diagnostics, ExitCode exit) {
+  if (options.json)
+    static_cast<void>(
+        print("{\"format\":1,\"exit\":" + std::to_string(static_cast<int>(exit)) + ",\"findings\":" + to_json(diagnostics) + "}\n"));
+  else
+    static_cast<void>(write_all(STDERR_FILENO, to_text(diagnostics, use_colour())));
+  return exit;
+}
+
+ExitCode fail(const Options& options, const std::string& code, const std::string& message, const std::string& help, ExitCode exit) {
+  Diagnostics one;
+  one.error(code, {}, message, help).exit = exit;
+  if (options.json) return fail(options, one, exit);
+  static_cast<void>(write_all(STDERR_FILENO, "error: " + message + "\n" + (help.empty() ? "" : "  = help: " + help + "\n")));
+  return exit;
+}
+
 Planned plan_for(const Options& options) {
   Planned out;
   ConfigInput input = options.config;

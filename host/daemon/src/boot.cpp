@@ -51,20 +51,27 @@ const BuiltinTable& builtin_modules() {
 
 std::string host_version() { return TENON_HOST_VERSION; }
 
+HostOffer host_offer() {
+  HostOffer offer;
+  offer.host_version = host_version();
+  for (const InterfaceInfo& i : offered_interfaces()) offer.interfaces.push_back({std::string(i.id), i.runtime_only});
+  offer.capabilities = {"runnable", "system"};
+  return offer;
+}
+
+std::string runtime_directory(const std::string& executable) {
+  const std::size_t slash = executable.rfind('/');
+  return executable.substr(0, slash == std::string::npos ? 0 : slash) + "/../lib/tenon/runtime";
+}
+
 Plan prepare_plan(const Config& config, const BootOptions& options, BootTimes* times) {
   DiscoveryOptions where;
-  const std::size_t slash = options.executable.rfind('/');
-  where.runtime_dir = options.executable.substr(0, slash == std::string::npos ? 0 : slash) + "/../lib/tenon/runtime";
+  where.runtime_dir = runtime_directory(options.executable);
   where.plugin_dirs = config.host.plugin_dirs;
   where.manifest_dirs = config.host.manifest_dirs;
   where.path_checks = config.host.path_checks_file_only ? PathChecks::file_only : PathChecks::strict;
   where.host_sdk = TENON_SDK_VERSION;
   where.skip_plugins = options.safe_mode;
-
-  HostOffer offer;
-  offer.host_version = host_version();
-  for (const InterfaceInfo& i : offered_interfaces()) offer.interfaces.push_back({std::string(i.id), i.runtime_only});
-  offer.capabilities = {"runnable", "system"};
 
   const std::int64_t begin = monotonic_ns();
   Discovery discovery = discover(where);
@@ -72,7 +79,7 @@ Plan prepare_plan(const Config& config, const BootOptions& options, BootTimes* t
   const std::int64_t discovered = monotonic_ns();
   PlanOptions plan_options;
   plan_options.safe_mode = options.safe_mode;
-  Plan plan = make_plan(std::move(discovery), options.builtins, offer, config, plan_options);
+  Plan plan = make_plan(std::move(discovery), options.builtins, host_offer(), config, plan_options);
   if (times != nullptr) *times = {begin, discovered, monotonic_ns()};
   return plan;
 }

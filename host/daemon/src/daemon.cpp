@@ -87,12 +87,18 @@ void write_failed_report(LogCore& log, const DaemonOptions& options, const Confi
     log.log(error, "the startup report could not be written", {{"error", written.error().message}});
 }
 
-DaemonResult refuse(LogCore& log, ExitCode exit) {
-  log.flush();
-  return {exit, false};
+/// The answer of `migrate --output json` that failed; nothing for others.
+void answer_failure(const DaemonOptions& options, const Diagnostics& findings, ExitCode exit) {
+  if (!options.migrate_only || !options.json_output || exit == ExitCode::ok) return;
+  const std::string answer =
+      "{\"format\":1,\"exit\":" + std::to_string(static_cast<int>(exit)) + ",\"findings\":" + to_json(findings) + ",\"migrations\":[]}\n";
+  static_cast<void>(write_all(STDOUT_FILENO, answer));
 }
 
-void tell_error(LogCore& log, const Error& e) { log.log(error, e.message, {{"exit", std::to_string(static_cast<int>(e.exit))}}); }
+void tell_error(LogCore& log, const Error& e, Diagnostics& findings) {
+  log.log(error, e.message, {{"exit", std::to_string(static_cast<int>(e.exit))}});
+  findings.error("daemon.not_started", {}, e.message).exit = e.exit;
+}
 
 bool has_plugins(const Plan& plan) {
   return std::any_of(plan.modules.begin(), plan.modules.begin() + static_cast<std::ptrdiff_t>(plan.planned),
@@ -112,10 +118,20 @@ DaemonResult run_daemon(const DaemonOptions& options) {
       diagnostics.append(prepare_plan(*config, boot).diagnostics);
       diagnostics.sort();
     }
-    static_cast<void>(write_all(STDERR_FILENO, to_text(diagnostics, options.colour)));
-    return {diagnostics.exit_code(), false};
+    const ExitCode refused = diagnostics.exit_code();
+    if (options.migrate_only && options.json_output)
+      answer_failure(options, diagnostics, refused);
+    else
+      static_cast<void>(write_all(STDERR_FILENO, to_text(diagnostics, options.colour)));
+    return {refused, false};
   }
   LogSettings log_settings = config->host.log;
+
+  const auto refuse = [&](ExitCode why) -> DaemonResult {
+    log.flush();
+    answer_failure(options, diagnostics, why);
+    return {why, false};
+  };
 
   // As whom this process goes on decides what it may open, so the state directory comes before the log's file.
   Result<StateDir> state = open_state_dir(config->host.state_dir);
@@ -130,7 +146,7 @@ DaemonResult run_daemon(const DaemonOptions& options) {
   for (const auto& [name, level] : log_settings.modules) log.set_level(name, level);
   log.log(info, "tenond starts",
           {{"version", host_version()}, {"instance", config->host.instance_name}, {"pid", std::to_string(::getpid())}});
-  if (!log_opened) tell_error(log, log_opened.error());
+  if (!log_opened) tell_error(log, log_opened.error(), diagnostics);
   if (!cheap_gates) log.log(info, "this kernel has no membarrier: entering a module costs a full fence", {});
   tell_diagnostics(log, log_settings, diagnostics, options.colour);
 
@@ -141,29 +157,30 @@ DaemonResult run_daemon(const DaemonOptions& options) {
   if (!options.migrate_only) watch = watch_directories(log, config->host);
   Plan plan = prepare_plan(*config, boot, &times);
   tell_diagnostics(log, log_settings, plan.diagnostics, options.colour);
+  diagnostics.append(plan.diagnostics);
   exit = worse(exit, plan.exit);
   if (!state) {
-    tell_error(log, state.error());
+    tell_error(log, state.error(), diagnostics);
     exit = worse(exit, state.error().exit);
   }
   Result<void> reportable;
   if (!options.startup_report.empty()) reportable = check_startup_report(options.startup_report);
   if (!reportable) {
-    tell_error(log, reportable.error());
+    tell_error(log, reportable.error(), diagnostics);
     exit = worse(exit, reportable.error().exit);
   }
   if (exit != ExitCode::ok) {
     if (state) log.log(error, "not started", {{"exit", std::to_string(static_cast<int>(exit))}});
     if (reportable && !options.startup_report.empty()) write_failed_report(log, options, *config, times, plan);
-    return refuse(log, exit);
+    return refuse(exit);
   }
   std::optional<ModuleStore> store;
   if (has_plugins(plan)) {
     Result<ModuleStore> opened = ModuleStore::open(state->path);
     if (!opened) {
-      tell_error(log, opened.error());
+      tell_error(log, opened.error(), diagnostics);
       if (!options.startup_report.empty()) write_failed_report(log, options, *config, times, plan);
-      return refuse(log, opened.error().exit);
+      return refuse(opened.error().exit);
     }
     store = std::move(*opened);
   }
@@ -173,10 +190,13 @@ DaemonResult run_daemon(const DaemonOptions& options) {
   result = run.run(std::move(plan), std::move(store), std::move(watch));
   if (result.wedged) log.log(error, "a module never came back from a call: the process ends without cleaning up behind it", {});
   if (options.migrate_only && result.exit == ExitCode::ok) {
-    constexpr const char* text = "no module offers migrations: nothing to do\n";
-    constexpr const char* json = "{\"format\":1,\"migrations\":[],\"message\":\"no module offers migrations\"}\n";
-    std::fputs(options.json_output ? json : text, stdout);
+    std::fputs(options.json_output ? no_migrations_json : no_migrations_text, stdout);
     std::fflush(stdout);
+  }
+  if (result.exit != ExitCode::ok) {
+    if (options.migrate_only && options.json_output)
+      diagnostics.error("daemon.failed", {}, "a phase before the migrations failed; the log says which").exit = result.exit;
+    answer_failure(options, diagnostics, result.exit);
   }
   log.log(info, "tenond ends", {{"exit", std::to_string(static_cast<int>(result.exit))}});
   log.tick(monotonic_ns());

@@ -90,7 +90,7 @@ void strings(Json& object, std::string_view key, const std::vector<std::string>&
 
 }  // namespace
 
-std::string elf_report_text(const ElfReport& report, std::string_view file_name) {
+std::string elf_report_text(const ElfReport& report, std::string_view file_name, bool manifest_refused) {
   std::string out;
   row(out, "file", printable(file_name, 4096));
   row(out, "machine", printable(report.machine));
@@ -114,7 +114,9 @@ std::string elf_report_text(const ElfReport& report, std::string_view file_name)
     out += printable(finding.message, 2000) + " [" + printable(finding.code) + "]\n";
     if (!finding.help.empty()) out += "  = help: " + printable(finding.help, 2000) + "\n";
   }
-  out += report.refused() ? "verdict: refused\n" : "verdict: passes the gate\n";
+  out += report.refused()   ? "verdict: refused\n"
+         : manifest_refused ? "verdict: refused for what its manifest says\n"
+                            : "verdict: passes the gate\n";
   return out;
 }
 

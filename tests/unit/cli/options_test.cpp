@@ -75,6 +75,21 @@ TEST_CASE("options: flags arrive as what they mean") {
   CHECK(good({"inspect", "--help"}).help);  // needs no file then
 }
 
+TEST_CASE("options: of migrate, and those that are refused with a reason") {
+  CHECK(good({"migrate", "--dry-run"}).dry_run);
+  CHECK(good({"migrate", "--status"}).status);
+  CHECK(good({"--module", "run", "migrate"}).module == "run");
+  CHECK(usage({"migrate", "--dry-run", "--status"}) == "`--dry-run` and `--status` exclude each other; give one of them");
+  CHECK(usage({"migrate", "--module", "A b"}).find("--module is `A b`") == 0);
+  CHECK(usage({"run", "--dry-run"}).find("unknown option `--dry-run`") == 0);
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"--strict"}, {"check", "--strict"}, {"--strict", "run"}})
+    CHECK(usage(words) == "`--strict` is not served: this version of tenond has no checking proxy around its ABI; leave it out");
+  CHECK(usage({"run", "--output", "json"}).find("`run` has no output that could be JSON") == 0);
+  CHECK(usage({"--output", "json"}).find("`run` has no output that could be JSON") == 0);
+  CHECK(good({"run", "--migrate-only", "--output", "json"}).json);
+  CHECK(good({"--version", "--output", "json"}).json);
+}
+
 TEST_CASE("options: graph formats, and what --output json makes of them") {
   CHECK(good({"graph"}).graph_format == "text");
   for (const char* format : {"text", "dot", "json", "svg"}) CHECK(good({"graph", "--format", format}).graph_format == format);

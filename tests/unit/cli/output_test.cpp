@@ -79,14 +79,22 @@ TEST_CASE("output: check has its exit code, findings and modules") {
   const json wrong = p.ask_json({"check", "--set", "no_such_key=1"}, 78);
   CHECK(wrong.at("exit") == 78);
   CHECK(wrong.at("modules") == json::array());
-  CHECK(wrong.at("findings").at(0).dump().find("no_such_key") != std::string::npos);
+  CHECK(wrong.at("findings").dump().find("no_such_key") != std::string::npos);
 }
 
 TEST_CASE("output: graph and config in each of their formats") {
   const Plugins p;
   CHECK(p.ask_json({"graph"}).dump().find("alpha") != std::string::npos);
   CHECK(p.ask_json({"graph", "--format", "json"}).dump().find("alpha") != std::string::npos);
-  CHECK(json::parse(p.ask({"config", "--output", "json"}).out).dump().find("paths") != std::string::npos);
+  const json config = p.ask_json({"config"});
+  CHECK(config.at("exit") == 0);
+  CHECK(config.at("findings").is_array());
+  CHECK(config.at("config").at("paths").at("state") == p.state);
+  CHECK(config.at("provenance").contains("paths.state"));
+  CHECK(config.at("secret").is_array());
+  const json list = p.ask_json({"list"});
+  CHECK(list.at("exit") == 0);
+  CHECK_FALSE(list.at("findings").empty());
   CHECK(p.ask({"graph", "--format", "dot"}).out.starts_with("digraph"));
   CHECK(p.ask({"graph", "--format", "svg"}).out.find("<svg") != std::string::npos);
 }
@@ -128,6 +136,32 @@ TEST_CASE("output: config masks what a schema calls secret, whatever becomes of 
   CHECK(p.ask({"config"}).out.find("31337") == std::string::npos);
 }
 
+TEST_CASE("output: an error of the configuration hides nothing of what discovery and plan find, neither from check nor from run") {
+  const Plugins p;
+  p.dir.write("plugins/sm.yaml",
+              "manifest: 1\nsdk: \"1.0\"\nname: sm\nversion: 1.0.0\nlibrary: libsm.so\nconfig_schema: {type: object, additionalProperties: "
+              "false, properties: {size: {type: integer}}}\n");
+  p.dir.write("plugins/bad.yaml", "manifest: 1\nsdk: \"1.0\"\nname: bad\nnmae: x\nversion: 1.0.0\n");
+  p.dir.write("host.yaml", "instance: {environment: local}\npaths: {manifests: []}\nmodules: {sm: {config: {sise: 5}, required: 3}}\n");
+  for (const char* command : {"check", "run", "list", "config"}) {
+    CAPTURE(command);
+    const Ran ran = p.ask({command});
+    INFO(ran.err);
+    CHECK(ran.exit == 78);
+    CHECK(ran.out.empty());
+    for (const char* part :
+         {"`modules.sm.required` must be", "`sise` is not a known key", "know the key `nmae`", "missing_module", "libsm.so"})
+      CHECK(ran.err.find(part) != std::string::npos);
+  }
+  const json found = p.ask_json({"check"}, 78);
+  CHECK(found.at("findings").dump().find("nmae") != std::string::npos);
+  // Nothing is looked for where the directories themselves are in doubt.
+  p.dir.write("host.yaml", "instance: {environment: local}\npaths: {manifests: 5}\nmodules: {sm: {required: 3}}\n");
+  const Ran doubt = p.ask({"check"});
+  CHECK(doubt.exit == 78);
+  CHECK(doubt.err.find("nmae") == std::string::npos);
+}
+
 TEST_CASE("output: inspect tells what the gate sees, and refuses what it would refuse") {
   const Plugins p;
   const auto inspect = [](const std::string& path) { return run({tenond(), "inspect", path, "--output", "json"}); };
@@ -143,6 +177,43 @@ TEST_CASE("output: inspect tells what the gate sees, and refuses what it would r
   CHECK(json::parse(bad.out).at("exit") == 69);
   CHECK(inspect(p.dir.path()).exit == 66);
   CHECK(inspect("/dev/null").exit == 66);
+}
+
+TEST_CASE("output: inspect refuses what the host would refuse for what its manifest says") {
+  const Plugins p;
+  const std::string honest = read_file(p.plugins + "/alpha.so");
+  const auto inspect = [&](const std::string& from, std::string to, const std::string& told, int exit) {
+    CAPTURE(to);
+    REQUIRE(to.size() <= from.size());
+    to.resize(from.size(), ' ');
+    std::string bytes = honest;
+    REQUIRE(bytes.find(from) != std::string::npos);
+    for (std::size_t at = bytes.find(from); at != std::string::npos; at = bytes.find(from)) bytes.replace(at, from.size(), to);
+    const std::string file = p.dir.write("patched.so", bytes);
+    const Ran text = run({tenond(), "inspect", file});
+    INFO(text.err);
+    CHECK(text.exit == exit);
+    CHECK(text.err.find(told) != std::string::npos);
+    CHECK(text.out.find("verdict: passes the gate") == std::string::npos);
+    CHECK(text.out.find("verdict: refused for what its manifest says\n") != std::string::npos);
+    const json printed = json::parse(run({tenond(), "inspect", file, "--output", "json"}).out, nullptr, false);
+    CHECK(printed.at("exit") == exit);
+    CHECK(printed.at("accepted") == false);
+  };
+  const std::string description = "description: Misbehaves on demand, for tests of the host";
+  inspect("tenon.log/1,", "tenon.log/9,", "needs tenon.log/9", 69);
+  inspect("config_schema:\n  type: object", "config_schema:\n  type: objct", "objct", 78);
+  inspect(description, "defaults: {a: 1}", "`a` is not a known key", 78);
+  inspect(description, "defaults: {live_value: 1}", "`live_value` is 1", 78);
+  inspect("name: alpha", "nmae: alpha", "nmae", 78);
+  inspect("name: alpha", "name: host", "reserved name", 69);
+  inspect("[runnable]", "[system]", "RuntimeModules", 69);
+  // What others have to give is not its fault.
+  const Ran orphan = run({tenond(), "inspect", p.plugins + "/orphan.so"});
+  CHECK(orphan.exit == 0);
+  CHECK(orphan.out.find("verdict: passes the gate\n") != std::string::npos);
+  const Ran logger = run({tenond(), "inspect", tenond().substr(0, tenond().rfind('/')) + "/../lib/tenon/runtime/liblogger.so"});
+  CHECK_MESSAGE(logger.exit == 0, logger.err);
 }
 
 TEST_CASE("output: version, ABI and interfaces") {
@@ -175,8 +246,58 @@ TEST_CASE("output: list --running refuses what is no status file, and a daemon t
   }
 }
 
+TEST_CASE("output: whatever fails answers in JSON, if JSON was asked for") {
+  const Plugins p;
+  const auto failure = [](const Ran& r, int exit) {
+    INFO(r.err);
+    CHECK(r.exit == exit);
+    const json answer = json::parse(r.out, nullptr, false);
+    REQUIRE_MESSAGE(answer.is_object(), r.out);
+    CHECK(answer.at("format") == 1);
+    CHECK(answer.at("exit") == exit);
+    REQUIRE(answer.at("findings").is_array());
+    REQUIRE_FALSE(answer.at("findings").empty());
+    CHECK(answer.at("findings").at(0).at("severity").is_string());
+    CHECK_FALSE(answer.at("findings").at(0).at("message").get<std::string>().empty());
+  };
+  failure(run({tenond(), "check", "--bogus", "--output", "json"}), 64);
+  failure(run({tenond(), "chekc", "--output=json"}), 64);
+  failure(run({tenond(), "--output", "json"}), 64);
+  failure(run({tenond(), "run", "--output", "json"}), 64);
+  failure(run({tenond(), "inspect", "/nope", "--output", "json"}), 66);
+  failure(run({tenond(), "inspect", p.dir.path(), "--output", "json"}), 66);
+  failure(p.ask({"list", "--running", "--output", "json"}), 69);
+  p.dir.write("state/status.json", "{}", 0600);
+  failure(p.ask({"list", "--running", "--output", "json"}), 65);
+  failure(p.ask({"list", "--running", "--output", "json", "--set", "no_such_key=1"}), 78);
+  failure(p.ask({"migrate", "--output", "json", "--set", "no_such_key=1"}), 78);
+  failure(p.ask({"migrate", "--output", "json", "--set", "modules.orphan.required=true"}), 69);
+  failure(p.ask({"migrate", "--status", "--output", "json", "--set", "modules.orphan.required=true"}), 69);
+  failure(run({tenond(), "migrate", "--config", "/nope.yaml", "--output", "json"}), 66);
+}
+
+TEST_CASE("output: migrate tells what it would do, for one module too, and writes nothing then") {
+  const Plugins p;
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"migrate", "--dry-run"}, {"migrate", "--status"}, {"migrate", "--status", "--module", "alpha"}}) {
+    CHECK(p.ask(words).out == "no module offers migrations: nothing to do\n");
+    CHECK(p.ask_json(words).at("migrations") == json::array());
+  }
+  CHECK_FALSE(std::filesystem::exists(p.state));
+  const Ran unknown = p.ask({"migrate", "--module", "alhpa"});
+  CHECK(unknown.exit == 69);
+  CHECK(unknown.err.find("there is no module `alhpa`") != std::string::npos);
+  CHECK(unknown.err.find("did you mean `alpha`?") != std::string::npos);
+  const Ran blocked = p.ask({"migrate", "--dry-run", "--module", "orphan"});
+  CHECK(blocked.exit == 69);
+  CHECK(blocked.err.find("`orphan` would not run: it is blocked") != std::string::npos);
+  const Ran whole = p.ask({"migrate", "--module", "alpha", "--output", "json"});  // through the phases, which it logs
+  CHECK(whole.exit == 0);
+  CHECK(json::parse(whole.out).at("exit") == 0);
+}
+
 TEST_CASE("output: usage errors go to stderr with the way on, nothing is on stdout") {
-  const Ran r = run({tenond(), "chekc", "--output", "json"});
+  const Ran r = run({tenond(), "chekc"});
   CHECK(r.exit == 64);
   CHECK(r.out.empty());
   CHECK(r.err == "error: unknown command `chekc`\n  = help: did you mean `check`?\n");

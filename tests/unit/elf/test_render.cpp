@@ -52,6 +52,8 @@ TEST_CASE("an empty report") {
   CHECK(elf_report_text({}, "x") ==
         "file        x\nmachine     -\nsoname      -\nbuild id    -\nentry       none\ncode        0B\ndata        0B\nneeds       -\n"
         "versions    -\nexports     -\nmanifest    none\n\nverdict: passes the gate\n");
+  CHECK(elf_report_text({}, "x", true).ends_with("verdict: refused for what its manifest says\n"));
+  CHECK(elf_report_text(sample(), "x", true).ends_with("verdict: refused\n"));
   CHECK(elf_report_json({}, "x") ==
         R"({"file":"x","refused":false,"machine":"","soname":"","build_id":"","abi":{"entry":false,"major":null,"minor":null},)"
         R"("text_bytes":0,"data_bytes":0,"needed":[],"versions":[],"export_count":0,"exports":[],"manifests":[],"findings":[]})");

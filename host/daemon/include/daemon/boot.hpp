@@ -17,6 +17,12 @@ const BuiltinTable& builtin_modules();
 /// Version of this host, "0.1.0".
 std::string host_version();
 
+/// What this host serves to modules.
+HostOffer host_offer();
+
+/// The directory of RuntimeModules beside this executable; may hold `..`.
+std::string runtime_directory(const std::string& executable);
+
 struct BootOptions {
   std::string executable;  ///< resolved path of tenond: RuntimeModules are in ../lib/tenon/runtime beside it
   BuiltinTable builtins;

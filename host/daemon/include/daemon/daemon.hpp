@@ -23,6 +23,11 @@ struct DaemonOptions {
   std::int64_t process_start_ns = 0;  ///< monotonic, of exec as far as known
 };
 
+/// What `migrate` prints when all is well: no module of this version has migrations.
+inline constexpr const char* no_migrations_text = "no module offers migrations: nothing to do\n";
+inline constexpr const char* no_migrations_json =
+    "{\"format\":1,\"exit\":0,\"findings\":[],\"migrations\":[],\"message\":\"no module offers migrations\"}\n";
+
 /// Runs until a signal, a failed boot or a required module's end. Signals must be blocked (block_handled_signals) before any thread is
 /// started. Once modules were loaded it returns under sanitizers only, and only if none of them is wedged and no reload hangs: otherwise it
 /// ends the process, so that nothing is freed that a thread of a module may use. The caller ends the process by end_process() too.

@@ -9,8 +9,8 @@
 namespace tenon::host {
 
 /// A table for people: what the file is, what it needs and exports, its manifests, then all findings. Text from the file is escaped by
-/// printable(). Ends with a newline.
-std::string elf_report_text(const ElfReport& report, std::string_view file_name);
+/// printable(). Ends with a newline. `manifest_refused`: what the manifests say is wrong, which the verdict tells then.
+std::string elf_report_text(const ElfReport& report, std::string_view file_name, bool manifest_refused = false);
 
 /// One JSON object; members are only ever added:
 ///   file string, refused bool, machine string, soname string, build_id string (hexadecimal, "" = none),
