@@ -99,7 +99,7 @@ TEST_CASE("no leak: what only a schema calls a secret, in lines with errors of o
            // Not even YAML.
            "modules:\n  sm:\n    config:\n      pin: hunter2: hunter3\n",
            "modules:\n  sm:\n    config:\n      pin: {hunter2\n",
-           "modules:\n  sm:\n    config:\n      pins:\n        - hunter2: [hunter3\n",
+           "modules:\n  sm:\n    config:\n      pins:\n        - hunter2\n        - [hunter3\n",
            "modules: {sm: {config: {pin: hunter2, [}}}",
            "modules:\n  sm:\n    \"config\":\n      pin: *hunter2\n",
        }) {
@@ -112,7 +112,8 @@ TEST_CASE("no leak: what only a schema calls a secret, in lines with errors of o
 
 TEST_CASE("no leak: an error in the configuration of a module shows neither mistyped nor overridden nor others' values") {
   Loader l;
-  l.file("modules: {other: {config: {pin: hunter2}}, sm: {config: {pin: hunter3, size: x, pni: hunter4}}}").set("modules.sm.config.pin=1");
+  l.file("modules:\n  other: {config: {pin: hunter2}}\n  sm:\n    config:\n      pin: hunter3\n      size: x\n      pni: hunter4\n")
+      .set("modules.sm.config.pin=1");
   Diagnostics d;
   CHECK_FALSE(
       resolve_module_config("sm",
