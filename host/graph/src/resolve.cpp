@@ -153,7 +153,7 @@ class Resolver {
       p.path = std::move(cycle);
       cycles_.push_back(std::move(p));
     }
-    if (list.more && reported_.insert(group).second)
+    if (list.more && unlisted_.insert(group).second)
       cycles_.push_back({GraphProblemKind::more_cycles, group.front(), 0, no_module, group, {}});
   }
 
@@ -296,7 +296,7 @@ class Resolver {
   std::vector<std::uint8_t> own_problem_, out_, needed_, cause_serves_;
   std::vector<std::uint32_t> cause_, root_, depth_, order_;
   std::vector<GraphProblem> problems_, cycles_;
-  std::set<std::vector<std::uint32_t>> reported_;
+  std::set<std::vector<std::uint32_t>> reported_, unlisted_;
 };
 
 }  // namespace
