@@ -25,7 +25,7 @@ TEST_CASE("status.json has the shape that is documented") {
             "\"reason\":\"init: \\\"no\\\"\\n\"}]}\n");
 }
 
-TEST_CASE("degraded is what was meant to run and does not; disabled ones are only counted") {
+TEST_CASE("degraded is what was meant to run and does not, and disabled ones are only counted") {
   const auto with = [](ModuleState state) {
     return std::vector<ModuleStatus>{{"logger", "", ModuleState::running, 0, "", true, true}, {"m", "", state, 0, "", false, false}};
   };
