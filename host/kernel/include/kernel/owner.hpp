@@ -22,6 +22,12 @@ enum class Reach : std::uint8_t {
 struct Call {
   std::atomic<std::int64_t> deadline_ns{no_deadline};  ///< monotonic
   std::atomic<std::int32_t> cancelled{0};
+
+  /// Sets `cancelled` and wakes who waits for it. [any]
+  void cancel();
+  /// Waits until cancelled (true), or until a monotonic time (false).
+  [[nodiscard]] bool wait_cancelled(std::int64_t until_ns) const;
+  bool is_service = false;  ///< a ServiceCall, which knows more: ask `deadline_of` and `is_cancelled` (kernel/services.hpp)
 };
 
 /// Never freed while a thread is inside it, or could still come back. Thread-safe.
@@ -54,5 +60,32 @@ class Owner {
   std::atomic<Reach> reach_{Reach::hidden};
   std::atomic<bool> wedged_{false};
 };
+
+inline GateEntry::GateEntry(Owner& owner, Phase phase, ThreadTag tag, Call* call, Gate::State limit) : thread_(this_thread_frames()) {
+  const std::uint32_t depth = thread_.depth.load(std::memory_order_relaxed);
+  if (depth >= ThreadFrames::max_depth) return;
+  Frame& frame = thread_.frames[depth];
+  frame.tag = tag;
+  frame.call = call;
+  frame.phase.store(phase, std::memory_order_relaxed);
+  if (gates_use_membarrier()) {
+    frame.owner.store(&owner, std::memory_order_relaxed);
+    thread_.depth.store(depth + 1, std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    inside_ = owner.gate().state_.load(std::memory_order_acquire) <= limit;
+  } else {
+    // Without membarrier the store must be ordered before the load by the thread itself.
+    frame.owner.store(&owner, std::memory_order_release);
+    thread_.depth.store(depth + 1, std::memory_order_seq_cst);
+    inside_ = owner.gate().state_.load(std::memory_order_seq_cst) <= limit;
+  }
+  if (!inside_) leave();
+}
+
+inline void GateEntry::leave() {
+  const std::uint32_t depth = thread_.depth.load(std::memory_order_relaxed) - 1;
+  thread_.frames[depth].owner.store(nullptr, std::memory_order_release);
+  thread_.depth.store(depth, std::memory_order_release);
+}
 
 }  // namespace tenon::host

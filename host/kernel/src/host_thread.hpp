@@ -1,0 +1,28 @@
+// How the kernel starts a thread: with all signals blocked, whatever the thread that starts it has unblocked. Signals belong to the main thread.
+#pragma once
+
+#include <pthread.h>
+
+#include <csignal>
+#include <thread>
+#include <utility>
+
+namespace tenon::host {
+
+/// Throws what std::thread throws.
+template <class F>
+std::thread host_thread(F&& body) {
+  struct Blocked {
+    Blocked() {
+      sigset_t all;
+      sigfillset(&all);
+      pthread_sigmask(SIG_SETMASK, &all, &before);
+    }
+    ~Blocked() { pthread_sigmask(SIG_SETMASK, &before, nullptr); }
+    sigset_t before{};
+  };
+  const Blocked blocked;
+  return std::thread(std::forward<F>(body));
+}
+
+}  // namespace tenon::host

@@ -1,0 +1,38 @@
+#include "kernel/owner.hpp"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <ctime>
+
+namespace tenon::host {
+namespace {
+
+static_assert(sizeof(std::atomic<std::int32_t>) == sizeof(std::int32_t) && std::atomic<std::int32_t>::is_always_lock_free,
+              "the futex is the number itself");
+
+long futex(const std::atomic<std::int32_t>& word, int operation, int value, const timespec* until) {
+  return ::syscall(SYS_futex, &word, operation | FUTEX_PRIVATE_FLAG, value, until, nullptr, FUTEX_BITSET_MATCH_ANY);
+}
+
+}  // namespace
+
+void Call::cancel() {
+  cancelled.store(1, std::memory_order_release);
+  futex(cancelled, FUTEX_WAKE, INT_MAX, nullptr);
+}
+
+bool Call::wait_cancelled(std::int64_t until_ns) const {
+  const std::int64_t until = std::max<std::int64_t>(until_ns, 0);
+  const timespec time{static_cast<std::time_t>(until / 1'000'000'000), static_cast<long>(until % 1'000'000'000)};
+  while (cancelled.load(std::memory_order_acquire) == 0) {
+    if (until_ns != no_deadline && monotonic_ns() >= until_ns) return false;
+    futex(cancelled, FUTEX_WAIT_BITSET, 0, until_ns == no_deadline ? nullptr : &time);  // absolute, monotonic
+  }
+  return true;
+}
+
+}  // namespace tenon::host

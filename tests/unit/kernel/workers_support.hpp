@@ -1,0 +1,91 @@
+// What tests of the worker pool and of tasks share: latches that fail instead of hanging, and jobs made of lambdas.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "kernel/owner.hpp"
+#include "kernel/workers.hpp"
+
+namespace tenon::host::test {
+
+inline constexpr std::chrono::seconds long_enough{20};
+inline std::int64_t soon() { return monotonic_ns() + Nanos(long_enough).count(); }
+
+/// A counter one can wait for.
+class Counter {
+ public:
+  void add(int n = 1) {
+    const std::lock_guard lock(mutex_);
+    value_ += n;
+    changed_.notify_all();
+  }
+  /// Waits until the counter has reached n; false after a long time.
+  [[nodiscard]] bool reaches(int n) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, long_enough, [&] { return value_ >= n; });
+  }
+  [[nodiscard]] int value() {
+    const std::lock_guard lock(mutex_);
+    return value_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int value_ = 0;
+};
+
+/// Closed until opened.
+class Barrier {
+ public:
+  ~Barrier() { open(); }
+  void open() { counter_.add(); }
+  void pass() { CHECK(counter_.reaches(1)); }
+
+ private:
+  Counter counter_;
+};
+
+/// Jobs from lambdas, with what became of them counted. Outlives the pool.
+class Jobs {
+ public:
+  ~Jobs() { CHECK(ends.value() == taken_); }  // each end exactly once; the pool is gone
+
+  Result<void> post(WorkerPool& pool, Owner& owner, std::function<void()> body, Job job = {}) {
+    auto* box = new Box{std::move(body), this};
+    job.run = [](void* data) noexcept { static_cast<Box*>(data)->body(); };
+    job.end = [](void* data, JobEnd how) noexcept {
+      auto* b = static_cast<Box*>(data);
+      Jobs& jobs = *b->jobs;
+      delete b;
+      ++(how == JobEnd::ran ? jobs.ran : jobs.dropped);
+      jobs.ends.add();
+    };
+    job.data = box;
+    auto posted = pool.post(owner, job);
+    if (posted)
+      ++taken_;
+    else
+      delete box;
+    return posted;
+  }
+  std::atomic<int> ran{0}, dropped{0};
+  Counter ends;
+
+ private:
+  struct Box {
+    std::function<void()> body;
+    Jobs* jobs;
+  };
+  std::atomic<int> taken_{0};
+};
+
+}  // namespace tenon::host::test

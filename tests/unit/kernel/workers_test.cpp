@@ -1,0 +1,510 @@
+// The worker pool: turns, quotas, replacement of stuck threads, leaving and shutting down, under races too.
+#include <algorithm>
+#include <deque>
+#include <future>
+#include <thread>
+
+#include "workers_support.hpp"
+
+using namespace tenon::host;
+using namespace tenon::host::test;
+
+namespace {
+
+WorkerPool::Options size(std::uint32_t threads, std::uint32_t max_threads) {
+  WorkerPool::Options out;
+  out.threads = threads;
+  out.max_threads = max_threads;
+  return out;
+}
+
+/// Fills every wanted thread of a pool with jobs of one owner that wait at a barrier.
+void occupy(WorkerPool& pool, Jobs& jobs, Owner& owner, Barrier& barrier, int n, Job job = {}) {
+  Counter inside;
+  for (int i = 0; i < n; ++i)
+    REQUIRE(jobs.post(
+        pool, owner,
+        [&] {
+          inside.add();
+          barrier.pass();
+        },
+        job));
+  REQUIRE(inside.reaches(n));
+}
+
+}  // namespace
+
+TEST_CASE("No thread exists before there is work, and each begins with the hook") {
+  std::atomic<int> begun{0};
+  Jobs jobs;
+  Owner owner("orders", 1, false);
+  WorkerPool::Options options = size(2, 4);
+  options.thread_begins = [&] { ++begun; };
+  WorkerPool pool(options);
+  CHECK(pool.stats().threads == 0);
+  CHECK(begun == 0);
+  REQUIRE(jobs.post(pool, owner, [&] { CHECK(begun == 1); }));
+  REQUIRE(jobs.ends.reaches(1));
+  CHECK(jobs.ran == 1);
+  CHECK(pool.stats().threads == 1);
+  CHECK(pool.shutdown(soon()));
+  CHECK(begun == 1);
+}
+
+TEST_CASE("Two jobs posted at once run on two threads: one that waits for the other does not hang") {
+  Jobs jobs;
+  Owner owner("orders", 1, true);
+  WorkerPool pool(size(2, 2));
+  // Warm: one idle thread, which must not be counted on twice.
+  REQUIRE(jobs.post(pool, owner, [] {}));
+  REQUIRE(jobs.ends.reaches(1));
+  for (int round = 0; round < 200; ++round) {
+    Counter met;
+    const int before = jobs.ends.value();
+    for (int i = 0; i < 2; ++i)
+      REQUIRE(jobs.post(pool, owner, [&] {
+        met.add();
+        CHECK(met.reaches(2));
+      }));
+    REQUIRE(jobs.ends.reaches(before + 2));
+  }
+  CHECK(pool.stats().threads == 2);
+}
+
+TEST_CASE("Jobs of one owner begin in the order posted, a notification overtakes them") {
+  Jobs jobs;
+  Owner owner("orders", 1, true);
+  WorkerPool pool(size(1, 1));
+  std::vector<int> order;  // one thread only
+  {
+    Barrier barrier;
+    occupy(pool, jobs, owner, barrier, 1);
+    for (int i = 1; i <= 3; ++i) REQUIRE(jobs.post(pool, owner, [&order, i] { order.push_back(i); }));
+    Job urgent;
+    urgent.notification = true;
+    REQUIRE(jobs.post(
+        pool, owner, [&order] { order.push_back(0); }, urgent));
+  }
+  REQUIRE(jobs.ends.reaches(5));
+  CHECK(order == std::vector<int>{0, 1, 2, 3});
+}
+
+TEST_CASE("Owners take turns: a flood of one delays another by one job, not by the flood") {
+  Jobs jobs;
+  Owner flood("flood", 1, false), quiet("quiet", 1, false), third("third", 1, true);
+  WorkerPool pool(size(1, 4));
+  std::vector<std::string> order;
+  {
+    Barrier barrier;
+    occupy(pool, jobs, third, barrier, 1);
+    for (int i = 0; i < 500; ++i) REQUIRE(jobs.post(pool, flood, [&] { order.emplace_back("flood"); }));
+    for (int i = 0; i < 2; ++i) REQUIRE(jobs.post(pool, quiet, [&] { order.emplace_back("quiet"); }));
+  }
+  REQUIRE(jobs.ends.reaches(503));
+  CHECK(std::find(order.begin(), order.end(), "quiet") - order.begin() == 1);
+  CHECK(order[3] == "quiet");
+}
+
+TEST_CASE("An untrusted owner holds at most a quarter of the threads, the rest waits, others run") {
+  Jobs jobs;
+  Owner plugin("greedy", 1, false), other("modest", 1, false), runtime("api", 1, true);
+  WorkerPool pool(size(8, 8));
+  CHECK(pool.quota() == 2);
+  Counter inside;
+  Barrier barrier;
+  for (int i = 0; i < 6; ++i)
+    REQUIRE(jobs.post(pool, plugin, [&] {
+      inside.add();
+      barrier.pass();
+    }));
+  REQUIRE(inside.reaches(2));
+  REQUIRE(jobs.post(pool, other, [] {}));
+  REQUIRE(jobs.ends.reaches(1));
+  occupy(pool, jobs, runtime, barrier, 5);  // a runtime module may have all that is left
+  const auto shares = pool.shares();
+  REQUIRE(shares.size() == 3);
+  CHECK(shares[0].owner == "api");
+  CHECK(shares[0].running == 5);
+  CHECK(shares[1].owner == "greedy");
+  CHECK(shares[1].running == 2);
+  CHECK(shares[1].queued == 4);
+  CHECK(inside.value() == 2);
+  barrier.open();
+  REQUIRE(jobs.ends.reaches(12));
+}
+
+TEST_CASE("Who holds its whole share with threads that are stuck is refused, by name, a notification is not") {
+  Jobs jobs;
+  Owner plugin("greedy", 1, false);
+  WorkerPool pool(size(4, 8));
+  Barrier barrier;
+  Counter blocked;
+  for (int i = 0; i < 2; ++i)
+    REQUIRE(jobs.post(pool, plugin, [&] {
+      const Blocking scope;
+      blocked.add();
+      barrier.pass();
+    }));
+  REQUIRE(blocked.reaches(2));
+  const auto refused = jobs.post(pool, plugin, [] {});
+  REQUIRE(!refused);
+  CHECK(refused.error().code == Code::resource_exhausted);
+  CHECK(refused.error().reason == "WORKERS_HELD");
+  CHECK(refused.error().message ==
+        "`greedy` holds all 2 workers it may have, and each of them waits inside a host function or is over its deadline");
+  Job urgent;
+  urgent.notification = true;
+  CHECK(jobs.post(
+      pool, plugin, [] {}, urgent));
+  CHECK(pool.stats().refused == 1);
+  barrier.open();
+  REQUIRE(jobs.ends.reaches(3));
+  CHECK(jobs.ran == 3);
+}
+
+TEST_CASE("When every thread of the pool is stuck, the message names who holds most") {
+  Jobs jobs;
+  Owner plugin("greedy", 1, false), runtime("api", 1, true), other("orders", 1, false);
+  WorkerPool pool(size(4, 4));
+  Barrier barrier;
+  Counter blocked;
+  const auto block = [&] {
+    const Blocking scope;
+    blocked.add();
+    barrier.pass();
+  };
+  REQUIRE(jobs.post(pool, plugin, block));
+  for (int i = 0; i < 3; ++i) REQUIRE(jobs.post(pool, runtime, block));
+  REQUIRE(blocked.reaches(4));
+  const auto refused = jobs.post(pool, other, [] {});
+  REQUIRE(!refused);
+  CHECK(refused.error().message == "all 4 workers wait inside host functions or are over their deadline; `api` holds most of them (3)");
+  barrier.open();
+  REQUIRE(jobs.ends.reaches(4));
+}
+
+TEST_CASE("A queue is bounded per owner") {
+  Jobs jobs;
+  Owner flood("flood", 1, false), other("orders", 1, false);
+  WorkerPool::Options options = size(1, 4);
+  options.max_queued = 10;
+  WorkerPool pool(options);
+  Barrier barrier;
+  occupy(pool, jobs, flood, barrier, 1);
+  for (int i = 0; i < 10; ++i) REQUIRE(jobs.post(pool, flood, [] {}));
+  const auto refused = jobs.post(pool, flood, [] {});
+  REQUIRE(!refused);
+  CHECK(refused.error().reason == "QUEUE_FULL");
+  CHECK(refused.error().message == "`flood` has 10 jobs waiting for a worker, no more are taken");
+  CHECK(jobs.post(pool, other, [] {}));
+  barrier.open();
+  REQUIRE(jobs.ends.reaches(12));
+}
+
+TEST_CASE("A thread that blocks inside a host function is replaced meanwhile, whether the next job is there or comes later") {
+  Jobs jobs;
+  Owner a("a", 1, true), b("b", 1, true);
+  WorkerPool pool(size(1, 3));
+  Barrier barrier, go;
+  Counter inside, blocked;
+  REQUIRE(jobs.post(pool, a, [&] {
+    inside.add();
+    go.pass();
+    const Blocking scope, nested;
+    blocked.add();
+    barrier.pass();
+  }));
+  REQUIRE(inside.reaches(1));
+  REQUIRE(jobs.post(pool, b, [] {}));  // waits for the one thread
+  go.open();
+  REQUIRE(jobs.ends.reaches(1));
+  REQUIRE(blocked.reaches(1));
+  CHECK(pool.stats().stuck == 1);
+  REQUIRE(jobs.post(pool, b, [] {}));
+  REQUIRE(jobs.ends.reaches(2));
+  CHECK(pool.stats().threads == 2);
+  barrier.open();
+  REQUIRE(jobs.ends.reaches(3));
+}
+
+TEST_CASE("Threads that came back from being replaced are not kept") {
+  Jobs jobs;
+  Owner owner("a", 1, true);
+  WorkerPool pool(size(2, 16));
+  for (int round = 0; round < 3; ++round) {
+    Barrier barrier;
+    Counter blocked;
+    const int before = jobs.ends.value();
+    for (int i = 0; i < 8; ++i)
+      REQUIRE(jobs.post(pool, owner, [&] {
+        const Blocking scope;
+        blocked.add();
+        barrier.pass();
+      }));
+    REQUIRE(blocked.reaches(8));
+    CHECK(pool.stats().stuck == 8);
+    CHECK(pool.stats().threads <= 10);
+    barrier.open();
+    REQUIRE(jobs.ends.reaches(before + 8));
+  }
+  // Each that ends looks at the number before it sleeps: once a later job ran, no more than wanted are left awake.
+  for (int i = 0; i < 50 && pool.stats().threads > 2; ++i) {
+    const int before = jobs.ends.value();
+    REQUIRE(jobs.post(pool, owner, [] {}));
+    REQUIRE(jobs.ends.reaches(before + 1));
+    std::this_thread::yield();
+  }
+  CHECK(pool.stats().threads <= 2);
+  CHECK(pool.stats().stuck == 0);
+}
+
+TEST_CASE("A thread over its deadline is replaced at the tick after it") {
+  Jobs jobs;
+  Owner slow("slow", 1, true), other("other", 1, true);
+  WorkerPool pool(size(1, 3));
+  Job job;
+  SUBCASE("deadline") { job.deadline_ns = 1'000; }
+  SUBCASE("time from the first tick on") { job.timeout_ns = 900; }
+  Barrier barrier;
+  occupy(pool, jobs, slow, barrier, 1, job);
+  REQUIRE(jobs.post(pool, slow, [] {}));
+  CHECK(pool.tick(100).empty());
+  CHECK(pool.stats().stuck == 0);
+  CHECK(pool.stats().threads == 1);
+  REQUIRE(pool.stats().queued == 1);
+  const auto over = pool.tick(1'000);
+  REQUIRE(over.size() == 1);
+  CHECK(over[0].owner == "slow");
+  CHECK(over[0].generation == 1);
+  CHECK(pool.tick(1'001).empty());  // named once
+  REQUIRE(jobs.ends.reaches(1));    // on the replacement
+  CHECK(pool.stats().stuck == 1);
+  CHECK(pool.stats().threads == 2);
+  barrier.open();
+  REQUIRE(jobs.ends.reaches(2));
+}
+
+TEST_CASE("A job without deadline is replaced after the pool's patience") {
+  Jobs jobs;
+  Owner slow("slow", 1, true);
+  WorkerPool::Options options = size(1, 2);
+  options.patience_ns = 500;
+  WorkerPool pool(options);
+  Barrier barrier;
+  occupy(pool, jobs, slow, barrier, 1);
+  pool.tick(100);
+  pool.tick(599);
+  CHECK(pool.stats().stuck == 0);
+  pool.tick(600);
+  CHECK(pool.stats().stuck == 1);
+  barrier.open();
+  REQUIRE(jobs.ends.reaches(1));
+}
+
+TEST_CASE("Replacements end at the maximum, however many ticks come") {
+  Jobs jobs;
+  Owner slow("slow", 1, true);
+  WorkerPool pool(size(2, 5));
+  Job job;
+  job.deadline_ns = 10;
+  Barrier barrier;
+  Counter inside;
+  for (int i = 0; i < 20; ++i)
+    REQUIRE(jobs.post(
+        pool, slow,
+        [&] {
+          inside.add();
+          barrier.pass();
+        },
+        job));
+  for (int i = 1; i <= 5; ++i) {
+    REQUIRE(inside.reaches(std::min(2 * i, 5)));
+    pool.tick(10);
+  }
+  for (int i = 0; i < 100; ++i) pool.tick(1000 + i);
+  CHECK(pool.stats().threads == 5);
+  CHECK(inside.value() == 5);
+  barrier.open();
+  REQUIRE(jobs.ends.reaches(20));
+}
+
+TEST_CASE("An owner that has no thread for a whole tick gets one lent, though nobody is stuck") {
+  Jobs jobs;
+  Owner busy("busy", 1, false), other("other", 1, false);
+  WorkerPool pool(size(2, 16));
+  Barrier barrier;
+  occupy(pool, jobs, busy, barrier, 2);
+  for (int i = 0; i < 5; ++i) REQUIRE(jobs.post(pool, busy, [&] { barrier.pass(); }));
+  REQUIRE(jobs.post(pool, other, [&] {}));
+  pool.tick(1);  // something was taken since the one before
+  CHECK(pool.stats().threads == 2);
+  pool.tick(2);
+  REQUIRE(jobs.ends.reaches(1));
+  for (int i = 3; i < 20; ++i) pool.tick(i);
+  CHECK(pool.stats().threads <= 3);  // not for the owner that has two
+  const auto shares = pool.shares();
+  CHECK(shares[0].running == 2);
+  CHECK(shares[0].queued == 5);
+  barrier.open();
+  REQUIRE(jobs.ends.reaches(8));
+}
+
+TEST_CASE("Background loops have threads of their own, within a limit") {
+  Jobs jobs;
+  Owner owner("orders", 1, false);
+  WorkerPool::Options options = size(1, 4);
+  options.max_own_threads = 2;
+  WorkerPool pool(options);
+  Job own;
+  own.own_thread = true;
+  Barrier barrier;
+  occupy(pool, jobs, owner, barrier, 2, own);
+  const auto refused = jobs.post(
+      pool, owner, [] {}, own);
+  REQUIRE(!refused);
+  CHECK(refused.error().message == "`orders` has 2 background loops, no more are started");
+  CHECK(pool.stats().own_threads == 2);
+  CHECK(pool.stats().threads == 0);
+  pool.tick(INT64_MAX);
+  CHECK(pool.stats().stuck == 0);
+  REQUIRE(jobs.post(pool, owner, [] {}));
+  REQUIRE(jobs.ends.reaches(1));
+  owner.gate().advance(Gate::State::closed);
+  CHECK_FALSE(pool.leave(owner, monotonic_ns()).quiet);
+  barrier.open();
+  CHECK(pool.leave(owner, soon()).quiet);
+}
+
+TEST_CASE("Leaving drops what is queued, waits for what runs, and refuses what comes") {
+  Jobs jobs;
+  Owner owner("orders", 1, true), other("other", 1, true);
+  WorkerPool pool(size(1, 2));
+  Barrier barrier;
+  occupy(pool, jobs, owner, barrier, 1);
+  for (int i = 0; i < 5; ++i) REQUIRE(jobs.post(pool, owner, [] { FAIL("dropped jobs do not run"); }));
+  REQUIRE(jobs.post(pool, other, [] {}));
+  owner.gate().advance(Gate::State::closed);
+  const auto refused = jobs.post(pool, owner, [] {});
+  REQUIRE(!refused);
+  CHECK(refused.error().code == Code::unavailable);
+  CHECK(refused.error().message == "`orders` is leaving");
+  const WorkerPool::Left wedged = pool.leave(owner, monotonic_ns());
+  CHECK_FALSE(wedged.quiet);
+  CHECK(wedged.dropped == 5);
+  CHECK(jobs.dropped == 5);
+  barrier.open();
+  CHECK(pool.leave(owner, soon()).quiet);
+  REQUIRE(jobs.ends.reaches(7));
+  CHECK(jobs.ran == 2);
+  CHECK(pool.stats().dropped == 5);
+  CHECK(pool.shares().size() == 1);  // of the owner that left nothing is known any more
+}
+
+TEST_CASE("A job can see its own owner leave") {
+  Jobs jobs;
+  auto owner = std::make_unique<Owner>("orders", 1, true);
+  WorkerPool pool(size(1, 1));
+  REQUIRE(jobs.post(pool, *owner, [&] {
+    owner->gate().advance(Gate::State::closed);
+    CHECK(pool.leave(*owner, soon()).quiet);
+    owner.reset();
+  }));
+  REQUIRE(jobs.ends.reaches(1));
+  CHECK(pool.shutdown(soon()));
+  CHECK(pool.shares().empty());
+}
+
+TEST_CASE("Shutting down drops the queues and ends the threads, a thread that never comes back does not hold it up") {
+  Jobs jobs;
+  Owner owner("orders", 1, true);
+  Barrier barrier;
+  {
+    WorkerPool pool(size(1, 1));
+    occupy(pool, jobs, owner, barrier, 1);
+    for (int i = 0; i < 3; ++i) REQUIRE(jobs.post(pool, owner, [] {}));
+    CHECK_FALSE(pool.shutdown(monotonic_ns()));
+    CHECK(jobs.dropped == 3);
+    const auto refused = jobs.post(pool, owner, [] {});
+    REQUIRE(!refused);
+    CHECK(refused.error().reason == "SHUTTING_DOWN");
+    barrier.open();
+    CHECK(pool.shutdown(soon()));
+    CHECK(pool.stats().threads == 0);
+  }
+  CHECK(jobs.ran == 1);
+}
+
+TEST_CASE("Nested calls that block exhaust one owner's share, not the pool, and end") {
+  Jobs jobs;
+  Owner a("a", 1, false), other("other", 1, false);
+  WorkerPool pool(size(2, 16));
+  std::atomic<int> depth{0};
+  std::atomic<bool> refused{false};
+  // Each job posts the next one and waits for it, as a service does that calls itself through the pool.
+  std::function<void()> nest = [&] {
+    ++depth;
+    Counter done;
+    const Blocking scope;
+    const auto posted = jobs.post(pool, a, [&] {
+      nest();
+      done.add();
+    });
+    if (!posted) {
+      refused = posted.error().code == Code::resource_exhausted;
+      return;
+    }
+    CHECK(done.reaches(1));
+  };
+  REQUIRE(jobs.post(pool, a, nest));
+  REQUIRE(jobs.ends.reaches(4));
+  CHECK(depth == 4);
+  CHECK(refused);
+  REQUIRE(jobs.post(pool, other, [] {}));
+  REQUIRE(jobs.ends.reaches(5));
+}
+
+TEST_CASE("Posting, blocking, ticking, leaving and shutting down at once: each job ends exactly once, owners can be freed") {
+  Jobs jobs;
+  std::atomic<bool> stop{false};
+  {
+    WorkerPool pool(size(2, 12));
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 3; ++t)
+      threads.emplace_back([&, t] {
+        for (int generation = 0; generation < 60; ++generation) {
+          Owner owner("owner" + std::to_string(t), static_cast<std::uint64_t>(generation), t == 0);
+          std::thread poster([&] {
+            for (int i = 0; i < 40; ++i)
+              static_cast<void>(jobs.post(pool, owner, [&owner, i] {
+                const GateEntry entry(owner, Phase::run, ThreadTag::worker, nullptr, Gate::State::open);
+                if (entry && i % 4 == 0) {
+                  const Blocking scope;
+                  std::this_thread::yield();
+                }
+              }));
+          });
+          if (generation % 2 == 0) poster.join();
+          owner.gate().advance(Gate::State::closed);
+          CHECK(pool.leave(owner, soon()).quiet);
+          if (poster.joinable()) {
+            poster.join();
+            CHECK(pool.leave(owner, soon()).quiet);
+          }
+        }
+      });
+    std::thread ticker([&] {
+      for (std::int64_t now = 0; !stop; now += 1'000'000) {
+        pool.tick(now);
+        std::this_thread::yield();
+      }
+    });
+    for (std::thread& t : threads) t.join();
+    stop = true;
+    ticker.join();
+    CHECK(pool.shares().empty());
+    CHECK(pool.stats().queued == 0);
+    CHECK(pool.stats().stuck == 0);
+    CHECK(pool.stats().threads <= 12);
+  }
+  CHECK(jobs.ran + jobs.dropped == jobs.ends.value());
+}
