@@ -1,0 +1,157 @@
+#include "state_space.hpp"
+
+#include <algorithm>
+#include <new>
+
+namespace tenon::host {
+namespace {
+
+constexpr std::size_t smallest_table = 16;
+
+std::uint64_t read64(const char* p) {
+  std::uint64_t v = 0;
+  std::memcpy(&v, p, 8);
+  return v;
+}
+
+std::uint64_t read32(const char* p) {
+  std::uint32_t v = 0;
+  std::memcpy(&v, p, 4);
+  return v;
+}
+
+std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
+  __extension__ using Wide = unsigned __int128;
+  const Wide product = static_cast<Wide>(a) * b;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
+}
+
+StateEntry* make_entry(std::uint64_t hash, const StorageBatch::Row& row, bool erased) {
+  const std::size_t bytes = sizeof(StateEntry) + row.key.size() + row.content_type.size() + row.value.size();
+  void* const memory = ::operator new(bytes);
+  auto* const entry = new (memory) StateEntry{hash,
+                                              row.revision,
+                                              row.expires_ns,
+                                              static_cast<std::uint32_t>(row.value.size()),
+                                              static_cast<std::uint16_t>(row.key.size()),
+                                              static_cast<std::uint8_t>(row.content_type.size()),
+                                              erased};
+  char* out = static_cast<char*>(memory) + sizeof(StateEntry);
+  for (const std::string_view part : {row.key, row.content_type, row.value}) out = std::copy(part.begin(), part.end(), out);
+  return entry;
+}
+
+void free_entry(void* entry) { ::operator delete(entry); }
+
+}  // namespace
+
+// In the manner of wyhash: products of 64 bits folded together, with a seed that is nobody's to know. The last 16 bytes are read from the end, so that
+// nothing has to be copied first.
+std::uint64_t state_hash(std::string_view key, std::uint64_t seed) {
+  constexpr std::uint64_t a = 0xa0761d6478bd642fU;
+  constexpr std::uint64_t b = 0xe7037ed1a0b428dbU;
+  std::uint64_t h = seed ^ a;
+  const char* p = key.data();
+  const std::size_t size = key.size();
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  if (size >= 8) {
+    for (std::size_t left = size; left > 16; left -= 16, p += 16) h = fold(read64(p) ^ a, read64(p + 8) ^ h);
+    const char* const end = key.data() + size;
+    first = read64(size >= 16 ? end - 16 : key.data());
+    last = read64(end - 8);
+  } else if (size >= 4) {
+    first = read32(p);
+    last = read32(p + size - 4);
+  } else if (size > 0) {
+    const auto byte = [&](std::size_t at) { return static_cast<std::uint64_t>(static_cast<unsigned char>(p[at])); };
+    first = byte(0) | byte(size / 2) << 8U | byte(size - 1) << 16U;
+  }
+  return fold(fold(first ^ b, last ^ h) ^ size, h ^ a);
+}
+
+StateSpace::Table* StateSpace::empty_table() { return new Table(smallest_table); }
+
+StateSpace::StateSpace() : table_(empty_table()) {}
+
+StateSpace::~StateSpace() {
+  Table* const table = table_.load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i <= table->mask; ++i) free_entry(table->slots[i].load(std::memory_order_relaxed));
+  delete table;
+}
+
+void StateSpace::place(Table& table, StateEntry* entry) {
+  std::size_t at = entry->hash & table.mask;
+  while (table.slots[at].load(std::memory_order_relaxed) != nullptr) at = (at + 1) & table.mask;
+  table.slots[at].store(entry, std::memory_order_relaxed);
+  ++table.used;
+}
+
+bool StateSpace::set(std::uint64_t hash, const StorageBatch::Row& row, bool erased, StateReclaimer& reclaimer) {
+  const Table* table = table_.load(std::memory_order_relaxed);
+  std::size_t at = hash & table->mask;
+  StateEntry* old = nullptr;
+  for (; (old = table->slots[at].load(std::memory_order_relaxed)) != nullptr; at = (at + 1) & table->mask)
+    if (old->hash == hash && old->key() == row.key) break;
+  if (row.revision <= (old != nullptr ? old->revision : floor_)) return false;
+  const bool was_there = old != nullptr && !old->erased;
+  StateEntry* const entry = make_entry(hash, row, erased);
+  if (old != nullptr) {
+    table->slots[at].store(entry, std::memory_order_seq_cst);
+    reclaimer.retire(old, old->bytes(), free_entry);
+  } else {
+    // At most half full: searches stay short and always end.
+    if ((table->used + 1) * 2 > table->mask + 1) make_room(reclaimer);
+    Table* const roomy = table_.load(std::memory_order_relaxed);
+    std::size_t free = hash & roomy->mask;
+    while (roomy->slots[free].load(std::memory_order_relaxed) != nullptr) free = (free + 1) & roomy->mask;
+    roomy->slots[free].store(entry, std::memory_order_seq_cst);
+    ++roomy->used;
+  }
+  if (was_there == !erased) return true;
+  const std::lock_guard lock(keys_mutex_);
+  if (erased)
+    keys_.erase(keys_.find(row.key));
+  else
+    keys_.emplace(row.key);
+  return true;
+}
+
+/// A new table for what is there, with room to grow. What was erased is forgotten here, but not that it was.
+void StateSpace::make_room(StateReclaimer& reclaimer) {
+  Table* const old = table_.load(std::memory_order_relaxed);
+  std::size_t live = 0;
+  for (std::size_t i = 0; i <= old->mask; ++i) {
+    const StateEntry* const entry = old->slots[i].load(std::memory_order_relaxed);
+    live += entry != nullptr && !entry->erased ? 1 : 0;
+  }
+  std::size_t size = smallest_table;
+  while (size < live * 4) size *= 2;
+  auto table = std::make_unique<Table>(size);
+  for (std::size_t i = 0; i <= old->mask; ++i) {
+    StateEntry* const entry = old->slots[i].load(std::memory_order_relaxed);
+    if (entry == nullptr) continue;
+    if (!entry->erased) {
+      place(*table, entry);
+      continue;
+    }
+    floor_ = std::max(floor_, entry->revision);
+    reclaimer.retire(entry, entry->bytes(), free_entry);
+  }
+  table_.store(table.release(), std::memory_order_seq_cst);
+  reclaimer.retire(old, sizeof *old + (old->mask + 1) * sizeof old->slots[0], [](void* t) { delete static_cast<Table*>(t); });
+}
+
+void StateSpace::clear(std::uint64_t revision, StateReclaimer& reclaimer) {
+  Table* const old = table_.load(std::memory_order_relaxed);
+  table_.store(empty_table(), std::memory_order_seq_cst);
+  for (std::size_t i = 0; i <= old->mask; ++i)
+    if (StateEntry* const entry = old->slots[i].load(std::memory_order_relaxed); entry != nullptr)
+      reclaimer.retire(entry, entry->bytes(), free_entry);
+  reclaimer.retire(old, sizeof *old + (old->mask + 1) * sizeof old->slots[0], [](void* t) { delete static_cast<Table*>(t); });
+  floor_ = std::max(floor_, revision);
+  const std::lock_guard lock(keys_mutex_);
+  keys_.clear();
+}
+
+}  // namespace tenon::host

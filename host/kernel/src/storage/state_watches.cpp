@@ -1,0 +1,218 @@
+#include "state_watches.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "kernel/owner.hpp"
+
+namespace tenon::host {
+namespace {
+
+constexpr std::size_t most_waiting = 1024;
+constexpr std::size_t batch_changes = 256;
+
+}  // namespace
+
+/// One watch. It is delivered to by at most one task at a time, which is posted when there is something to say.
+class StateWatch : public std::enable_shared_from_this<StateWatch> {
+ public:
+  StateWatch(std::uint64_t id, Owner* owner, WatchOptions options, std::shared_ptr<const StateWatches::Executor> executor)
+      : id_(id), owner_(owner), options_(std::move(options)), executor_(std::move(executor)) {}
+
+  [[nodiscard]] std::uint64_t id() const { return id_; }
+  [[nodiscard]] const Owner* owner() const { return owner_; }
+  [[nodiscard]] NamespaceId space() const { return options_.space; }
+  [[nodiscard]] bool concerns(std::string_view key) const { return key.empty() || key.starts_with(options_.prefix); }
+
+  void add(StateChange change) {
+    const std::lock_guard lock(mutex_);
+    if (closed_) return;
+    if (change.kind == StateChange::Kind::reset || waiting_.size() >= most_waiting) {
+      waiting_.clear();
+      change.kind = StateChange::Kind::reset;
+      change.key.clear();
+    }
+    std::string key = change.key;
+    waiting_.insert_or_assign(std::move(key), std::move(change));
+  }
+
+  void post_if_needed() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (closed_ || posted_ || waiting_.empty()) return;
+      posted_ = true;
+    }
+    (*executor_)([self = shared_from_this()] { self->deliver(); });
+  }
+
+  void close() {
+    {
+      const std::lock_guard lock(mutex_);
+      closed_ = true;
+      if (delivering_) return;  // who delivers ends it
+    }
+    end();
+  }
+
+  Result<void> close_wait(std::int64_t deadline_ns) {
+    std::unique_lock lock(mutex_);
+    const bool inside = delivering_ && deliverer_ == std::this_thread::get_id();
+    lock.unlock();
+    close();
+    if (inside)
+      return Error{Code::failed_precondition, "a watch cannot wait for itself inside its own on_change, it has ended", "REENTRANT"};
+    lock.lock();
+    if (returned_.wait_until(lock, std::chrono::steady_clock::time_point(Nanos(std::min(deadline_ns, no_deadline / 2))),
+                             [&] { return !delivering_; }))
+      return {};
+    return Error{Code::deadline_exceeded, "the watch has not returned in time, it has ended otherwise", "WATCH_DEADLINE"};
+  }
+
+ private:
+  void deliver() {
+    std::vector<StateChange> batch;
+    std::optional<GateEntry> inside;
+    bool entered = true;
+    {
+      const std::lock_guard lock(mutex_);
+      if (closed_) return;
+      while (!waiting_.empty() && batch.size() < batch_changes) batch.push_back(std::move(waiting_.extract(waiting_.begin()).mapped()));
+      // Under the lock: whoever ends the watch afterwards finds this thread inside its owner, and so does not destroy that.
+      if (owner_ != nullptr)
+        entered = static_cast<bool>(inside.emplace(*owner_, Phase::run, ThreadTag::worker, nullptr, Gate::State::open));
+      delivering_ = true;
+      deliverer_ = std::this_thread::get_id();
+    }
+    if (entered) call(batch);
+    inside.reset();
+    bool ended = false;
+    {
+      const std::lock_guard lock(mutex_);
+      posted_ = false;
+      if (!closed_) delivering_ = false;
+      ended = closed_;
+      if (!entered) waiting_.clear();  // the owner is leaving
+    }
+    if (ended) {
+      end();
+      const std::lock_guard lock(mutex_);
+      delivering_ = false;
+      returned_.notify_all();
+    } else {
+      post_if_needed();
+    }
+  }
+
+  void call(std::span<const StateChange> changes) {
+    try {
+      options_.on_change(changes);
+    } catch (...) {  // NOLINT(bugprone-empty-catch): its failure is its own, and what comes next is told again
+    }
+  }
+
+  /// Once: by whoever closed it, or by the delivery that was going on.
+  void end() {
+    std::function<void()> release;
+    {
+      const std::lock_guard lock(mutex_);
+      if (ended_) return;
+      ended_ = true;
+      waiting_.clear();
+      release = std::move(options_.release);
+    }
+    options_.on_change = nullptr;
+    if (release) release();
+  }
+
+  const std::uint64_t id_;
+  Owner* const owner_;
+  WatchOptions options_;
+  const std::shared_ptr<const StateWatches::Executor> executor_;
+  std::mutex mutex_;
+  std::condition_variable returned_;
+  std::map<std::string, StateChange> waiting_;  ///< by key: a newer change takes the place of an older one
+  bool posted_ = false, delivering_ = false, closed_ = false, ended_ = false;
+  std::thread::id deliverer_;
+};
+
+StateWatches::StateWatches(Executor executor) : executor_(std::make_shared<const Executor>(std::move(executor))) {}
+
+StateWatches::~StateWatches() {
+  for (const auto& [id, watch] : by_id_) watch->close();
+}
+
+Result<std::uint64_t> StateWatches::add(Owner* owner, WatchOptions options) {
+  if (!*executor_ || !options.on_change)
+    return Error{Code::failed_precondition, "nothing can be watched: there is no executor or no on_change", "WATCH"};
+  const std::lock_guard lock(mutex_);
+  std::vector<Ref>& of_space = by_space_[options.space];
+  if (of_space.size() >= State::max_watches)
+    return Error{Code::resource_exhausted, "the namespace is watched " + std::to_string(State::max_watches) + " times already", "WATCHES"};
+  const auto watch = std::make_shared<StateWatch>(++last_id_, owner, std::move(options), executor_);
+  of_space.push_back(watch);
+  by_id_.emplace(watch->id(), watch);
+  count_.store(by_id_.size(), std::memory_order_relaxed);
+  return watch->id();
+}
+
+void StateWatches::forget(const Ref& watch) {
+  std::erase(by_space_[watch->space()], watch);
+  by_id_.erase(watch->id());
+  count_.store(by_id_.size(), std::memory_order_relaxed);
+}
+
+StateWatches::Ref StateWatches::take(std::uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  const auto at = by_id_.find(id);
+  if (at == by_id_.end()) return nullptr;
+  Ref watch = at->second;
+  forget(watch);
+  return watch;
+}
+
+Result<void> StateWatches::remove(std::uint64_t id) {
+  const Ref watch = take(id);
+  if (!watch) return Error{Code::not_found, "there is no watch " + std::to_string(id), "WATCH"};
+  watch->close();
+  return {};
+}
+
+Result<void> StateWatches::remove_wait(std::uint64_t id, std::int64_t deadline_ns) {
+  const Ref watch = take(id);
+  if (!watch) return Error{Code::not_found, "there is no watch " + std::to_string(id), "WATCH"};
+  return watch->close_wait(deadline_ns);
+}
+
+void StateWatches::revoke(const Owner& owner) {
+  std::vector<Ref> mine;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, watch] : by_id_)
+      if (watch->owner() == &owner) mine.push_back(watch);
+    for (const Ref& watch : mine) forget(watch);
+  }
+  for (const Ref& watch : mine) watch->close();
+}
+
+std::size_t StateWatches::count() const { return count_.load(std::memory_order_relaxed); }
+
+void StateWatches::note(NamespaceId space, StateChange::Kind kind, std::uint64_t revision, std::string_view key) {
+  if (count() == 0) return;
+  const std::lock_guard lock(mutex_);
+  const auto at = by_space_.find(space);
+  if (at == by_space_.end()) return;
+  for (const Ref& watch : at->second)
+    if (watch->concerns(key)) noted_.emplace_back(watch, StateChange{kind, revision, std::string(key)});
+}
+
+void StateWatches::dispatch() {
+  for (auto& [watch, change] : noted_) watch->add(std::move(change));
+  for (const auto& [watch, change] : noted_) watch->post_if_needed();
+  noted_.clear();
+}
+
+}  // namespace tenon::host

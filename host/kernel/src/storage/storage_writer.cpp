@@ -1,0 +1,151 @@
+// The writer's thread of Storage: takes what is queued, writes it as one group, tells the state, then whoever waits, then the watches.
+#include <utility>
+
+#include "kernel/state.hpp"
+#include "kernel/storage.hpp"
+
+namespace tenon::host {
+namespace {
+
+constexpr std::size_t group_transactions = 256;
+constexpr std::size_t group_bytes = std::size_t{8} << 20U;
+constexpr std::size_t expire_batch = 1024;
+
+using Kind = StorageTransaction::Kind;
+
+}  // namespace
+
+void Storage::write_until_closed() {
+  std::vector<Job> group;
+  while (take_group(group)) {
+    busy_since_ns_.store(monotonic_ns(), std::memory_order_relaxed);
+    if (group.front().action)
+      group.front().action();
+    else
+      write_group(group);
+    group.clear();
+    backend_->maintain();
+    busy_since_ns_.store(0, std::memory_order_relaxed);
+  }
+}
+
+/// Waits for work; a group is either transactions or a single action. False: closed, and nothing left.
+bool Storage::take_group(std::vector<Job>& group) {
+  std::unique_lock lock(mutex_);
+  work_.wait(lock, [&] { return !queue_.empty() || closing_; });
+  std::size_t bytes = 0;
+  while (!queue_.empty() && group.size() < group_transactions && bytes < group_bytes) {
+    Job& next = queue_.front();
+    if (next.action && !group.empty()) break;
+    if (!next.action) {
+      const std::size_t size = next.transaction.bytes();
+      Space& space = spaces_[next.transaction.space()];
+      --space.queued;
+      space.queued_bytes -= size;
+      queued_bytes_ -= size;
+      bytes += size;
+    }
+    group.push_back(std::move(next));
+    queue_.pop_front();
+    if (group.back().action) break;
+  }
+  return !group.empty();
+}
+
+Result<void> Storage::commit_items(std::span<BackendItem> items, bool durable, std::int64_t now_ns) {
+  Result<void> written = backend_->commit(items, durable, now_ns);
+  groups_.fetch_add(1, std::memory_order_relaxed);
+  disk_full_.store(!written && written.error().reason == "STORAGE_FULL", std::memory_order_relaxed);
+  return written;
+}
+
+void Storage::write_group(std::vector<Job>& group) {
+  std::vector<BackendItem> items(group.size());
+  bool durable = false;
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    items[i].transaction = &group[i].transaction;
+    items[i].quota = group[i].quota;
+    durable = durable || group[i].durable;
+  }
+  const std::int64_t now_ns = options_.clock();
+  const Result<void> written = commit_items(items, durable, now_ns);
+  if (written && options_.state != nullptr)
+    for (std::size_t i = 0; i < group.size(); ++i)
+      if (items[i].outcome) apply_to_state(group[i].transaction, *items[i].outcome, now_ns);
+  for (std::size_t i = 0; i < group.size(); ++i)
+    answer(group[i], written ? std::move(items[i].outcome) : Result<std::uint64_t>(written.error()));
+  if (options_.state != nullptr) options_.state->notify();
+}
+
+void Storage::answer(Job& job, Result<std::uint64_t> outcome) {
+  if (outcome)
+    committed_.fetch_add(1, std::memory_order_relaxed);
+  else if (outcome.error().code == Code::aborted || outcome.error().reason == "STORAGE_QUOTA")
+    refused_.fetch_add(1, std::memory_order_relaxed);
+  else
+    failed_.fetch_add(1, std::memory_order_relaxed);
+  if (!job.done) return;
+  if (job.on_writer)
+    job.done(std::move(outcome));
+  else
+    options_.executor([done = std::move(job.done), outcome = std::move(outcome)]() mutable { done(std::move(outcome)); });
+}
+
+/// Namespaces that are not mirrored are not open in the state, which ignores them.
+void Storage::apply_to_state(const StorageTransaction& transaction, std::uint64_t revision, std::int64_t now_ns) {
+  State& state = *options_.state;
+  const NamespaceId space = transaction.space();
+  for (std::size_t i = 0; i < transaction.size(); ++i) {
+    const StorageTransaction::Operation o = transaction[i];
+    switch (o.kind) {
+      case Kind::put:
+        state.put(space, {o.key, o.content_type, o.value, revision, o.expires_at(now_ns)});
+        break;
+      case Kind::erase:
+        state.erase(space, o.key, revision);
+        break;
+      case Kind::reap:
+        state.erase(space, o.key, revision, StateChange::Kind::expired);
+        break;
+      case Kind::clear:
+        state.clear(space, revision);
+        break;
+      case Kind::check:
+        break;
+    }
+  }
+}
+
+Result<std::size_t> Storage::expire() {
+  std::size_t removed = 0;
+  std::optional<Error> error;
+  const auto one_batch = [&](std::size_t& count) {
+    const std::int64_t now_ns = options_.clock();
+    const Result<std::vector<StorageTransaction>> over = backend_->expired(now_ns, expire_batch);
+    if (!over) return void(error = over.error());
+    if (over->empty()) return;
+    std::vector<BackendItem> items(over->size());
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      items[i].transaction = &(*over)[i];
+      items[i].quota = UINT64_MAX;
+      count += items[i].transaction->size();
+    }
+    // Not durable: after a loss of power it has expired all the same.
+    if (const Result<void> written = commit_items(items, false, now_ns); !written) return void(error = written.error());
+    if (options_.state == nullptr) return;
+    for (const BackendItem& item : items)
+      if (item.outcome) apply_to_state(*item.transaction, *item.outcome, now_ns);
+    options_.state->notify();
+  };
+  // Batch by batch, so that others are written in between.
+  for (;;) {
+    std::size_t count = 0;
+    if (Result<void> r = run_on_writer([&] { one_batch(count); }); !r) return r.error();
+    if (error) return *error;
+    removed += count;
+    expired_.fetch_add(count, std::memory_order_relaxed);
+    if (count < expire_batch) return removed;
+  }
+}
+
+}  // namespace tenon::host
