@@ -11,12 +11,15 @@
 #include "kernel/owner.hpp"
 
 namespace tenon::host {
+
+constinit std::atomic<bool> membarrier_orders_gates{false};
+constinit thread_local ThreadFrames* own_thread_frames = nullptr;
+
 namespace {
 
 // Process-wide by nature: threads are the process's, and a signal handler has no other way to find them.
 constinit std::atomic<ThreadFrames*> all_frames{nullptr};
-constinit std::atomic<bool> use_membarrier{false};
-constinit thread_local ThreadFrames* own_frames = nullptr;
+constinit std::atomic<std::uint32_t> frames_made{0};
 
 int membarrier(int command) { return static_cast<int>(::syscall(SYS_membarrier, command, 0U, 0)); }
 
@@ -24,9 +27,9 @@ int membarrier(int command) { return static_cast<int>(::syscall(SYS_membarrier, 
 // names it.
 struct Returner {
   ~Returner() {
-    if (own_frames == nullptr || own_frames->depth.load(std::memory_order_relaxed) != 0) return;
-    own_frames->thread_id.store(0, std::memory_order_release);
-    own_frames = nullptr;
+    if (own_thread_frames == nullptr || own_thread_frames->depth.load(std::memory_order_relaxed) != 0) return;
+    own_thread_frames->thread_id.store(0, std::memory_order_release);
+    own_thread_frames = nullptr;
   }
   bool armed = false;
 };
@@ -43,41 +46,44 @@ ThreadFrames* claim_free_record(pid_t id) {
 
 }  // namespace
 
-ThreadFrames& this_thread_frames() {
-  if (own_frames != nullptr) return *own_frames;
+ThreadFrames& make_thread_frames() {
   const pid_t id = ::gettid();
   ThreadFrames* f = claim_free_record(id);
   if (f == nullptr) {
     f = new ThreadFrames;  // never freed: scanned and read in signal handlers for as long as the process lives
     f->thread_id.store(id, std::memory_order_relaxed);
+    f->index = frames_made.fetch_add(1, std::memory_order_relaxed);
     f->next = all_frames.load(std::memory_order_relaxed);
     while (!all_frames.compare_exchange_weak(f->next, f, std::memory_order_acq_rel, std::memory_order_relaxed)) {
     }
   }
   returner.armed = true;
-  own_frames = f;
+  own_thread_frames = f;
   return *f;
 }
 
-ThreadFrames* existing_thread_frames() noexcept { return own_frames; }
+ThreadFrames* existing_thread_frames() noexcept { return own_thread_frames; }
 ThreadFrames* all_thread_frames() noexcept { return all_frames.load(std::memory_order_acquire); }
 
 const Frame* current_frame() noexcept {
-  const ThreadFrames* f = own_frames;
+  const ThreadFrames* f = own_thread_frames;
   if (f == nullptr) return nullptr;
   const std::uint32_t depth = f->depth.load(std::memory_order_relaxed);
   return depth == 0 ? nullptr : &f->frames[depth - 1];
 }
-
-bool gates_use_membarrier() noexcept { return use_membarrier.load(std::memory_order_relaxed); }
 
 bool prepare_gates() noexcept {
   if (has_thread_sanitizer) return false;  // it does not see what membarrier orders
   const int commands = membarrier(MEMBARRIER_CMD_QUERY);
   if (commands < 0 || (commands & MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0) return false;
   if (membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) != 0) return false;
-  use_membarrier.store(true, std::memory_order_relaxed);
+  membarrier_orders_gates.store(true, std::memory_order_relaxed);
   return true;
+}
+
+void frames_barrier() noexcept {
+  // Without membarrier both sides use seq_cst operations on the same variables, and nothing is left to do here.
+  if (gates_use_membarrier()) membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
 }
 
 void Gate::advance(State to) {
@@ -92,7 +98,7 @@ void Gate::advance(State to) {
 std::uint32_t Gate::others_inside(const Owner& owner) {
   std::uint32_t out = 0;
   for (const ThreadFrames* f = all_thread_frames(); f != nullptr; f = f->next) {
-    if (f == own_frames) continue;
+    if (f == own_thread_frames) continue;
     const std::uint32_t depth = f->depth.load(std::memory_order_seq_cst);
     for (std::uint32_t i = 0; i < depth && i < ThreadFrames::max_depth; ++i)
       if (f->frames[i].owner.load(std::memory_order_seq_cst) == &owner) {
@@ -113,37 +119,6 @@ bool Gate::wait_until_empty(const Owner& owner, std::int64_t deadline_ns) {
     pause_ns = std::min<std::int64_t>(pause_ns * 2, 1'000'000);
   }
   return true;
-}
-
-GateEntry::GateEntry(Owner& owner, Phase phase, ThreadTag tag, Call* call, Gate::State limit) : thread_(this_thread_frames()) {
-  const std::uint32_t depth = thread_.depth.load(std::memory_order_relaxed);
-  if (depth >= ThreadFrames::max_depth) return;
-  Frame& frame = thread_.frames[depth];
-  frame.tag = tag;
-  frame.call = call;
-  frame.phase.store(phase, std::memory_order_relaxed);
-  if (gates_use_membarrier()) {
-    frame.owner.store(&owner, std::memory_order_relaxed);
-    thread_.depth.store(depth + 1, std::memory_order_relaxed);
-    std::atomic_signal_fence(std::memory_order_seq_cst);
-    inside_ = owner.gate().state_.load(std::memory_order_acquire) <= limit;
-  } else {
-    // Without membarrier the store must be ordered before the load by the thread itself.
-    frame.owner.store(&owner, std::memory_order_release);
-    thread_.depth.store(depth + 1, std::memory_order_seq_cst);
-    inside_ = owner.gate().state_.load(std::memory_order_seq_cst) <= limit;
-  }
-  if (!inside_) leave();
-}
-
-GateEntry::~GateEntry() {
-  if (inside_) leave();
-}
-
-void GateEntry::leave() {
-  const std::uint32_t depth = thread_.depth.load(std::memory_order_relaxed) - 1;
-  thread_.frames[depth].owner.store(nullptr, std::memory_order_release);
-  thread_.depth.store(depth, std::memory_order_release);
 }
 
 }  // namespace tenon::host

@@ -23,19 +23,30 @@ struct Frame {
   std::atomic<Phase> phase{Phase::none};
   ThreadTag tag = ThreadTag::other;
   Call* call = nullptr;
+  /// What the thread is about to enter, is inside of, or reads to find it: set before the frame is pushed, cleared after it is gone. What stands in
+  /// here is not freed. Its meaning is that of the part that sets it (services).
+  std::atomic<std::uintptr_t> target{0};
 };
 
 /// The frames of one thread. Records are never freed: a thread that ends gives its record to the next one.
 struct ThreadFrames {
   static constexpr std::uint32_t max_depth = 32;  ///< deeper re-entry is refused
   std::atomic<std::uint32_t> depth{0};
+  std::atomic<std::uint32_t> reading{0};  ///< odd while the thread reads what is freed only when nobody does (StateReader)
   std::array<Frame, max_depth> frames;
   std::atomic<pid_t> thread_id{0};  ///< gettid(); 0 = free
   ThreadFrames* next = nullptr;     ///< immutable once published
+  std::uint32_t index = 0;          ///< immutable; 0, 1, 2 ... as they were made: no two living threads have the same
 };
 
+/// Process-wide by nature: threads are the process's. Set once, by `prepare_gates`.
+extern std::atomic<bool> membarrier_orders_gates;
+
+/// Null until this thread's record was made. In the header so that entering a gate is no call.
+extern constinit thread_local ThreadFrames* own_thread_frames;
+ThreadFrames& make_thread_frames();
 /// This thread's record, made at first use. [any]
-ThreadFrames& this_thread_frames();
+inline ThreadFrames& this_thread_frames() { return own_thread_frames != nullptr ? *own_thread_frames : make_thread_frames(); }
 /// The same without making one: nullptr if this thread never entered a module. Async-signal-safe.
 ThreadFrames* existing_thread_frames() noexcept;
 /// The innermost frame of this thread, or nullptr. Async-signal-safe.
@@ -44,9 +55,22 @@ const Frame* current_frame() noexcept;
 ThreadFrames* all_thread_frames() noexcept;
 
 /// True if membarrier(2) orders entries; otherwise every entry pays for a full fence. Registered by `prepare_gates`.
-bool gates_use_membarrier() noexcept;
+inline bool gates_use_membarrier() noexcept { return membarrier_orders_gates.load(std::memory_order_relaxed); }
 /// Registers for private expedited membarrier; call once before the first thread is started. Returns false if the kernel has none.
 bool prepare_gates() noexcept;
+
+/// After it, each thread either sees what the caller stored before (seq_cst), or what it stored itself before it looked is seen by the caller: the
+/// writer's half of frames and targets, which are stored with `announce`.
+void frames_barrier() noexcept;
+/// How a thread announces in a frame what it is about to look at, before it looks.
+inline void announce(std::atomic<std::uintptr_t>& target, std::uintptr_t what) noexcept {
+  if (gates_use_membarrier()) {
+    target.store(what, std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  } else {
+    target.store(what, std::memory_order_seq_cst);
+  }
+}
 
 /// The gate of one owner: counts nobody in, only looks who is inside when it is closed. Thread-safe.
 /// Entering costs two plain stores and a load (abi.md: 0.5 ns above a pointer call); closing pays with one membarrier.
@@ -71,12 +95,14 @@ class Gate {
   std::atomic<State> state_{State::open};
 };
 
-/// The way into a module: pushes a frame for its lifetime. `if (!entry) return UNAVAILABLE;`
+/// The way into a module: pushes a frame for its lifetime. `if (!entry) return UNAVAILABLE;` Its functions are inline, in kernel/owner.hpp.
 class GateEntry {
  public:
   /// `limit`: the last state in which this kind of callback is still let in.
   GateEntry(Owner& owner, Phase phase, ThreadTag tag, Call* call, Gate::State limit);
-  ~GateEntry();
+  ~GateEntry() {
+    if (inside_) leave();
+  }
   GateEntry(const GateEntry&) = delete;
   GateEntry& operator=(const GateEntry&) = delete;
   explicit operator bool() const { return inside_; }

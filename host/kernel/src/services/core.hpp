@@ -1,0 +1,248 @@
+// What Services is made of. Three kinds of locks, never one inside another: the core's mutex (who offers what), calls_mutex (ids and deadlines of
+// calls), and one in each seat and each record. None is held while module code runs.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "breaker.hpp"
+#include "directory.hpp"
+#include "kernel/services.hpp"
+#include "kernel/strand.hpp"
+#include "kernel/workers.hpp"
+#include "metrics.hpp"
+
+namespace tenon::host {
+
+struct Notice;
+
+class ServiceSeat : public std::enable_shared_from_this<ServiceSeat> {
+ public:
+  ServiceSeat(Owner& o, Permissions p, const SeatOptions& options, std::int64_t (*now)())
+      : owner(&o), module(o.name()), generation(o.generation()), permissions(std::move(p)), strand(options.strand) {
+    if (options.breaker) breaker = std::make_unique<Breaker>(*options.breaker, now);
+  }
+  Owner* const owner;  ///< not touched once it has left, unless it was not quiet
+  const std::string module;
+  const std::uint64_t generation;
+  const Permissions permissions;
+  Strand* const strand;
+  std::unique_ptr<Breaker> breaker;
+  std::atomic<bool> left{false};
+  std::array<std::atomic<std::uint64_t>, 64> permitted{};  ///< serials of entries it may call, as found before; permissions never change
+
+  // With the core's mutex held.
+  std::vector<Registration*> registrations;
+  std::vector<HandleSlot*> handles;
+  std::size_t unfreed = 0;  ///< registrations, removed ones that are still in use included
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::list<std::shared_ptr<Notice>> notices;  ///< still to be delivered
+  std::uint32_t busy = 0;                      ///< threads that deliver one
+  std::size_t open_calls = 0;
+  std::set<std::string, std::less<>> told;  ///< deprecated services it was told about
+};
+
+/// What remove_wait waits for.
+struct Removal {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool over = false;
+  void finish() {
+    const std::lock_guard lock(mutex);
+    over = true;
+    changed.notify_all();
+  }
+};
+
+/// One callback that is due, delivered exactly once: by a worker, or by `leave`.
+struct Notice {
+  enum class Kind : std::uint8_t { done, ended, release };
+  Kind kind = Kind::release;
+  std::shared_ptr<ServicesCore> core;
+  std::shared_ptr<ServiceSeat> seat;  ///< whose callback it is
+  std::shared_ptr<CallRecord> record;
+  ServiceEnded ended = nullptr;
+  void (*release)(void*) = nullptr;
+  void* data = nullptr;
+  Code why = Code::ok;
+  std::shared_ptr<Removal> removal;
+  std::list<std::shared_ptr<Notice>>::iterator place;  ///< in seat->notices
+};
+
+struct ServiceCall::Hop {
+  std::vector<const ThreadFrames*> threads;  ///< that wait for this call
+  std::string path;                          ///< of the calls they are in
+};
+
+/// A call that outlives a stack: asynchronous, offloaded or deferred.
+struct CallRecord : std::enable_shared_from_this<CallRecord> {
+  std::shared_ptr<ServicesCore> core;
+  std::uint64_t id = 0;
+  std::shared_ptr<ServiceSeat> caller, provider;
+  std::shared_ptr<MethodMetrics> metrics;
+  std::string service;
+  std::int64_t deadline_ns = no_deadline;
+  Breaker::Admission admission = Breaker::Admission::yes;
+  std::int64_t sampled_from = 0;
+  std::atomic<bool> given_up{false};      ///< nobody waits any more
+  std::atomic<bool> asked_to_end{false};  ///< the provider is leaving
+
+  // Of a call run by a worker.
+  Registration* registration = nullptr;  ///< counted in its refs until it has run
+  bool begun = false;
+  ServiceCall call;
+  ServiceCall::Hop hop;
+  std::string bytes;  ///< behind the views of `request` and the trace parent
+  std::vector<ServicePair> pairs;
+  Request request;
+
+  std::mutex mutex;
+  std::condition_variable answered_cv;
+  bool answered = false;       ///< the outcome for the caller is settled
+  bool caller_done = false;    ///< and it has it
+  bool provider_done = false;  ///< has completed, or will not be asked
+  bool deferred = false;       ///< the provider knows the id
+  Code code = Code::ok;
+  Error error;
+  Reply reply;
+  ServiceDone done = nullptr;  ///< asynchronous
+  void* done_data = nullptr;
+  bool has_ended = false;        ///< on_cancel was set
+  ServiceEnded ended = nullptr;  ///< on_cancel, not yet called
+  void* ended_data = nullptr;
+  std::vector<std::weak_ptr<CallRecord>> children;
+  std::size_t prune_children_at = 16;
+};
+
+struct ServicesCore : std::enable_shared_from_this<ServicesCore> {
+  ServicesCore(WorkerPool& p, Services::Options o) : pool(p), options(std::move(o)) {}
+
+  WorkerPool& pool;
+  const Services::Options options;
+
+  mutable std::mutex mutex;
+  std::condition_variable freed;  ///< a registration is gone
+  Directory directory;            ///< writing: with the mutex held
+  Handles handles;
+  std::vector<std::pair<std::uint32_t, Registration*>> registration_slots;  ///< generation
+  std::vector<std::uint32_t> free_registrations;
+
+  mutable std::mutex calls_mutex;
+  std::vector<std::pair<std::uint32_t, std::shared_ptr<CallRecord>>> call_slots;
+  std::vector<std::uint32_t> free_calls;
+  std::set<std::pair<std::int64_t, std::uint64_t>> deadlines;  ///< of asynchronous calls
+  std::condition_variable keeper_wakes;
+  bool stopping = false;
+  bool reclaim_soon = false;
+  std::thread keeper;  ///< ends asynchronous calls at their deadline, frees what was still in use when it was removed
+
+  // services.cpp: who offers what
+  Registration* registration_of(const ServiceSeat& seat, std::uint64_t id);
+  void unlink(Registration& r);
+  void reclaim();
+  void post_release(Registration& r);
+  static void retarget(NamedService& entry);
+  void drop_handle(ServiceSeat& seat, HandleSlot& slot);
+  void keep();
+  void wake_keeper();
+  void end_calls(ServiceSeat& seat, Services::Left& out);
+
+  // call.cpp: the way of a call
+  struct Pinned;
+  Code pin(ServiceSeat& seat, std::uint64_t handle, Pinned& out, Error& error);
+  Code pin(ServiceSeat& seat, std::string_view name, Pinned& out, Error& error);
+  Code pin_name(ServiceSeat& seat, std::string_view name, Pinned& out, Error& error, bool canonical);
+  Code invoke(ServiceSeat& seat, Pinned& pinned, const Request& request, Reply& reply, Error& error, const CallOptions& how);
+  Code invoke_async(ServiceSeat& seat, Pinned& pinned, const Request& request, ServiceDone done, void* data, std::uint64_t* id,
+                    Error& error, const CallOptions& how);
+  Code invoke_offloaded(ServiceCall& call, Pinned& pinned, const Request& request, Reply& reply, Error& error);
+  Code end_deferred(ServiceCall& call, Pinned& pinned, Code code, Reply& reply, Error& error);
+  Code begin(ServiceCall& call, const Registration& r, const Request& request, Error& error);
+  static Code enter_strand(Strand& strand, ServiceCall& call, Error& error);
+  void tell_deprecated(ServiceSeat& caller, const std::shared_ptr<ServiceSeat>& provider, std::string_view service);
+  static void inherit(ServiceCall& call, const CallOptions& how);
+
+  // records.cpp: calls that outlive a stack
+  std::shared_ptr<CallRecord> make_record(const ServiceCall& call);
+  void publish(const std::shared_ptr<CallRecord>& record);
+  std::shared_ptr<CallRecord> submit(ServiceCall& call, Registration& r, const Request& request, ServiceDone done, void* data,
+                                     Error& error);
+  void run(const std::shared_ptr<CallRecord>& record);
+  void not_run(const std::shared_ptr<CallRecord>& record);
+  Code defer(ServiceCall& call, std::uint64_t& id);
+  bool settle(CallRecord& record, Code code, Error error, Reply* reply);
+  static bool take_end(CallRecord& record, bool only_deferred);
+  void provider_ended(const std::shared_ptr<CallRecord>& record);
+  void provider_left(const std::shared_ptr<CallRecord>& record);
+  bool give_up(const std::shared_ptr<CallRecord>& record, Code code, Error error);
+  void ask_to_end(const std::shared_ptr<CallRecord>& record, bool nobody_waits);
+  void handler_returned(const std::shared_ptr<CallRecord>& record, Code code, Error error, Reply& reply);
+  Code await(const std::shared_ptr<CallRecord>& record, std::int64_t deadline_ns, const Call* parent, Reply& reply, Error& error);
+  void adopt(Call* parent, const std::shared_ptr<CallRecord>& record);
+  void post_ended(const std::shared_ptr<CallRecord>& record, Code why);
+  void forget_if_over(CallRecord& record);
+  std::shared_ptr<CallRecord> record_of(std::uint64_t id) const;
+  std::vector<std::shared_ptr<CallRecord>> records_of(const ServiceSeat& seat) const;
+  void run_deadlines(std::int64_t now);
+
+  // notices.cpp: callbacks that are due
+  void post(const std::shared_ptr<Notice>& notice);
+  static void deliver_on_worker(const std::shared_ptr<Notice>& notice);
+  static void deliver(Notice& notice);
+  /// On the thread in `leave`. True: nothing was due, and nothing can become due. Waits until `deadline_ns` for those that deliver.
+  static bool deliver_rest(ServiceSeat& seat, std::int64_t deadline_ns);
+};
+
+/// Nobody waits for this call any more; that its provider is leaving does not count.
+bool is_given_up(const Call& call);
+/// "`a.one` -> `b.two`", as far as services are in it.
+std::string path_of(const ServiceCall& call);
+/// Runs the handler; its Code, or `pending`; errors are filled in.
+Code run_handler(const Registration& r, ServiceCall& call, const Request& request, Reply& reply);
+Code fail(Error& error, Code code, std::string message, std::string reason);
+
+/// A registration that stays while this lives: it stands in the target of the frame this thread would push next.
+struct ServicesCore::Pinned {
+  Pinned() : thread(this_thread_frames()), depth(thread.depth.load(std::memory_order_relaxed)) {}
+  ~Pinned() { drop(); }
+  Pinned(const Pinned&) = delete;
+  Pinned& operator=(const Pinned&) = delete;
+  [[nodiscard]] bool too_deep() const { return depth >= ThreadFrames::max_depth; }
+  void announce(std::uintptr_t what) { host::announce(target(), what); }
+  void announce(const Registration* r) { announce(reinterpret_cast<std::uintptr_t>(r)); }
+  void drop() {
+    if (registration == nullptr) return unpin();
+    const bool closing = registration->closing.load(std::memory_order_relaxed);
+    registration = nullptr;
+    unpin();
+    if (closing) [[unlikely]]
+      core->wake_keeper();
+  }
+  std::atomic<std::uintptr_t>& target() { return thread.frames[depth].target; }
+
+  ThreadFrames& thread;
+  const std::uint32_t depth;
+  Registration* registration = nullptr;
+  ServicesCore* core = nullptr;
+
+ private:
+  void unpin() {
+    if (!too_deep()) target().store(0, std::memory_order_release);
+  }
+};
+
+inline Error service_error(Code code, std::string message, std::string reason) {
+  return {code, std::move(message), std::move(reason), 0, ExitCode::unavailable};
+}
+
+}  // namespace tenon::host
