@@ -32,7 +32,7 @@ std::optional<std::string_view> nearest(std::string_view name, std::span<const s
 bool is_module_name(std::string_view name);
 
 /// Dotted names and topics: words [A-Za-z0-9_-]+ joined by dots, at most 255 bytes. With `pattern`, a word may be `*`
-/// and the last one `>`.
+/// and the last one `>`. No allocation.
 bool is_dotted_name(std::string_view name, bool pattern = false);
 
 /// Splits at every `sep`; keeps empty parts; never returns an empty vector.

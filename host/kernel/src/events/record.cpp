@@ -1,0 +1,42 @@
+#include "record.hpp"
+
+#include <cstring>
+#include <new>
+
+namespace tenon::host {
+
+static_assert(alignof(EventRecord) <= alignof(RecordSpares::Header));
+
+EventRecord::EventRecord(const EventDraft& draft, std::uint64_t id, std::int64_t time_ns)
+    : payload_size_(static_cast<std::uint32_t>(draft.payload.size())),
+      topic_size_(static_cast<std::uint8_t>(draft.topic.size())),
+      type_size_(static_cast<std::uint8_t>(draft.content_type.size())),
+      trace_size_(static_cast<std::uint8_t>(draft.traceparent.size())),
+      id_(id),
+      time_ns_(time_ns) {
+  char* at = reinterpret_cast<char*>(this + 1);
+  for (const std::string_view part : {draft.topic, draft.content_type, draft.traceparent, draft.payload}) {
+    if (!part.empty()) std::memcpy(at, part.data(), part.size());
+    at += part.size();
+  }
+}
+
+EventRecord* EventRecord::make(RecordSpares& spares, const EventDraft& draft, std::uint64_t id, std::int64_t time_ns) noexcept {
+  const std::size_t text = draft.topic.size() + draft.content_type.size() + draft.traceparent.size() + draft.payload.size();
+  RecordSpares::Header* const block = spares.take(sizeof(RecordSpares::Header) + sizeof(EventRecord) + text);
+  return block == nullptr ? nullptr : new (block + 1) EventRecord(draft, id, time_ns);
+}
+
+EventView EventRecord::view(bool retained) const {
+  const char* type = text() + topic_size_;
+  const char* trace = type + type_size_;
+  return {topic(), {trace + trace_size_, payload_size_}, {type, type_size_}, {trace, trace_size_}, id_, time_ns_, retained};
+}
+
+void EventRecord::drop_references(std::uint32_t n) noexcept {
+  if (references_.fetch_sub(n, std::memory_order_acq_rel) != n) return;
+  this->~EventRecord();
+  RecordSpares::give_back(reinterpret_cast<RecordSpares::Header*>(this) - 1);
+}
+
+}  // namespace tenon::host
