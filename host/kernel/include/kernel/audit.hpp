@@ -1,0 +1,81 @@
+// Audit: who did what to whom, and whether he was let. One record per line, each sealed with the hash of the one before it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace tenon::host {
+
+/// What happened. Texts are cut at their limits and made valid UTF-8; nothing of it is trusted.
+struct AuditEvent {
+  std::string_view type;                                            ///< dotted: "module.denied"; at most 128 bytes
+  std::string_view level;                                           ///< "info", "warn" or "error"
+  std::string_view actor;                                           ///< who: "host", a module, a user; at most 255 bytes
+  std::string_view target;                                          ///< on what: a service, a file; at most 1024 bytes, may be empty
+  std::string_view request_id;                                      ///< of the call or request, may be empty; at most 128 bytes
+  std::string_view outcome;                                         ///< "ok", "denied", "failed"; at most 32 bytes
+  std::vector<std::pair<std::string_view, std::string_view>> meta;  ///< at most 32 pairs of at most 1024 bytes each
+};
+
+enum class AuditWriter : std::uint8_t { none, console, file };
+
+struct AuditOptions {
+  AuditWriter writer = AuditWriter::none;
+  std::string path;          ///< of `file`; made with mode 0600
+  std::uint32_t rate = 100;  ///< records per second and actor other than the host; what is over is counted in one record
+  std::function<void(const AuditEvent&)> console;  ///< of `console`; must not record anything itself
+  std::function<std::int64_t()> clock;             ///< realtime in ns; empty = the system's
+};
+
+/// Records are written at once (one write(2) each, so that kill -9 loses none) and made durable by `tick` and by the end. Thread-safe;
+/// only the end waits for the disk.
+/// A record that cannot be written is lost, counted, and the first record that can be written again says how many.
+class AuditLog {
+ public:
+  /// Continues the file's chain. Errors: no_permission, cannot_create, io_error; data if the file's last whole line is no record (run
+  /// `tenond audit verify`): nothing is appended to what somebody has changed.
+  static Result<std::unique_ptr<AuditLog>> open(AuditOptions options);
+  ~AuditLog();
+  AuditLog(const AuditLog&) = delete;
+  AuditLog& operator=(const AuditLog&) = delete;
+
+  void record(const AuditEvent& event) noexcept;
+  /// Reports what the rate limit dropped, follows a file that was rotated, and has the file made durable on another thread, which then notes
+  /// its end beside it (`<path>.head`). Call once per second.
+  void tick() noexcept;
+  /// Records that could not be written, and the last error; 0 if all is well.
+  [[nodiscard]] std::uint64_t lost() const;
+
+ private:
+  struct Impl;
+  explicit AuditLog(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// What is wrong with a file, by line from 1.
+struct AuditFinding {
+  std::uint64_t line = 0;
+  std::string what;
+};
+struct AuditReport {
+  std::uint64_t records = 0, first_seq = 0, last_seq = 0;
+  std::string last_hash;
+  std::vector<AuditFinding> findings;  ///< at most 100; empty: every record is the one that was written, in its place
+  [[nodiscard]] bool ok() const { return findings.empty(); }
+};
+
+/// Reads the whole file: every record's own hash, its link to the one before, its number; a torn line is accepted where the record behind it says
+/// so; the noted end (`<path>.head`), if there is one, must be in the file. Detects edits, removals, reordering and insertions, and cutting
+/// off what was noted; not the exchange of the whole file together with its note.
+/// Errors: the file cannot be read.
+Result<AuditReport> verify_audit(const std::string& path);
+
+}  // namespace tenon::host

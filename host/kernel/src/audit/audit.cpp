@@ -1,0 +1,299 @@
+#include "kernel/audit.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "audit_line.hpp"
+#include "base/clock.hpp"
+#include "base/file.hpp"
+#include "base/text.hpp"
+
+namespace tenon::host {
+namespace {
+
+constexpr std::size_t max_actors = 1024;  // that the rate limit remembers; more share one account
+constexpr std::int64_t second_ns = 1'000'000'000;
+constexpr off_t tail_bytes = 512 * 1024;
+
+struct Account {
+  std::int64_t second = 0;
+  std::uint32_t records = 0;
+  std::uint64_t dropped = 0;
+};
+
+Error cannot(const char* what, const std::string& path, ExitCode exit) {
+  return Error::system(errno, std::string(what) + " the audit file `" + printable(path, 4096) + "`", exit);
+}
+
+// The file as somebody left it: its last whole record, and what is torn behind it.
+struct Tail {
+  AuditSeal last{0, {}, std::string(audit_chain_begin)};
+  std::size_t torn = 0;
+  bool unended = false;  // whole, but for its newline
+};
+
+Result<Tail> read_tail(int fd, off_t size, const std::string& path) {
+  Tail out;
+  const off_t from = std::max<off_t>(0, size - tail_bytes);
+  if (::lseek(fd, from, SEEK_SET) < 0) return cannot("cannot read", path, ExitCode::io_error);
+  const auto bytes = read_all(fd, static_cast<std::size_t>(tail_bytes) + 4096, path);
+  if (!bytes) return bytes.error();
+  std::string_view text = bytes->view();
+  if (text.empty()) return out;
+  const std::size_t whole = text.rfind('\n');
+  out.torn = whole == std::string_view::npos ? text.size() : text.size() - whole - 1;
+  if (const std::optional<ReadSeal> read = read_audit_line(text.substr(text.size() - out.torn)); read && read->intact)
+    return Tail{read->seal, 0, true};
+  if (whole == std::string_view::npos) {
+    if (from == 0) return out;  // nothing but the first line, torn
+    return Error{Code::data_loss, "`" + printable(path, 4096) + "` is no audit file: it has no lines", "NO_AUDIT_FILE", 0,
+                 ExitCode::data_error};
+  }
+  text = text.substr(0, whole);
+  const std::size_t before = text.rfind('\n');
+  const std::string_view line = before == std::string_view::npos ? text : text.substr(before + 1);
+  const std::optional<ReadSeal> read = read_audit_line(line);
+  if (!read || !read->intact)
+    return Error{
+        Code::data_loss,
+        "the last record of the audit file `" + printable(path, 4096) +
+            "` is damaged or was changed, so that nothing can be appended; look at it with `tenond audit verify`, then move it away",
+        "AUDIT_CHANGED", 0, ExitCode::data_error};
+  out.last = read->seal;
+  return out;
+}
+
+}  // namespace
+
+struct AuditLog::Impl {
+  AuditOptions options;
+  mutable std::mutex mutex;
+  UniqueFd fd;
+  struct stat identity {};
+  off_t size = 0;
+  AuditSeal last{0, {}, std::string(audit_chain_begin)};
+  std::size_t torn = 0;  ///< bytes at the end of the file that are no line
+  bool unended = false;  ///< the last record lacks its newline
+  std::uint64_t lost = 0, lost_untold = 0;
+  bool dirty = false;  ///< written, not yet durable
+  std::map<std::string, Account, std::less<>> accounts;
+
+  std::thread syncer;  ///< started when there is something to make durable
+  std::condition_variable wake;
+  bool sync_wanted = false, ending = false;
+
+  [[nodiscard]] std::int64_t now() const { return options.clock ? options.clock() : realtime_ns(); }
+
+  Result<void> open_file();
+  bool put(std::string_view text);
+  bool emit(const AuditEvent& event);
+  bool write_record(const AuditEvent& event);
+  bool admit(const AuditEvent& event, std::int64_t now_ns);
+  void follow_path();
+  void sync(std::unique_lock<std::mutex>& lock);
+  void sync_loop();
+};
+
+Result<void> AuditLog::Impl::open_file() {
+  const std::string& path = options.path;
+  UniqueFd next(::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK, 0600));
+  if (!next) return cannot("cannot open", path, errno == EACCES || errno == ELOOP ? ExitCode::no_permission : ExitCode::cannot_create);
+  struct stat st {};
+  if (::fstat(next.get(), &st) != 0) return cannot("cannot examine", path, ExitCode::io_error);
+  if (!S_ISREG(st.st_mode) || st.st_uid != ::geteuid() || (st.st_mode & 0022U) != 0)
+    return Error{Code::permission_denied,
+                 "the audit file `" + printable(path, 4096) + "` must be a regular file of uid " + std::to_string(::geteuid()) +
+                     " that nobody else may write",
+                 "UNSAFE_FILE", 0, ExitCode::no_permission};
+  if (::flock(next.get(), LOCK_EX | LOCK_NB) != 0)
+    return Error{Code::unavailable, "another process writes the audit file `" + printable(path, 4096) + "`", "AUDIT_LOCKED", 0,
+                 ExitCode::try_again};
+  const Result<Tail> tail = read_tail(next.get(), st.st_size, path);
+  if (!tail) return tail.error();
+  fd = std::move(next);
+  identity = st;
+  size = st.st_size;
+  torn = tail->torn;
+  unended = tail->unended;
+  // An empty file after one of ours goes on with the chain: it was rotated.
+  if (tail->last.seq != 0 || last.seq == 0) last = tail->last;
+  return {};
+}
+
+// All or nothing, as far as the file system lets: what is left of a failed write is taken back, or told as torn.
+bool AuditLog::Impl::put(std::string_view text) {
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t n = ::write(fd.get(), text.data() + done, text.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      if (done > 0 && ::ftruncate(fd.get(), size) != 0) {
+        size += static_cast<off_t>(done);
+        torn += done;
+      }
+      return false;
+    }
+    done += static_cast<std::size_t>(n);
+  }
+  size += static_cast<off_t>(done);
+  dirty = true;
+  return true;
+}
+
+bool AuditLog::Impl::write_record(const AuditEvent& event) {
+  AuditSeal seal{last.seq + 1, last.hash, {}};
+  std::string line = make_audit_line(event, now(), seal);
+  line += '\n';
+  if (torn > 0 || unended) line.insert(line.begin(), '\n');  // after a torn line this is the record that tells of it
+  if (!fd || !put(line)) return false;
+  torn = 0;
+  unended = false;
+  last = std::move(seal);
+  return true;
+}
+
+bool AuditLog::Impl::emit(const AuditEvent& event) {
+  if (options.writer == AuditWriter::console) {
+    if (options.console) options.console(event);
+    return true;
+  }
+  if (torn > 0) {
+    const std::string bytes = std::to_string(torn);
+    if (!write_record({"audit.torn", "warn", "host", {}, {}, "ok", {{"bytes", bytes}}})) return false;
+  }
+  if (lost_untold > 0) {
+    const std::string records = std::to_string(lost_untold);
+    if (!write_record({"audit.lost", "error", "host", {}, {}, "failed", {{"records", records}}})) return false;
+    lost_untold = 0;
+  }
+  return write_record(event);
+}
+
+bool AuditLog::Impl::admit(const AuditEvent& event, std::int64_t now_ns) {
+  if (options.rate == 0 || event.actor == "host") return true;
+  auto found = accounts.find(event.actor);
+  if (found == accounts.end()) found = accounts.try_emplace(accounts.size() < max_actors ? std::string(event.actor) : std::string()).first;
+  Account& account = found->second;
+  if (account.second != now_ns / second_ns) {
+    account.second = now_ns / second_ns;
+    account.records = 0;
+  }
+  if (account.records < options.rate) {
+    ++account.records;
+    return true;
+  }
+  ++account.dropped;
+  return false;
+}
+
+// Somebody rotated or removed the file: goes on in the one that has its name now.
+void AuditLog::Impl::follow_path() {
+  struct stat st {};
+  if (::stat(options.path.c_str(), &st) == 0 && st.st_dev == identity.st_dev && st.st_ino == identity.st_ino) return;
+  const AuditSeal before = last;
+  if (!open_file()) return;                         // the old file is still open; tried again at the next tick
+  ::unlink(audit_head_path(options.path).c_str());  // it is about the other file
+  const std::string seq = std::to_string(before.seq);
+  if (!emit({"audit.continued", "info", "host", {}, {}, "ok", {{"after", seq}}})) ++lost, ++lost_untold;
+}
+
+// Waits for the disk without the mutex.
+void AuditLog::Impl::sync(std::unique_lock<std::mutex>& lock) {
+  const UniqueFd same(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
+  const AuditSeal noted = last;
+  const ino_t inode = identity.st_ino;
+  dirty = false;
+  lock.unlock();
+  const bool durable = same && ::fdatasync(same.get()) == 0;
+  lock.lock();
+  // The note itself need not be durable: an older one is as true.
+  if (!durable || (inode == identity.st_ino && !write_file_atomic(audit_head_path(options.path), make_audit_head(noted), 0600)))
+    dirty = true;
+}
+
+void AuditLog::Impl::sync_loop() {
+  std::unique_lock lock(mutex);
+  for (;;) {
+    wake.wait(lock, [this] { return sync_wanted || ending; });
+    if (ending) return;
+    sync_wanted = false;
+    try {
+      sync(lock);
+    } catch (...) {  // out of memory: the next tick tries again
+      if (!lock.owns_lock()) lock.lock();
+      dirty = true;
+    }
+  }
+}
+
+Result<std::unique_ptr<AuditLog>> AuditLog::open(AuditOptions options) {
+  auto impl = std::make_unique<Impl>();
+  impl->options = std::move(options);
+  if (impl->options.writer == AuditWriter::file)
+    if (Result<void> opened = impl->open_file(); !opened) return opened.error();
+  return std::unique_ptr<AuditLog>(new AuditLog(std::move(impl)));
+}
+
+AuditLog::AuditLog(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+AuditLog::~AuditLog() {
+  tick();
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->ending = true;
+    impl_->wake.notify_all();
+  }
+  if (impl_->syncer.joinable()) impl_->syncer.join();
+  std::unique_lock lock(impl_->mutex);
+  try {
+    if (impl_->dirty && impl_->fd) impl_->sync(lock);
+  } catch (...) {  // out of memory: the records are written, though perhaps not on the disk yet
+  }
+}
+
+void AuditLog::record(const AuditEvent& event) noexcept {
+  if (impl_->options.writer == AuditWriter::none) return;
+  const std::lock_guard lock(impl_->mutex);
+  try {
+    if (!impl_->admit(event, impl_->now())) return;
+    if (impl_->emit(event)) return;
+  } catch (...) {  // out of memory: counted as any other record that could not be written
+  }
+  ++impl_->lost;
+  ++impl_->lost_untold;
+}
+
+void AuditLog::tick() noexcept {
+  if (impl_->options.writer == AuditWriter::none) return;
+  const std::lock_guard lock(impl_->mutex);
+  try {
+    for (auto& [actor, account] : impl_->accounts) {
+      if (account.dropped == 0) continue;
+      const std::string records = std::to_string(account.dropped);
+      if (impl_->emit({"audit.dropped", "warn", actor, {}, {}, "ok", {{"records", records}}})) account.dropped = 0;
+    }
+    if (impl_->options.writer != AuditWriter::file) return;
+    impl_->follow_path();
+    if (!impl_->dirty || !impl_->fd || impl_->ending) return;
+    if (!impl_->syncer.joinable()) impl_->syncer = std::thread([impl = impl_.get()] { impl->sync_loop(); });
+    impl_->sync_wanted = true;
+    impl_->wake.notify_all();
+  } catch (...) {  // out of memory or threads: the next tick does it
+  }
+}
+
+std::uint64_t AuditLog::lost() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->lost;
+}
+
+}  // namespace tenon::host

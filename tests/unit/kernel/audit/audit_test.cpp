@@ -1,0 +1,247 @@
+// Writing the audit log: chain, starts and rotations, torn ends, full disks, floods.
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <thread>
+
+#include "audit_line.hpp"
+#include "skip.hpp"
+#include "support.hpp"
+
+using namespace tenon::host;
+using namespace tenon::host::test;
+using tenon::test::read_file;
+namespace fs = std::filesystem;
+
+TEST_CASE("audit: a record is one line of JSON, sealed with the one before it") {
+  const AuditFile f;
+  f.write(2);
+  const auto lines = f.lines();
+  REQUIRE(lines.size() == 2);
+  const std::string expected =
+      R"({"seq":1,"time":"2026-09-21T14:13:20.000000Z","type":"module.denied","level":"warn","actor":"host","target":"t0","request_id":"r-1",)"
+      R"("outcome":"denied","meta":{"interface":"tenon.log_sink/1"},"prev":")" +
+      std::string(64, '0') + R"(","hash":")";
+  CHECK(lines[0].substr(0, expected.size()) == expected);
+  const auto first = read_audit_line(lines[0]), second = read_audit_line(lines[1]);
+  REQUIRE((first && second));
+  CHECK((first->intact && second->intact));
+  CHECK(second->seal.prev == first->seal.hash);
+  CHECK(second->seal.seq == 2);
+  struct stat st {};
+  REQUIRE(::stat(f.path.c_str(), &st) == 0);
+  CHECK((st.st_mode & 0777U) == 0600);
+  CHECK(f.verify().ok());
+}
+
+TEST_CASE("audit: the next start goes on with the chain") {
+  const AuditFile f;
+  for (int i = 0; i < 3; ++i) f.write(2);
+  const AuditReport report = f.verify();
+  CHECK(report.ok());
+  CHECK(report.records == 6);
+  CHECK(report.last_seq == 6);
+  CHECK(read_file(f.path + ".head") == "6 " + report.last_hash + "\n");
+}
+
+TEST_CASE("audit: a torn end is told of by the next start and accepted by verify, at any length") {
+  const AuditFile whole;
+  whole.write(3);
+  const std::string text = whole.text();
+  const std::size_t last = text.rfind('\n', text.size() - 2) + 1;
+  for (std::size_t cut : {last + 1, last + 7, last + 100, text.size() - 2}) {
+    const AuditFile f;
+    f.dir.write("audit.log", text.substr(0, cut), 0600);
+    const AuditReport torn = f.verify();
+    REQUIRE(torn.findings.size() == 1);
+    CHECK(torn.findings[0].line == 3);
+    CHECK(torn.findings[0].what.find("is torn: " + std::to_string(cut - last) + " bytes") == 0);
+    f.write(1);
+    const AuditReport report = f.verify();
+    CHECK(report.ok());
+    CHECK(report.records == 4);  // two, the one about the tear, and the new one
+    CHECK(f.text().find(R"("type":"audit.torn")") != std::string::npos);
+  }
+}
+
+TEST_CASE("audit: a last record without its newline is whole") {
+  const AuditFile f;
+  f.write(3);
+  std::string text = f.text();
+  text.pop_back();
+  f.dir.write("audit.log", text, 0600);
+  CHECK(f.verify().ok());
+  f.write(1);
+  CHECK(f.verify().ok());
+  CHECK(f.verify().records == 4);
+}
+
+TEST_CASE("audit: nothing is appended to what somebody has changed") {
+  const AuditFile f;
+  f.write(2);
+  auto lines = f.lines();
+  lines[1].replace(lines[1].find("denied"), 6, "grante");
+  f.put_lines(lines);
+  AuditOptions options;
+  options.writer = AuditWriter::file;
+  options.path = f.path;
+  const auto refused = AuditLog::open(options);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().exit == ExitCode::data_error);
+  CHECK(refused.error().message.find("tenond audit verify") != std::string::npos);
+  CHECK(f.lines() == lines);
+
+  f.dir.write("audit.log", "something else\n", 0600);
+  CHECK_FALSE(AuditLog::open(options));
+  CHECK(f.text() == "something else\n");
+}
+
+TEST_CASE("audit: one writer at a time, and only to a file that is ours alone") {
+  const AuditFile f;
+  AuditOptions options;
+  options.writer = AuditWriter::file;
+  options.path = f.path;
+  {
+    const auto log = f.open();
+    const auto second = AuditLog::open(options);
+    REQUIRE_FALSE(second);
+    CHECK(second.error().exit == ExitCode::try_again);
+  }
+  CHECK(AuditLog::open(options));
+  ::chmod(f.path.c_str(), 0666);
+  CHECK(AuditLog::open(options).error().exit == ExitCode::no_permission);
+  ::unlink(f.path.c_str());
+  fs::create_symlink(f.dir / "elsewhere", f.path);
+  CHECK_FALSE(AuditLog::open(options));
+  CHECK_FALSE(fs::exists(f.dir / "elsewhere"));
+  ::unlink(f.path.c_str());
+  REQUIRE(::mkfifo(f.path.c_str(), 0600) == 0);
+  CHECK_FALSE(AuditLog::open(options));
+  options.path = f.dir / "absent/audit.log";
+  CHECK(AuditLog::open(options).error().exit == ExitCode::cannot_create);
+}
+
+TEST_CASE("audit: a file that is rotated or removed is followed, and the chain goes on in the next one") {
+  const AuditFile f;
+  const auto log = f.open();
+  log->record(event("a"));
+  log->tick();
+  SUBCASE("renamed") { fs::rename(f.path, f.path + ".1"); }
+  SUBCASE("removed") { fs::remove(f.path); }
+  log->record(event("b"));  // still into the old one: nobody has looked yet
+  log->tick();
+  log->record(event("c"));
+  log->tick();
+  const AuditReport report = f.verify();
+  CHECK(report.ok());
+  CHECK(report.first_seq == 3);
+  CHECK(report.last_seq == 4);
+  CHECK(f.text().find(R"("type":"audit.continued")") != std::string::npos);
+  if (fs::exists(f.path + ".1")) {
+    const auto old = verify_audit(f.path + ".1");
+    REQUIRE(old);
+    CHECK(old->ok());
+    CHECK(old->last_seq == 2);
+    CHECK(f.lines()[0].find(old->last_hash) != std::string::npos);
+  }
+}
+
+TEST_CASE("audit: a disk without room loses records, says how many, and goes on") {
+  const AuditFile f;
+  f.write(1);
+  const auto size = static_cast<rlim_t>(f.text().size());
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const auto log = f.open();
+  for (rlim_t room : {rlim_t{0}, rlim_t{1}, rlim_t{100}}) {
+    const rlimit limit{size + room, before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    log->record(event("lost"));
+    CHECK(f.text().size() == size);  // what fitted was taken back
+  }
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
+  CHECK(log->lost() == 3);
+  log->record(event("kept"));
+  log->tick();
+  const AuditReport report = f.verify();
+  CHECK(report.ok());
+  CHECK(report.records == 3);
+  CHECK(f.lines()[1].find(R"("type":"audit.lost")") != std::string::npos);
+  CHECK(f.lines()[1].find(R"("records":"3")") != std::string::npos);
+}
+
+TEST_CASE("audit: a flood of one actor is counted, the host and others go on") {
+  const AuditFile f;
+  const auto log = f.open(10);
+  for (int i = 0; i < 1000; ++i) log->record(event("x", "plugin_a"));
+  for (int i = 0; i < 20; ++i) log->record(event("y"));
+  log->record(event("z", "plugin_b"));
+  log->tick();
+  const auto lines = f.lines();
+  REQUIRE(lines.size() == 10 + 20 + 1 + 1);
+  CHECK(lines.back().find(R"("type":"audit.dropped")") != std::string::npos);
+  CHECK(lines.back().find(R"("actor":"plugin_a")") != std::string::npos);
+  CHECK(lines.back().find(R"("records":"990")") != std::string::npos);
+  log->tick();
+  CHECK(f.lines().size() == lines.size());
+  CHECK(f.verify().ok());
+}
+
+TEST_CASE("audit: whatever a module says stays inside its string") {
+  const AuditFile f;
+  {
+    const auto log = f.open();
+    const std::string hostile =
+        "x\",\"hash\":\"" + std::string(64, '0') + "\"}\n{\"seq\":7,\"type\":\"audit.torn\",\"meta\":{\"bytes\":\"9\xff\x1b";
+    log->record({hostile, hostile, hostile, hostile, hostile, hostile, {{hostile, hostile}}});
+    log->record({std::string(5000, 'a'), {}, {}, std::string(5000, '\x01'), {}, {}, {100, {"k", std::string_view("v")}}});
+    log->record(event("after"));
+  }
+  CHECK(f.lines().size() == 3);
+  CHECK(f.verify().ok());
+  CHECK(f.text().size() < 20'000);
+}
+
+TEST_CASE("audit: many threads, one chain") {
+  const AuditFile f;
+  {
+    const auto log = f.open();
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; ++t)
+      threads.emplace_back([&log] {
+        for (int i = 0; i < 250; ++i) {
+          log->record(event("x"));
+          if (i % 50 == 0) log->tick();
+        }
+      });
+    for (std::thread& t : threads) t.join();
+  }
+  const AuditReport report = f.verify();
+  CHECK(report.ok());
+  CHECK(report.records == 1000);
+}
+
+TEST_CASE("audit: the console gets the events, none gets nothing") {
+  std::vector<std::string> events;
+  AuditOptions options;
+  options.writer = AuditWriter::console;
+  options.console = [&events](const AuditEvent& e) { events.push_back(std::string(e.type) + " " + std::string(e.target)); };
+  {
+    auto log = AuditLog::open(options);
+    REQUIRE(log);
+    (*log)->record(event("a"));
+    (*log)->record(event("b"));
+  }
+  CHECK(events == std::vector<std::string>{"module.denied a", "module.denied b"});
+  options.writer = AuditWriter::none;
+  {
+    auto log = AuditLog::open(options);
+    REQUIRE(log);
+    (*log)->record(event("c"));
+  }
+  CHECK(events.size() == 2);
+}
