@@ -30,6 +30,7 @@ CONFINED = {
     "boost/program_options": {"cli"},
     "yaml-cpp/": {"manifest"},
     "spdlog/": {"kernel"},
+    "sqlite3.h": {"kernel", "database"},
     "httplib.h": set(),
     "nlohmann/": None,  # any room
     "boost/": None,
