@@ -125,7 +125,12 @@ TEST_CASE("cost: a thousand modules with settings are linear") {
     }
     return best;
   };
-  const double small = seconds(100), large = seconds(1000);
-  MESSAGE("100 modules " << small * 1000 << " ms, 1000 modules " << large * 1000 << " ms");
-  CHECK(large < small * 40);  // ten times the input; quadratic cost would be a hundred times
+  // Ten times the input; quadratic cost would be a hundred times, every time. A busy machine gets several attempts.
+  bool linear = false;
+  for (int attempt = 0; attempt < 5 && !linear; ++attempt) {
+    const double small = seconds(100), large = seconds(1000);
+    MESSAGE("100 modules " << small * 1000 << " ms, 1000 modules " << large * 1000 << " ms");
+    linear = large < small * 40;
+  }
+  CHECK(linear);
 }
