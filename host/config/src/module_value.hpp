@@ -33,7 +33,7 @@ struct ModuleValue {
   std::vector<Alternative> alternatives;
   std::vector<std::string> secret_paths;  ///< as Config::secret_paths, below `config`
   std::set<std::string> hidden;           ///< the same, as Schema writes them
-  std::set<std::string> unexpanded;  ///< what could not be expanded, as Schema writes it: said already, not to be judged as it stands
+  std::set<std::string> unexpanded;       ///< what could not be expanded, as Schema writes it: said already, not to be judged as it stands
   Diagnostics found;
 
   [[nodiscard]] std::string full_path(std::span<const std::string> path) const;

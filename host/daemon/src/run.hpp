@@ -92,7 +92,7 @@ class Run {
   int stop_signals_ = 0;
   bool ready_handled_ = false, stopping_handled_ = false, finished_handled_ = false;
   bool status_line_due_ = false;  ///< states changed since the supervisor was told; the next tick tells
-  bool interrupted_ = false;  ///< --migrate-only was told to stop before it was through
+  bool interrupted_ = false;      ///< --migrate-only was told to stop before it was through
 
   std::thread worker_;  ///< one reload or directory check at a time
   bool worker_busy_ = false, reload_wanted_ = false, check_files_wanted_ = false, reload_told_ = false, status_written_ = false;
