@@ -39,7 +39,7 @@ struct ValueInfo {
   [[nodiscard]] std::string_view content_type() const { return {type_bytes.data(), type_size}; }
   void set_content_type(std::string_view type) {
     type_size = static_cast<std::uint8_t>(type.size() < type_bytes.size() ? type.size() : type_bytes.size());
-    std::memcpy(type_bytes.data(), type.data(), type_size);
+    if (type_size != 0) std::memcpy(type_bytes.data(), type.data(), type_size);  // an empty view may have no pointer
   }
 };
 
