@@ -43,15 +43,23 @@ class Counter {
   int value_ = 0;
 };
 
-/// Closed until opened.
+/// Closed until opened. Whoever is expected has left it before it is gone.
 class Barrier {
  public:
-  ~Barrier() { open(); }
+  ~Barrier() {
+    open();
+    CHECK(left_.reaches(expected_));
+  }
+  void expect(int n) { expected_ += n; }
   void open() { counter_.add(); }
-  void pass() { CHECK(counter_.reaches(1)); }
+  void pass() {
+    CHECK(counter_.reaches(1));
+    left_.add();
+  }
 
  private:
-  Counter counter_;
+  Counter counter_, left_;
+  int expected_ = 0;
 };
 
 /// Jobs from lambdas, with what became of them counted. Outlives the pool.

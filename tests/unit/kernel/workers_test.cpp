@@ -21,6 +21,7 @@ WorkerPool::Options size(std::uint32_t threads, std::uint32_t max_threads) {
 /// Fills every wanted thread of a pool with jobs of one owner that wait at a barrier.
 void occupy(WorkerPool& pool, Jobs& jobs, Owner& owner, Barrier& barrier, int n, Job job = {}) {
   Counter inside;
+  barrier.expect(n);
   for (int i = 0; i < n; ++i)
     REQUIRE(jobs.post(
         pool, owner,
