@@ -114,7 +114,7 @@ std::int64_t Runner::Core::check() {
   next_check_ns_ = no_deadline;
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     Slot& slot = slots_[i];
-    if (!slot.has_thread && slot.epoch != 0 && !launch(i)) next_check_ns_ = std::min(next_check_ns_, t + cancelled_limit_ns / 50);
+    if (!slot.has_thread && slot.epoch != 0 && !launch(i)) next_check_ns_ = std::min(next_check_ns_, t + thread_again_ns);
     if (!slot.active) continue;
     if (t >= slot.deadline_ns + grace_ns) {
       abandon(i);

@@ -1,5 +1,5 @@
-// What Services is made of. Three kinds of locks, never one inside another: the core's mutex (who offers what), calls_mutex (ids and deadlines of
-// calls), and one in each seat and each record. None is held while module code runs.
+// What Services is made of. Locks: the core's mutex (who offers what), calls_mutex (ids and deadlines of calls), one in each record, one in each
+// seat and breaker. Only under a record's may another be taken: its seat's or breaker's. None is held while module code runs.
 #pragma once
 
 #include <array>
