@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "host_fixture.hpp"
+#include "skip.hpp"
 
 using namespace tenon::test;
 using namespace std::chrono_literals;
@@ -23,7 +24,7 @@ TEST_CASE("SIGTERM and SIGINT in each phase end with 0 and undo what was done") 
 }
 
 TEST_CASE("threads that modules left behind do not disturb the end") {
-  if (slow_factor() != 1) return;  // under sanitizers everything is freed at the end, so that leaks are found
+  SKIP_UNLESS(slow_factor() == 1, "under sanitizers everything is freed at the end, so that leaks are found");
   Host host({"modules/alpha", "modules/beta", "modules/gamma", "modules/delta", "modules/epsilon"});
   for (const char* name : {"alpha", "beta", "gamma", "delta", "epsilon"}) host.script(name, "call_after_stop: true");
   // Whatever was freed is overwritten, and they have time to find it.
@@ -112,7 +113,7 @@ TEST_CASE("SIGHUP switches live keys, refuses an invalid file as a whole, and na
 }
 
 TEST_CASE("a reload that hangs in the file system does not keep the daemon from ending") {
-  if (slow_factor() != 1) return;  // the runtime of a sanitizer wants to be loaded first
+  SKIP_UNLESS(slow_factor() == 1, "the runtime of a sanitizer wants to be loaded first");
   Host host({"modules/alpha"});
   const std::string gate = host.dir / "gate";
   host.options.environment["LD_PRELOAD"] = std::string(TENON_TEST_FIXTURES) + "/libslow_open.so";

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "host_fixture.hpp"
+#include "skip.hpp"
 
 using namespace tenon::test;
 using namespace std::chrono_literals;
@@ -78,7 +79,7 @@ TEST_CASE("the watchdog is fed at least every half of its time, however short th
 }
 
 TEST_CASE("a reload that ends while the daemon stops is dropped, and READY=1 does not follow STOPPING=1") {
-  if (slow_factor() != 1) return;  // the runtime of a sanitizer wants to be loaded first
+  SKIP_UNLESS(slow_factor() == 1, "the runtime of a sanitizer wants to be loaded first");
   Supervisor supervisor;
   Host host({"modules/alpha"});
   host.script("alpha", "live_value: one, delay: {stop: 500ms}");
