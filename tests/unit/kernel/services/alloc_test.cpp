@@ -21,6 +21,10 @@ void* counted(std::size_t size) {
 }
 }  // namespace
 
+#if defined(__GNUC__) && !defined(__clang__)
+// gcc inlines one half of the replaced pair and then takes the other for the library's.
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
 void* operator new(std::size_t size) { return counted(size); }
 void* operator new[](std::size_t size) { return counted(size); }
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
