@@ -64,6 +64,14 @@ using Script = std::map<Phase, std::function<Outcome()>>;
 /// Blocks until opened, or until the module is cancelled.
 class Door {
  public:
+  Door() = default;
+  Door(const Door&) = delete;
+  Door& operator=(const Door&) = delete;
+  ~Door() {  // a thread that was given up may still be on its way out
+    open();
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return inside_ == 0; });
+  }
   void open() {
     const std::lock_guard lock(mutex_);
     open_ = true;
@@ -71,13 +79,17 @@ class Door {
   }
   void wait() {
     std::unique_lock lock(mutex_);
+    ++inside_;
     changed_.wait(lock, [this] { return open_; });
+    --inside_;
+    changed_.notify_all();
   }
 
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
   bool open_ = false;
+  int inside_ = 0;
 };
 
 class FakeInstance : public ModuleInstance {
