@@ -1,6 +1,10 @@
+#include <algorithm>
 #include <new>
+#include <utility>
 
 #include "abi/instance.hpp"
+#include "kernel/services.hpp"
+#include "kernel/workers.hpp"
 #include "tables.hpp"
 
 namespace tenon::host {
@@ -8,30 +12,27 @@ namespace {
 
 constexpr std::size_t max_reserved = 64 * 1024;
 
-std::int64_t deadline_ns(tenon_call* call) noexcept {
-  return call == nullptr ? no_deadline : call->deadline_ns.load(std::memory_order_relaxed);
-}
+std::int64_t deadline_ns(tenon_call* call) noexcept { return call == nullptr ? no_deadline : deadline_of(*call->target); }
 
-std::int32_t is_cancelled(tenon_call* call) noexcept {
-  return call == nullptr || call->instance->wedged() || call->cancelled.load(std::memory_order_relaxed) != 0 ? 1 : 0;
+std::int32_t cancelled(tenon_call* call) noexcept {
+  return call == nullptr || call->instance->wedged() || is_cancelled(*call->target) ? 1 : 0;
 }
 
 std::int32_t wait(tenon_call* call, std::int64_t until_ns) noexcept {
   if (call == nullptr || call->instance->wedged()) return 1;
-  return call->instance->wait(call, until_ns) ? 1 : 0;
-}
-
-std::uint8_t* reserve(tenon_call* call, std::size_t n) noexcept {
-  if (call == nullptr || n > max_reserved - call->reserved_bytes) return nullptr;
-  try {
-    // new[] of this size is aligned for every type up to 16 bytes.
-    call->reserved.push_back(std::make_unique<std::uint8_t[]>(n));
-    call->reserved_bytes += n;
-    return call->reserved.back().get();
-  } catch (const std::bad_alloc&) {
-    return nullptr;
+  const Blocking blocking;
+  if (!call->target->is_service) return call->target->wait_cancelled(until_ns) ? 1 : 0;
+  // Nobody wakes a service call whose caller's caller has given up, or whose provider is leaving: it is looked at in slices.
+  constexpr std::int64_t slice_ns = 10'000'000;
+  for (;;) {
+    if (is_cancelled(*call->target)) return 1;
+    const std::int64_t now = monotonic_ns();
+    if (until_ns <= now) return 0;
+    if (call->target->wait_cancelled(until_ns - now > slice_ns ? now + slice_ns : until_ns)) return 1;
   }
 }
+
+std::uint8_t* reserve(tenon_call* call, std::size_t n) noexcept { return call == nullptr ? nullptr : call->reserve(n); }
 
 tenon_status defer(tenon_call* call, tenon_id* out) noexcept {
   if (call == nullptr || out == nullptr) return TENON_INVALID_ARGUMENT;
@@ -76,8 +77,33 @@ tenon_status on_cancel(tenon_ctx* ctx, tenon_id id, tenon_call_ended fn, void* d
 }
 
 }  // namespace
+}  // namespace tenon::host
 
-const tenon_calls calls_table = {sizeof(tenon_calls), 0,         &deadline_ns, &is_cancelled, &wait, &reserve, &defer, &complete,
+/// A block of reserved memory; its bytes follow.
+struct alignas(16) tenon_call::Block {
+  Block* next;
+};
+
+std::uint8_t* tenon_call::reserve(std::size_t n) noexcept {
+  // Every block counts at least its own size, so that asking for nothing is bounded too.
+  if (n > tenon::host::max_reserved) return nullptr;
+  const std::size_t bytes = n + sizeof(Block);
+  if (reserved_bytes + std::max(n, sizeof(Block)) > tenon::host::max_reserved) return nullptr;
+  void* memory = ::operator new(bytes, std::nothrow);
+  if (memory == nullptr) return nullptr;
+  reserved_bytes += std::max(n, sizeof(Block));
+  reserved_ = new (memory) Block{reserved_};
+  return reinterpret_cast<std::uint8_t*>(reserved_ + 1);
+}
+
+void tenon_call::free_reserved() noexcept {
+  while (reserved_ != nullptr) ::operator delete(std::exchange(reserved_, reserved_->next));
+  reserved_bytes = 0;
+}
+
+namespace tenon::host {
+
+const tenon_calls calls_table = {sizeof(tenon_calls), 0,         &deadline_ns, &cancelled, &wait, &reserve, &defer, &complete,
                                  &id_cancelled,       &on_cancel};
 
 }  // namespace tenon::host

@@ -7,7 +7,6 @@
 
 #include "abi/instance.hpp"
 #include "abi/notifier.hpp"
-#include "tables.hpp"
 
 namespace tenon::host {
 namespace {
@@ -24,17 +23,12 @@ const void* query(tenon_ctx* ctx, tenon_str id) noexcept {
 
 }  // namespace
 
-const std::vector<InterfaceInfo>& offered_interfaces() {
-  static const std::vector<InterfaceInfo> all = {{TENON_CALLS, sizeof(tenon_calls)},
-                                                 {TENON_CHECK, sizeof(tenon_check)},
-                                                 {TENON_CONFIG, sizeof(tenon_config)},
-                                                 {TENON_LOG, sizeof(tenon_log)},
-                                                 {TENON_LOG_SINK, sizeof(tenon_log_sink), true}};
-  return all;
-}
-
-HostContext::HostContext(LogCore& log, std::string version, std::string instance_id)
-    : log_(log), version_(std::move(version)), instance_id_(std::move(instance_id)), notifier_(std::make_unique<Notifier>()) {
+HostContext::HostContext(LogCore& log, std::string version, std::string instance_id, Kernel* kernel)
+    : log_(log),
+      kernel_(kernel),
+      version_(std::move(version)),
+      instance_id_(std::move(instance_id)),
+      notifier_(std::make_unique<Notifier>()) {
   host_.struct_size = sizeof host_;
   host_.abi_major = TENON_ABI_MAJOR;
   host_.abi_minor = TENON_ABI_MINOR;

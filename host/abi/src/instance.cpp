@@ -5,6 +5,7 @@
 
 #include "abi/notifier.hpp"
 #include "base/text.hpp"
+#include "interfaces.hpp"
 #include "tables.hpp"
 
 namespace tenon::host {
@@ -22,21 +23,30 @@ Instance::Instance(HostContext& host, InstanceOptions options)
   log_->bind_min_level(reinterpret_cast<std::atomic<std::int32_t>*>(&log_table_.min_level));
 }
 
-Instance::~Instance() { log_->bind_min_level(nullptr); }
+Instance::~Instance() {
+  log_->bind_min_level(nullptr);
+  for (std::atomic<Part*>& part : parts_) delete part.load();
+}
 
 Instance* Instance::from(tenon_ctx* ctx) { return ctx == nullptr ? nullptr : static_cast<Seat*>(ctx)->instance; }
 
 const void* Instance::query(std::string_view id) {
   if (id == TENON_LOG) return &log_table_;
-  if (id == TENON_CONFIG) return &config_table;
-  if (id == TENON_CALLS) return &calls_table;
-  if (id == TENON_CHECK) return &check_table;
-  if (id == TENON_LOG_SINK) {
-    if (trusted()) return &log_sink_table;
+  const auto all = interfaces();
+  const auto found = std::find_if(all.begin(), all.end(), [id](const Interface& i) { return i.info.id == id; });
+  if (found == all.end()) return nullptr;
+  if (found->info.runtime_only && !trusted()) {
     host_.log().log(warn, "plugin asked for an interface that only RuntimeModules get",
                     {{"audit", "denied"}, {"module", name()}, {"interface", id}});
+    return nullptr;
   }
-  return nullptr;
+  if (found->make != nullptr && make_part(*found) == nullptr) return nullptr;
+  return found->table;
+}
+
+Permissions Instance::permissions() const {
+  if (options_.permissions) return *options_.permissions;
+  return trusted() ? Permissions::all(name()) : Permissions::of_plugin(name(), {}, std::nullopt);
 }
 
 // ---- calls -----------------------------------------------------------------------------------------------------------
@@ -56,11 +66,15 @@ Outcome Instance::enter(Phase phase, std::int64_t deadline_ns, Gate::State limit
     call_.cancelled.store(0, std::memory_order_relaxed);
     call_.may_defer = may_defer;
     call_.deferred = 0;
-    call_.reserved.clear();
-    call_.reserved_bytes = 0;
+    call_.free_reserved();
     error_ = {};
     error_.struct_size = sizeof error_;
   }
+  // The thread that destroys is the last one; others that hang on the strand then never come back.
+  const StrandTurn turn(phase == Phase::destroy ? nullptr : strand_.get(), deadline_ns);
+  if (!turn)
+    return Outcome::failure(
+        {Code::deadline_exceeded, "another callback of this serial module did not return in time", "SERIAL", 0, ExitCode::unavailable});
   if (phase != Phase::configure) set_phase(phase);
   tenon_status status = TENON_UNAVAILABLE;
   {
@@ -112,7 +126,7 @@ tenon_status Instance::defer(tenon_call* call, tenon_id* out) {
   if (!call->may_defer) return TENON_FAILED_PRECONDITION;
   if (call->deferred == 0) {
     Deferred d;
-    d.id = next_id_++;
+    d.id = next_id_++ | lifecycle_id;
     d.phase = call->phase;
     d.cancelled = call->cancelled.load(std::memory_order_relaxed) != 0;
     call->deferred = d.id;
@@ -161,28 +175,15 @@ tenon_status Instance::on_cancel(tenon_id id, tenon_call_ended fn, void* data) {
   return TENON_OK;
 }
 
-bool Instance::wait(tenon_call* call, std::int64_t until_ns) {
-  std::unique_lock lock(mutex_);
-  const auto cancelled = [call] { return call->cancelled.load(std::memory_order_relaxed) != 0; };
-  while (!cancelled()) {
-    const std::int64_t now = monotonic_ns();
-    if (until_ns <= now) return false;  // compared, not subtracted: a module may ask for any time
-    // In slices: time_point arithmetic must not overflow for "never".
-    changed_.wait_for(lock, std::chrono::nanoseconds(std::min<std::int64_t>(until_ns - now, 3'600'000'000'000)));
-  }
-  return true;
-}
-
 void Instance::cancel(std::int64_t deadline_ns) {
   const std::lock_guard lock(mutex_);
-  call_.cancelled.store(1, std::memory_order_relaxed);
   if (deadline_ns < call_.deadline_ns.load(std::memory_order_relaxed)) call_.deadline_ns.store(deadline_ns, std::memory_order_relaxed);
+  call_.cancel();
   for (Deferred& d : deferred_) {
     if (d.cancelled) continue;
     d.cancelled = true;
     notify_ended(d, TENON_CANCELLED);
   }
-  changed_.notify_all();
 }
 
 void Instance::answer_deferred() {

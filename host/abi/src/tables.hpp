@@ -9,6 +9,9 @@
 
 namespace tenon::host {
 
+/// Set in ids of deferred lifecycle calls; those of service calls never have it, so that tenon_calls knows whom an id belongs to.
+inline constexpr tenon_id lifecycle_id = tenon_id{1} << 63U;
+
 tenon_log make_log_table(std::int32_t min_level);
 extern const tenon_config config_table;
 extern const tenon_calls calls_table;

@@ -185,8 +185,14 @@ DaemonResult run_daemon(const DaemonOptions& options) {
     store = std::move(*opened);
   }
 
+  const Result<std::unique_ptr<Kernel>> kernel = Kernel::make(log, {});
+  if (!kernel) {
+    tell_error(log, kernel.error(), diagnostics);
+    return refuse(kernel.error().exit);
+  }
+
   DaemonResult result;
-  Run run(options, config, log, std::move(*state), std::move(boot), times);
+  Run run(options, config, log, **kernel, std::move(*state), std::move(boot), times);
   result = run.run(std::move(plan), std::move(store), std::move(watch));
   if (result.wedged) log.log(error, "a module never came back from a call: the process ends without cleaning up behind it", {});
   if (options.migrate_only && result.exit == ExitCode::ok) {

@@ -19,6 +19,8 @@ namespace {
 constexpr std::int64_t second_ns = 1'000'000'000;
 /// When all modules are gone, a reload or directory check under way gets this much longer: it only reads, and a file system may never answer.
 constexpr std::int64_t reading_limit_ns = second_ns;
+/// The kernel's threads have nothing to do any more when all modules are gone.
+constexpr std::int64_t kernel_limit_ns = 2 * second_ns;
 
 PhaseLimits limits_of(const PhaseTimeouts& t) {
   PhaseLimits out{};
@@ -72,11 +74,12 @@ ModuleStatus status_of(const PlannedModule& p, std::int64_t now) {
 
 }  // namespace
 
-Run::Run(const DaemonOptions& options, std::shared_ptr<const Config> config, LogCore& log, StateDir state, BootOptions boot,
+Run::Run(const DaemonOptions& options, std::shared_ptr<const Config> config, LogCore& log, Kernel& kernel, StateDir state, BootOptions boot,
          BootTimes times)
     : options_(options),
       config_(std::move(config)),
       log_(log),
+      kernel_(kernel),
       state_(std::move(state)),
       boot_(std::move(boot)),
       times_(times),
@@ -124,7 +127,7 @@ void Run::take_over(Plan& plan, std::optional<ModuleStore> store) {
   }
 
   store_ = std::move(store);
-  host_ = std::make_unique<HostContext>(log_, host_version(), make_uuid());
+  host_ = std::make_unique<HostContext>(log_, host_version(), make_uuid(), &kernel_);
   ranges_ = std::make_unique<CodeRanges>();
   crash_handler_.emplace(*ranges_, log_, state_.fd.get(), host_version());
   loader_ = std::make_unique<Loader>(*host_, store_ ? &*store_ : nullptr, *ranges_, LoaderOptions{&reinstall_crash_handler});
@@ -154,6 +157,7 @@ DaemonResult Run::run(Plan plan, std::optional<ModuleStore> store, std::optional
   loop_.on_wake([this] { on_woken(); });
   check_timer_ = loop_.add_timer([this] { look(); });
   tick_timer_ = loop_.add_timer([this] { on_tick(); });
+  kernel_timer_ = loop_.add_timer([this] { tick_kernel(); });
   status_timer_ = loop_.add_timer([this] { write_status(true); });
   watch_timer_ = loop_.add_timer([this] { files_changed(); });
   end_timer_ = loop_.add_timer([this] {
@@ -175,7 +179,8 @@ DaemonResult Run::run(Plan plan, std::optional<ModuleStore> store, std::optional
   write_status(true);
   write_report();
   if (interrupted_) log_.log(error, "interrupted: not everything was looked at, run it again", {});
-  return {interrupted_ ? worse(result.exit, ExitCode::try_again) : result.exit, result.wedged};
+  const bool ended = kernel_.end(monotonic_ns() + kernel_limit_ns);
+  return {interrupted_ ? worse(result.exit, ExitCode::try_again) : result.exit, result.wedged || !ended};
 }
 
 void Run::on_signal(int signal) {
@@ -224,6 +229,13 @@ void Run::on_woken() {
   if (finished_handled_ && !worker_busy_) loop_.stop();
 }
 
+// From the moment a module uses the kernel; a host without such modules is not woken ten times per second.
+void Run::tick_kernel() {
+  const std::int64_t now = monotonic_ns();
+  kernel_.tick(now);
+  loop_.set_timer(kernel_timer_, now + Kernel::tick_ns);
+}
+
 void Run::look() {
   loop_.set_timer(check_timer_, runner_->check());
   if (supervisor_.active() && is_moving()) extend_supervisor(runner_->latest_deadline());
@@ -238,6 +250,10 @@ void Run::on_tick() {
         {Code::deadline_exceeded, "a notification (ended call or release) did not return within 2s", "DEADLINE", 0, ExitCode::unavailable});
   tell_supervisor();
   look();
+  if (kernel_.in_use() && !kernel_ticks_) {
+    kernel_ticks_ = true;
+    tick_kernel();
+  }
   loop_.set_timer(tick_timer_, now + second_ns);
 }
 

@@ -17,6 +17,7 @@
 #include "daemon/notify.hpp"
 #include "daemon/state_dir.hpp"
 #include "event_loop.hpp"
+#include "kernel/kernel.hpp"
 #include "lifecycle/runner.hpp"
 #include "loader/loader.hpp"
 #include "observer.hpp"
@@ -26,7 +27,9 @@ namespace tenon::host {
 
 class Run {
  public:
-  Run(const DaemonOptions& options, std::shared_ptr<const Config> config, LogCore& log, StateDir state, BootOptions boot, BootTimes times);
+  /// `kernel` outlives it.
+  Run(const DaemonOptions& options, std::shared_ptr<const Config> config, LogCore& log, Kernel& kernel, StateDir state, BootOptions boot,
+      BootTimes times);
   ~Run();
 
   /// Loads and runs the planned modules; returns when everything is over.
@@ -41,6 +44,7 @@ class Run {
   void on_signal(int signal);
   void on_woken();
   void on_tick();
+  void tick_kernel();
   void look();
   void became_ready();
   void began_stopping();
@@ -71,6 +75,7 @@ class Run {
   const DaemonOptions& options_;
   std::shared_ptr<const Config> config_;
   LogCore& log_;
+  Kernel& kernel_;
   StateDir state_;
   BootOptions boot_;
   BootTimes times_;
@@ -87,9 +92,11 @@ class Run {
   std::vector<ModuleStatus> others_;  ///< refused, blocked, disabled: for the status
   std::vector<StoreRequest> stored_;
 
-  std::size_t tick_timer_ = 0, check_timer_ = 0, watch_timer_ = 0, status_timer_ = 0, end_timer_ = 0, watchdog_timer_ = 0;
+  std::size_t tick_timer_ = 0, kernel_timer_ = 0, check_timer_ = 0, watch_timer_ = 0, status_timer_ = 0, end_timer_ = 0,
+              watchdog_timer_ = 0;
   std::int64_t started_realtime_ns_ = 0, status_written_ns_ = 0, extended_ns_ = 0, extended_until_ns_ = 0;
   int stop_signals_ = 0;
+  bool kernel_ticks_ = false;
   bool ready_handled_ = false, stopping_handled_ = false, finished_handled_ = false;
   bool status_line_due_ = false;  ///< states changed since the supervisor was told; the next tick tells
   bool interrupted_ = false;      ///< --migrate-only was told to stop before it was through

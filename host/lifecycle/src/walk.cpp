@@ -193,7 +193,10 @@ std::optional<Runner::Core::Step> Runner::Core::next_start() {
   return std::nullopt;
 }
 
-void Runner::Core::skip(std::uint32_t module, Phase phase) { finish({module, phase, {}}, Outcome::ok(), 0); }
+void Runner::Core::skip(std::uint32_t module, Phase phase) {
+  rows_[module].module.instance->skipped(phase);
+  finish({module, phase, {}}, Outcome::ok(), 0);
+}
 
 void Runner::Core::settle(std::uint32_t module) {
   Row& row = rows_[module];
@@ -239,7 +242,7 @@ void Runner::Core::finish(const Step& step, Outcome outcome, std::int64_t begin_
       observer_.timed(name, phase, begin_ns, end, ok);
     });
   if (row.wedged) return;  // meanwhile, by something else of it that hangs: it stays as it is
-  if (outcome.kind == Outcome::Kind::pending) {
+  if (outcome.kind == Outcome::Kind::deferred) {
     if (row.early) {
       outcome = std::move(*row.early);
       row.early.reset();

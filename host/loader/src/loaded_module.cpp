@@ -76,6 +76,7 @@ Outcome LoadedModule::load() {
   const auto module = bind_descriptor(*library->entry, library->image, spec->expected);
   if (!module) return Outcome::failure(module.error());
   module_ = *module;
+  if ((module_->flags & TENON_SERIAL) != 0) shared_->records[index_]->instance.make_serial();
   record_.store(shared_->records[index_].get(), std::memory_order_release);
   return Outcome::ok();
 }
@@ -102,7 +103,15 @@ Outcome LoadedModule::call(Phase phase, Callback fn, std::int64_t deadline_ns) {
   Outcome outcome = record.instance.enter(phase, deadline_ns, Gate::State::open, std::move(completed),
                                           [&record, fn](tenon_call* c, tenon_error* e) { return fn(record.self, c, e); });
   if (phase == Phase::start && outcome.kind == Outcome::Kind::done) record.instance.set_phase(Phase::run);
+  if (outcome.kind != Outcome::Kind::failed) passed(phase);
   return outcome;
+}
+
+// What was registered becomes visible as a whole after init, and is called from start on.
+void LoadedModule::passed(Phase phase) {
+  Instance& instance = record_.load()->instance;
+  if (phase == Phase::init) instance.reach_to(Reach::visible);
+  if (phase == Phase::start) instance.reach_to(Reach::callable);
 }
 
 Outcome LoadedModule::stop(std::int64_t deadline_ns) {
@@ -110,7 +119,9 @@ Outcome LoadedModule::stop(std::int64_t deadline_ns) {
   const std::int64_t now = monotonic_ns();
   instance.gate().advance(Gate::State::draining);
   instance.cancel(now);
-  const bool empty = Gate::wait_until_empty(instance, now + (deadline_ns - now) / 2);
+  const std::int64_t half = now + (deadline_ns - now) / 2;
+  instance.drain_parts(half);
+  const bool empty = Gate::wait_until_empty(instance, half);
   Outcome outcome = callback(Phase::stop) != nullptr ? call_stop(deadline_ns) : Outcome::ok();
   if (instance.wedged()) return outcome;
   if (!empty && outcome.kind != Outcome::Kind::failed && !Gate::wait_until_empty(instance, deadline_ns)) {
@@ -141,7 +152,7 @@ Outcome LoadedModule::call_stop(std::int64_t deadline_ns) {
         wait->answered.notify_all();
       },
       [&record, fn](tenon_call* c, tenon_error* e) { return fn(record.self, c, e); });
-  if (outcome.kind != Outcome::Kind::pending) return outcome;
+  if (outcome.kind != Outcome::Kind::deferred) return outcome;
   std::unique_lock lock(wait->mutex);
   while (!wait->outcome) {
     const std::int64_t now = monotonic_ns();
@@ -161,8 +172,10 @@ void LoadedModule::close(std::int64_t until_ns) {
   instance.answer_deferred();
   instance.host().notifier().flush(&instance, until_ns);
   if (instance.wedged()) return;
+  const bool left = instance.leave_parts(until_ns);
   instance.revoke_all();
   instance.gate().advance(Gate::State::closed);
+  if (!instance.close_parts(until_ns) || !left) instance.wedge();  // a thread is inside for good
 }
 
 Outcome LoadedModule::destroy(std::int64_t deadline_ns) {
@@ -170,7 +183,7 @@ Outcome LoadedModule::destroy(std::int64_t deadline_ns) {
   Instance& instance = record.instance;
   if (instance.gate().state() != Gate::State::closed) close(deadline_ns);
   const std::int64_t now = monotonic_ns();
-  if (!Gate::wait_until_empty(instance, now + (deadline_ns - now) / 2)) {
+  if (instance.wedged() || !Gate::wait_until_empty(instance, now + (deadline_ns - now) / 2)) {
     std::string who;
     for (const std::string& h : holders()) who += (who.empty() ? "" : ", ") + h;
     instance.wedge();
@@ -219,6 +232,7 @@ std::vector<std::string> LoadedModule::holders() const {
   }
   if (const std::size_t n = record->instance.deferred_count(); n != 0)
     out.push_back(std::to_string(n) + " unanswered call" + (n == 1 ? "" : "s"));
+  for (std::string& holder : record->instance.part_holders()) out.push_back(std::move(holder));
   return out;
 }
 

@@ -46,6 +46,7 @@ class LoadedModule final : public ModuleInstance {
 
   [[nodiscard]] bool has(Phase phase) const override;
   Outcome run(Phase phase, std::int64_t deadline_ns) override;
+  void skipped(Phase phase) override { passed(phase); }
   Outcome configure(const ConfigChange& change, std::int64_t deadline_ns) override;
   void on_completed(std::function<void(Phase, Outcome)> fn) override { completed_ = std::move(fn); }
   void cancel(std::int64_t deadline_ns) override;
@@ -63,6 +64,7 @@ class LoadedModule final : public ModuleInstance {
   Outcome call_stop(std::int64_t deadline_ns);
   Outcome destroy(std::int64_t deadline_ns);
   void close(std::int64_t until_ns);
+  void passed(Phase phase);
   [[nodiscard]] Callback callback(Phase phase) const;
 
   std::shared_ptr<Shared> shared_;

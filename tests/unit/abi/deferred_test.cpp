@@ -44,7 +44,7 @@ struct Deferring {
     REQUIRE(start([this](tenon_call* call, tenon_error*) -> tenon_status {
               REQUIRE(calls.defer(call, &id) == TENON_OK);
               return TENON_PENDING;
-            }).kind == Outcome::Kind::pending);
+            }).kind == Outcome::Kind::deferred);
   }
 };
 

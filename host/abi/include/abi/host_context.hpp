@@ -13,6 +13,7 @@
 
 namespace tenon::host {
 
+class Kernel;
 class Notifier;
 
 /// An interface as query() knows it.
@@ -27,17 +28,21 @@ const std::vector<InterfaceInfo>& offered_interfaces();
 /// Shared by all instances; outlives them. Thread-safe after construction.
 class HostContext {
  public:
-  HostContext(LogCore& log, std::string version, std::string instance_id);
+  /// Without a kernel, interfaces that need one are not offered.
+  HostContext(LogCore& log, std::string version, std::string instance_id, Kernel* kernel = nullptr);
   ~HostContext();
   HostContext(const HostContext&) = delete;
   HostContext& operator=(const HostContext&) = delete;
 
   [[nodiscard]] const tenon_host* c_host() const { return &host_; }
   LogCore& log() { return log_; }
+  /// nullptr if there is none.
+  [[nodiscard]] Kernel* kernel() const { return kernel_; }
   Notifier& notifier() { return *notifier_; }
 
  private:
   LogCore& log_;
+  Kernel* const kernel_;
   std::string version_, instance_id_;
   tenon_host host_{};
   std::unique_ptr<Notifier> notifier_;

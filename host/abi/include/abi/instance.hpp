@@ -1,8 +1,8 @@
 // Instance: the record behind a tenon_ctx. One per life of a module; owner of everything it registers.
 #pragma once
 
+#include <array>
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -13,10 +13,13 @@
 
 #include "abi/host_context.hpp"
 #include "abi/module_instance.hpp"
+#include "abi/part.hpp"
 #include "base/clock.hpp"
 #include "kernel/config_store.hpp"
 #include "kernel/log.hpp"
 #include "kernel/owner.hpp"
+#include "kernel/permissions.hpp"
+#include "kernel/strand.hpp"
 #include "tenon/calls.h"
 #include "tenon/config.h"
 #include "tenon/core.h"
@@ -30,11 +33,26 @@ class Instance;
 /// One call into a module. Lifecycle calls of an instance share one: a callback that is abandoned wedges the instance, so that it is never reused.
 struct tenon_call : tenon::host::Call {
   tenon::host::Instance* instance = nullptr;
+  /// Who knows its deadline and whether anybody still waits: itself, or for a service the kernel's ServiceCall.
+  tenon::host::Call* target = this;
   tenon::host::Phase phase = tenon::host::Phase::none;
   bool may_defer = false;
   tenon_id deferred = 0;
-  std::vector<std::unique_ptr<std::uint8_t[]>> reserved;
   std::size_t reserved_bytes = 0;
+
+  tenon_call() = default;
+  ~tenon_call() {
+    if (reserved_ != nullptr) free_reserved();
+  }
+  tenon_call(const tenon_call&) = delete;
+  tenon_call& operator=(const tenon_call&) = delete;
+  /// Memory until the call ends; nullptr beyond 64 KiB in all, or without memory. Of its own thread only.
+  std::uint8_t* reserve(std::size_t n) noexcept;
+  void free_reserved() noexcept;
+
+ private:
+  struct Block;
+  Block* reserved_ = nullptr;
 };
 
 namespace tenon::host {
@@ -47,6 +65,7 @@ struct InstanceOptions {
   std::shared_ptr<const Value> config;  ///< null = empty
   /// True if on_change may be registered for a path: live itself, or above something live.
   std::function<bool(std::string_view)> may_change;
+  std::shared_ptr<const Permissions> permissions;  ///< null: everything if trusted, else what is the module's own
 };
 
 /// Never freed while a thread of the module could still come back: whoever owns it (the loader) leaks it when wedged. Thread-safe.
@@ -65,8 +84,28 @@ class Instance final : public Owner {
   ConfigStore& config() { return config_; }
   [[nodiscard]] const InstanceOptions& options() const { return options_; }
 
-  /// Table of an interface for this instance, or nullptr.
+  /// Table of an interface for this instance, or nullptr. Makes the part of the kernel behind it.
   const void* query(std::string_view id);
+  [[nodiscard]] Permissions permissions() const;
+  /// What its callbacks take turns on; nullptr unless the module is serial.
+  [[nodiscard]] Strand* strand() { return strand_.get(); }
+  /// The module's flag TENON_SERIAL was set. Before create.
+  void make_serial() { strand_ = std::make_unique<Strand>(); }
+
+  // --- its parts of the kernel (parts.cpp) ---
+  /// nullptr until the module has asked for it. P::id says which one. [any]
+  template <class P>
+  [[nodiscard]] P* part() const {
+    return static_cast<P*>(parts_[static_cast<std::size_t>(P::id)].load(std::memory_order_acquire));
+  }
+  /// Moves the reach and tells every part.
+  void reach_to(Reach reach);
+  void drain_parts(std::int64_t deadline_ns);
+  /// Takes back all that parts hold; the gate is draining. False: a callback never came back.
+  bool leave_parts(std::int64_t deadline_ns);
+  /// The last of it, behind the closed gate.
+  bool close_parts(std::int64_t deadline_ns);
+  [[nodiscard]] std::vector<std::string> part_holders() const;
 
   // --- calls ---
   using Callback = std::function<tenon_status(tenon_call*, tenon_error*)>;
@@ -76,7 +115,6 @@ class Instance final : public Owner {
   tenon_status complete(tenon_id id, tenon_status status, const tenon_error* error);
   bool id_cancelled(tenon_id id);
   tenon_status on_cancel(tenon_id id, tenon_call_ended fn, void* data);
-  bool wait(tenon_call* call, std::int64_t until_ns);
   /// Cancels the running callback and everything deferred. [any]
   void cancel(std::int64_t deadline_ns);
   /// Answers what is still deferred: the caller's side gets UNAVAILABLE, the module's on_cancel CANCELLED.
@@ -126,6 +164,8 @@ class Instance final : public Owner {
     void* data = nullptr;
     void (*release)(void*) noexcept = nullptr;
   };
+  Part* make_part(const struct Interface& interface);
+  [[nodiscard]] std::vector<Part*> parts() const;
   std::vector<Deferred>::iterator find_deferred(tenon_id id);
   void notify_ended(Deferred& d, tenon_status why);
   void call_release(void (*release)(void*) noexcept, void* data);
@@ -137,8 +177,11 @@ class Instance final : public Owner {
   std::shared_ptr<ModuleLog> log_;
   ConfigStore config_;
 
+  std::unique_ptr<Strand> strand_;
+  std::array<std::atomic<Part*>, static_cast<std::size_t>(PartId::count)> parts_{};
+  mutable std::mutex parts_mutex_;  ///< of making, and of the reach; never taken while a module's code runs
+
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
   tenon_call call_;
   tenon_error error_{};
   std::vector<Deferred> deferred_;

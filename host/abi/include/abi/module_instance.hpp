@@ -17,13 +17,13 @@ namespace tenon::host {
 struct Outcome {
   enum class Kind : std::uint8_t {
     done,
-    pending,  ///< start and stop only: on_completed follows, exactly once
+    deferred,  ///< PENDING, start and stop only: on_completed follows, exactly once
     failed,
   };
   Kind kind = Kind::done;
   Error error;  ///< of failed
   static Outcome ok() { return {}; }
-  static Outcome pending() { return {Kind::pending, {}}; }
+  static Outcome pending() { return {Kind::deferred, {}}; }
   static Outcome failure(Error e) { return {Kind::failed, std::move(e)}; }
 };
 
@@ -46,6 +46,8 @@ class ModuleInstance {
   /// most half of the deadline), stop callback, pending answered, closed, registrations revoked. `destroy` revokes too, for instances that never started, and
   /// fails with FAILED_PRECONDITION naming the holders if something still pins the module.
   virtual Outcome run(Phase phase, std::int64_t deadline_ns) = 0;
+  /// The module's turn in a phase it has nothing to do in is over: it counts as passed. Calls nothing of the module. [any thread]
+  virtual void skipped(Phase phase) { static_cast<void>(phase); }
   /// Delivers a live configuration change; failures are for the log only. Runs as Phase::configure.
   virtual Outcome configure(const ConfigChange& change, std::int64_t deadline_ns) = 0;
   /// Who is told when a PENDING start or stop ends; set once, before load; called on any thread, never from inside run().

@@ -31,4 +31,21 @@ class Strand {
   std::condition_variable freed_;
 };
 
+/// A turn on a strand, or on none: `if (!turn) return DEADLINE_EXCEEDED;`
+class StrandTurn {
+ public:
+  /// `strand` may be null: nothing to wait for.
+  StrandTurn(Strand* strand, std::int64_t until_ns) : strand_(strand), entered_(strand == nullptr || strand->enter(until_ns)) {}
+  ~StrandTurn() {
+    if (strand_ != nullptr && entered_) strand_->leave();
+  }
+  StrandTurn(const StrandTurn&) = delete;
+  StrandTurn& operator=(const StrandTurn&) = delete;
+  explicit operator bool() const { return entered_; }
+
+ private:
+  Strand* strand_;
+  bool entered_;
+};
+
 }  // namespace tenon::host

@@ -16,6 +16,7 @@
 namespace tenon::host {
 
 class LoadedModule;
+class Permissions;
 
 /// One module to be loaded, as planned.
 struct LoadSpec {
@@ -25,6 +26,7 @@ struct LoadSpec {
   std::string build_id;
   std::shared_ptr<const Value> config;
   std::function<bool(std::string_view)> may_change;  ///< see InstanceOptions
+  std::shared_ptr<const Permissions> permissions;    ///< see InstanceOptions
 };
 
 struct LoaderOptions {

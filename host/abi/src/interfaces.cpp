@@ -1,0 +1,29 @@
+#include "interfaces.hpp"
+
+#include <array>
+
+#include "tables.hpp"
+
+namespace tenon::host {
+
+std::span<const Interface> interfaces() {
+  static const std::array all = {
+      Interface{{TENON_CALLS, sizeof(tenon_calls)}, &calls_table},
+      Interface{{TENON_CHECK, sizeof(tenon_check)}, &check_table},
+      Interface{{TENON_CONFIG, sizeof(tenon_config)}, &config_table},
+      Interface{{TENON_LOG, sizeof(tenon_log)}},
+      Interface{{TENON_LOG_SINK, sizeof(tenon_log_sink), true}, &log_sink_table},
+  };
+  return all;
+}
+
+const std::vector<InterfaceInfo>& offered_interfaces() {
+  static const std::vector<InterfaceInfo> all = [] {
+    std::vector<InterfaceInfo> out;
+    for (const Interface& i : interfaces()) out.push_back(i.info);
+    return out;
+  }();
+  return all;
+}
+
+}  // namespace tenon::host

@@ -1,0 +1,76 @@
+// Kernel: everything modules of one host use, in one place: made together, ticked together, ended in the right order.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "kernel/audit.hpp"
+#include "kernel/events.hpp"
+#include "kernel/log.hpp"
+#include "kernel/metrics.hpp"
+#include "kernel/owner.hpp"
+#include "kernel/services.hpp"
+#include "kernel/task_clock.hpp"
+#include "kernel/tasks.hpp"
+#include "kernel/workers.hpp"
+
+namespace tenon::host {
+
+struct KernelOptions {
+  WorkerPool::Options workers;
+  Services::Options services;  ///< without hooks: they are the kernel's
+  EventLimits events;
+  MetricLimits metrics;
+  Tasks::Options tasks;
+  std::unique_ptr<AuditLog> audit;  ///< null = nothing is recorded
+};
+
+/// The parts, each usable alone. Making one costs neither threads nor files but three descriptors; those come with the first use.
+/// Thread-safe after construction. Outlives every owner that took part.
+class Kernel {
+ public:
+  /// Errors: no descriptors left (os_error).
+  static Result<std::unique_ptr<Kernel>> make(LogCore& log, KernelOptions options);
+  ~Kernel();
+  Kernel(const Kernel&) = delete;
+  Kernel& operator=(const Kernel&) = delete;
+
+  LogCore& log() { return log_; }
+  /// The host as an owner: publishes below `tenon`.
+  Owner& host() { return host_; }
+  WorkerPool& workers() { return workers_; }
+  Tasks& tasks() { return tasks_; }
+  Services& services() { return services_; }
+  Events& events() { return events_; }
+  Metrics& metrics() { return metrics_; }
+  AuditLog& audit() { return *audit_; }
+  /// A refusal for want of permission, for the audit and the log. [any]
+  void denied(std::string_view module, std::string_view verb, std::string_view target, const Error& error) noexcept;
+
+  /// True once a module has asked for anything of it: from then on `tick` is needed.
+  [[nodiscard]] bool in_use() const { return in_use_.load(std::memory_order_relaxed); }
+  void set_in_use() { in_use_.store(true, std::memory_order_relaxed); }
+  static constexpr std::int64_t tick_ns = 100'000'000;
+  /// Looks after deadlines of workers, drops of events, the audit; logs what they report. Every `tick_ns`, on one thread; never calls a module.
+  void tick(std::int64_t monotonic_now_ns);
+
+  /// After every owner has left: ends the threads. False if some thread never came back: then nothing of the kernel may be freed.
+  bool end(std::int64_t deadline_ns);
+
+ private:
+  Kernel(LogCore& log, KernelOptions options, std::unique_ptr<TaskClock> clock);
+  LogCore& log_;
+  std::unique_ptr<AuditLog> audit_;
+  Owner host_;
+  WorkerPool workers_;
+  std::unique_ptr<TaskClock> clock_;
+  Tasks tasks_;
+  Services services_;
+  Events events_;
+  Metrics metrics_;
+  std::atomic<bool> in_use_{false};
+  std::int64_t audit_ticked_ns_ = 0;
+};
+
+}  // namespace tenon::host

@@ -1,0 +1,81 @@
+#include "kernel/kernel.hpp"
+
+#include "base/text.hpp"
+
+namespace tenon::host {
+namespace {
+
+constexpr std::int64_t second_ns = 1'000'000'000;
+
+Services::Options with_hooks(Services::Options options, Kernel& kernel) {
+  options.denied = [&kernel](const ServiceSeat& who, const Error& error) { kernel.denied(seat_module(who), "service", {}, error); };
+  options.deprecated = [&kernel](const ServiceSeat& caller, const ServiceSeat& provider, std::string_view service) {
+    kernel.log().log(warn, "a deprecated service was called",
+                     {{"caller", seat_module(caller)}, {"provider", seat_module(provider)}, {"service", service}});
+  };
+  return options;
+}
+
+EventHooks event_hooks(Kernel& kernel) {
+  EventHooks hooks;
+  hooks.denied = [&kernel](const EventDenial& d) { kernel.denied(d.owner.name(), d.verb, d.name, d.error); };
+  hooks.dropped = [&kernel](const EventDrops& d) {
+    kernel.log().log(warn, "a full queue dropped events",
+                     {{"module", d.owner},
+                      {"pattern", d.pattern.empty() ? "(subscriptions that have ended)" : d.pattern},
+                      {"dropped", std::to_string(d.count)},
+                      {"total", std::to_string(d.total)}});
+  };
+  return hooks;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Kernel>> Kernel::make(LogCore& log, KernelOptions options) {
+  if (!options.audit) {
+    auto none = AuditLog::open({});
+    if (!none) return none.error();
+    options.audit = std::move(*none);
+  }
+  auto clock = system_task_clock();
+  if (!clock) return clock.error();
+  return std::unique_ptr<Kernel>(new Kernel(log, std::move(options), std::move(*clock)));
+}
+
+Kernel::Kernel(LogCore& log, KernelOptions options, std::unique_ptr<TaskClock> clock)
+    : log_(log),
+      audit_(std::move(options.audit)),
+      host_("host", 1, true),
+      workers_(std::move(options.workers)),
+      clock_(std::move(clock)),
+      tasks_(workers_, *clock_, options.tasks),
+      services_(workers_, with_hooks(std::move(options.services), *this)),
+      events_(host_, workers_, options.events, event_hooks(*this)),
+      metrics_(options.metrics) {
+  host_.set_phase(Phase::run);
+  host_.set_reach(Reach::callable);
+}
+
+Kernel::~Kernel() = default;
+
+void Kernel::denied(std::string_view module, std::string_view verb, std::string_view target, const Error& error) noexcept {
+  try {
+    audit_->record(
+        {"module.denied", "warn", module, target, {}, "denied", {{"what", verb}, {"reason", error.reason}, {"error", error.message}}});
+    log_.log(warn, "denied", {{"module", module}, {"what", verb}, {"target", target}, {"reason", error.reason}, {"error", error.message}});
+  } catch (...) {  // out of memory: the refusal itself stands
+  }
+}
+
+void Kernel::tick(std::int64_t now) {
+  for (const WorkerPool::Overrun& o : workers_.tick(now))
+    log_.log(warn, "a handler is over its deadline; its worker was replaced", {{"module", o.owner}});
+  events_.tick(now);
+  if (now - audit_ticked_ns_ < second_ns) return;
+  audit_ticked_ns_ = now;
+  audit_->tick();
+}
+
+bool Kernel::end(std::int64_t deadline_ns) { return workers_.shutdown(deadline_ns); }
+
+}  // namespace tenon::host
