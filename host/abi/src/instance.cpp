@@ -25,7 +25,7 @@ Instance::Instance(HostContext& host, InstanceOptions options)
 
 Instance::~Instance() {
   log_->bind_min_level(nullptr);
-  for (std::atomic<Part*>& part : parts_) delete part.load();
+  free_parts();
 }
 
 Instance* Instance::from(tenon_ctx* ctx) { return ctx == nullptr ? nullptr : static_cast<Seat*>(ctx)->instance; }

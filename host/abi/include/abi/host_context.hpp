@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,8 @@ class HostContext {
   /// nullptr if there is none.
   [[nodiscard]] Kernel* kernel() const { return kernel_; }
   Notifier& notifier() { return *notifier_; }
+  /// Of making parts for instances, and of moving their reach: rare, and never held while code of a module runs.
+  std::mutex& parts_mutex() { return parts_mutex_; }
 
  private:
   LogCore& log_;
@@ -46,6 +49,7 @@ class HostContext {
   std::string version_, instance_id_;
   tenon_host host_{};
   std::unique_ptr<Notifier> notifier_;
+  std::mutex parts_mutex_;
 };
 
 /// A random UUIDv4 in text.

@@ -70,6 +70,8 @@ struct InstanceOptions {
 
 /// Never freed while a thread of the module could still come back: whoever owns it (the loader) leaks it when wedged. Thread-safe.
 class Instance final : public Owner {
+  using PartSet = std::array<std::atomic<Part*>, static_cast<std::size_t>(PartId::count)>;
+
  public:
   Instance(HostContext& host, InstanceOptions options);
   ~Instance() override;
@@ -96,7 +98,8 @@ class Instance final : public Owner {
   /// nullptr until the module has asked for it. P::id says which one. [any]
   template <class P>
   [[nodiscard]] P* part() const {
-    return static_cast<P*>(parts_[static_cast<std::size_t>(P::id)].load(std::memory_order_acquire));
+    const PartSet* set = parts_.load(std::memory_order_acquire);
+    return set == nullptr ? nullptr : static_cast<P*>((*set)[static_cast<std::size_t>(P::id)].load(std::memory_order_acquire));
   }
   /// Moves the reach and tells every part.
   void reach_to(Reach reach);
@@ -135,6 +138,7 @@ class Instance final : public Owner {
   void revoke_all();
 
  private:
+  void free_parts();
   struct Seat : tenon_ctx {
     Instance* instance = nullptr;
   };
@@ -178,8 +182,7 @@ class Instance final : public Owner {
   ConfigStore config_;
 
   std::unique_ptr<Strand> strand_;
-  std::array<std::atomic<Part*>, static_cast<std::size_t>(PartId::count)> parts_{};
-  mutable std::mutex parts_mutex_;  ///< of making, and of the reach; never taken while a module's code runs
+  std::atomic<PartSet*> parts_{nullptr};  ///< made with the first part: most modules have none
 
   mutable std::mutex mutex_;
   tenon_call call_;
