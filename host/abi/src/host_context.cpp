@@ -7,6 +7,7 @@
 
 #include "abi/instance.hpp"
 #include "abi/notifier.hpp"
+#include "abi/strict.hpp"
 
 namespace tenon::host {
 namespace {
@@ -39,6 +40,8 @@ HostContext::HostContext(LogCore& log, std::string version, std::string instance
 }
 
 HostContext::~HostContext() = default;
+
+void HostContext::check_strictly() { strict_ = std::make_unique<Strict>(log_); }
 
 std::string make_uuid() {
   std::array<std::uint8_t, 16> bytes{};

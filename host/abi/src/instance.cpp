@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "abi/notifier.hpp"
+#include "abi/strict.hpp"
 #include "base/text.hpp"
 #include "interfaces.hpp"
 #include "tables.hpp"
@@ -41,7 +42,7 @@ const void* Instance::query(std::string_view id) {
     return nullptr;
   }
   if (found->make != nullptr && make_part(*found) == nullptr) return nullptr;
-  return found->table;
+  return host_.strict() != nullptr && found->strict != nullptr ? found->strict : found->table;
 }
 
 Permissions Instance::permissions() const {
@@ -80,6 +81,7 @@ Outcome Instance::enter(Phase phase, std::int64_t deadline_ns, Gate::State limit
   {
     const GateEntry entry(*this, phase, ThreadTag::control, &call_, limit);
     if (!entry) return Outcome::failure({Code::unavailable, "the instance is closed", "CLOSED", 0, ExitCode::software});
+    const StrictCall strict(host_.strict(), &call_);
     status = callback(&call_, &error_);
   }
   if (wedged()) return given_up();

@@ -2,17 +2,18 @@
 
 #include <array>
 
+#include "strict/strict_tables.hpp"
 #include "tables.hpp"
 
 namespace tenon::host {
 
 std::span<const Interface> interfaces() {
   static const std::array all = {
-      Interface{{TENON_CALLS, sizeof(tenon_calls)}, &calls_table},
+      Interface{{TENON_CALLS, sizeof(tenon_calls)}, &calls_table, &strict_calls_table},
       Interface{{TENON_CHECK, sizeof(tenon_check)}, &check_table},
-      Interface{{TENON_CONFIG, sizeof(tenon_config)}, &config_table},
+      Interface{{TENON_CONFIG, sizeof(tenon_config)}, &config_table, &strict_config_table},
       Interface{{TENON_LOG, sizeof(tenon_log)}},
-      Interface{{TENON_LOG_SINK, sizeof(tenon_log_sink), true}, &log_sink_table},
+      Interface{{TENON_LOG_SINK, sizeof(tenon_log_sink), true}, &log_sink_table, &strict_log_sink_table},
   };
   return all;
 }

@@ -1,8 +1,10 @@
 // What a module registers: configuration subscriptions and the log sink. Owned by its instance, revoked with it.
 #include <algorithm>
+#include <optional>
 
 #include "abi/instance.hpp"
 #include "abi/notifier.hpp"
+#include "abi/strict.hpp"
 #include "base/text.hpp"
 
 namespace tenon::host {
@@ -71,8 +73,12 @@ Outcome Instance::deliver(const ConfigChange& change, std::int64_t deadline_ns) 
         const std::lock_guard lock(mutex_);  // an earlier callback may have unsubscribed it
         if (std::none_of(subscriptions_.begin(), subscriptions_.end(), [&s](const Subscription& x) { return x.id == s.id; })) break;
       }
-      Outcome o = enter(Phase::configure, deadline_ns, Gate::State::open, {},
-                        [&](tenon_call* call, tenon_error* err) { return s.fn(s.data, call, c_str(s.path), err); });
+      Outcome o = enter(Phase::configure, deadline_ns, Gate::State::open, {}, [&](tenon_call* call, tenon_error* err) {
+        std::optional<Borrowed> borrowed;
+        tenon_str told = c_str(s.path);
+        if (host_.strict() != nullptr) told = borrowed.emplace(*host_.strict(), *this).text("the path of on_change", told);
+        return s.fn(s.data, call, told, err);
+      });
       if (o.kind == Outcome::Kind::failed && first.kind != Outcome::Kind::failed) first = std::move(o);
       break;  // one call per subscription, for the first path it concerns
     }

@@ -29,6 +29,7 @@ ExitCode run_command(const Options& options, std::int64_t started_ns, bool& wedg
   daemon.startup_report = options.startup_report;
   daemon.safe_mode = options.safe_mode;
   daemon.migrate_only = options.migrate_only;
+  daemon.strict = options.strict;
   daemon.json_output = options.json;
   daemon.colour = use_colour();
   daemon.process_start_ns = started_ns;

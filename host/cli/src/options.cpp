@@ -56,8 +56,9 @@ po::options_description general_options() {
 po::options_description command_options(const std::string& command) {
   po::options_description d("Options of `" + command + "`", 100, 60);
   if (command == "run")
-    d.add_options()("migrate-only", "the same as `tenond migrate`")("startup-report", po::value<std::string>()->value_name("FILE"),
-                                                                    "write when each module went through each phase (.json or .svg)");
+    d.add_options()("migrate-only", "the same as `tenond migrate`")("strict",
+                                                                    "check modules against the contract: a proxy around every table; slow")(
+        "startup-report", po::value<std::string>()->value_name("FILE"), "write when each module went through each phase (.json or .svg)");
   if (command == "migrate")
     d.add_options()("dry-run", "say what would be done, and do nothing")("status", "say how far each module is, and do nothing")(
         "module", po::value<std::string>()->value_name("NAME"), "only this one");
@@ -73,8 +74,6 @@ std::string absolute(const std::string& path) {
 }
 
 UsageError unknown_option(const std::string& option, const po::options_description& known) {
-  if (option == "--strict")
-    return {"`--strict` is not served: this version of tenond has no checking proxy around its ABI", "leave it out"};
   std::vector<std::string> names;
   for (const auto& o : known.options()) names.push_back("--" + o->long_name());
   const std::vector<std::string_view> views(names.begin(), names.end());
@@ -170,6 +169,7 @@ std::variant<Options, UsageError> parse_options(int argc, const char* const* arg
   out.version = given.count("version") != 0;
   out.safe_mode = given.count("safe-mode") != 0;
   out.running = given.count("running") != 0;
+  out.strict = given.count("strict") != 0;
   out.migrate_only = given.count("migrate-only") != 0 || out.command == "migrate";
   out.dry_run = given.count("dry-run") != 0;
   out.status = given.count("status") != 0;

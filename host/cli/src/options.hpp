@@ -16,7 +16,7 @@ struct Options {
   bool command_given = false;  ///< by its name, not by default
   bool help = false, version = false;
   bool json = false;  ///< --output json
-  bool safe_mode = false, migrate_only = false, running = false;
+  bool safe_mode = false, migrate_only = false, running = false, strict = false;
   bool dry_run = false, status = false;  ///< of migrate
   std::string module;                    ///< of migrate; empty = all
   std::string startup_report, graph_format = "text";

@@ -16,6 +16,7 @@
 #include <ctime>
 #include <string_view>
 
+#include "abi/strict.hpp"
 #include "base/sanitizer.hpp"
 #include "kernel/gate.hpp"
 #include "kernel/owner.hpp"
@@ -26,6 +27,7 @@ namespace {
 // Handlers get no argument of ours: what they read must be global. Written before they are installed, or atomic.
 std::atomic<const CodeRanges*> code_ranges{nullptr};
 std::atomic<LogCore*> log_core{nullptr};
+std::atomic<const Strict*> strict_host{nullptr};
 std::atomic<int> marker_directory{-1};
 pid_t own_pid = 0;  // a child that a module forked must not write the lines of its parent again
 std::array<char, 32> host_version_text{};
@@ -117,6 +119,18 @@ Culprit find_culprit(std::uintptr_t pc) {
   return out;
 }
 
+// An access to a view that was taken back when the function it was lent to returned.
+void report_stale_view(const siginfo_t* info) {
+  const Strict* strict = strict_host.load(std::memory_order_acquire);
+  Strict::Lent lent;
+  if (strict == nullptr || info == nullptr || info->si_code <= 0 || !strict->find_lent(info->si_addr, lent)) return;
+  Line line;
+  line << "tenond " << std::string_view(host_version_text.data()) << ": strict STALE_VIEW: " << lent.what << ", which module `"
+       << lent.module << "` was lent, was used after the function it was given to had returned: copy what is to be kept\n";
+  const LogCore* log = log_core.load(std::memory_order_acquire);
+  line.write_to(log != nullptr ? log->crash_fd() : STDERR_FILENO);
+}
+
 void report(std::string_view what, const Culprit& culprit, std::uintptr_t pc) {
   Line line;
   line << "tenond " << std::string_view(host_version_text.data()) << ": " << what;
@@ -160,6 +174,7 @@ void on_fatal_signal(int signal, siginfo_t* info, void* context) {
     // First what was logged before the crash. The log's lock may be held by this very thread: this takes none.
     if (const LogCore* log = log_core.load(std::memory_order_acquire); log != nullptr && ::getpid() == own_pid) log->flush_from_crash();
     report(signal_name(signal), find_culprit(pc), pc);
+    if (signal == SIGSEGV) report_stale_view(info);
   }
   // Back to the default and return: the instruction runs again, so that the core shows it. What was sent rather than caused is sent again.
   struct sigaction fallback {};
@@ -188,7 +203,8 @@ void reinstall_crash_handler() {
   for (int signal : fatal_signals) ::sigaction(signal, &action, nullptr);
 }
 
-CrashHandler::CrashHandler(const CodeRanges& ranges, LogCore& log, int directory_fd, const std::string& version) {
+CrashHandler::CrashHandler(const CodeRanges& ranges, LogCore& log, int directory_fd, const std::string& version, const Strict* strict) {
+  strict_host.store(strict, std::memory_order_release);
   code_ranges.store(&ranges, std::memory_order_release);
   log_core.store(&log, std::memory_order_release);
   marker_directory.store(directory_fd, std::memory_order_relaxed);
@@ -201,6 +217,7 @@ CrashHandler::CrashHandler(const CodeRanges& ranges, LogCore& log, int directory
 
 CrashHandler::~CrashHandler() {
   code_ranges.store(nullptr, std::memory_order_release);
+  strict_host.store(nullptr, std::memory_order_release);
   log_core.store(nullptr, std::memory_order_release);
   marker_directory.store(-1, std::memory_order_relaxed);
 }

@@ -8,12 +8,15 @@
 
 namespace tenon::host {
 
+class Strict;
+
 /// Handlers for SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, and an atexit hook (under sanitizers only the hook): they write what the log
 /// still buffers, then their report, to the log's target, and leave a marker in `directory_fd` (-1: none). Once per process. After its end the
 /// handlers stay, but report to standard error and know no module.
 class CrashHandler {
  public:
-  CrashHandler(const CodeRanges& ranges, LogCore& log, int directory_fd, const std::string& version);
+  /// `strict` (may be null) knows the views that were taken back from modules.
+  CrashHandler(const CodeRanges& ranges, LogCore& log, int directory_fd, const std::string& version, const Strict* strict = nullptr);
   ~CrashHandler();
   CrashHandler(const CrashHandler&) = delete;
   CrashHandler& operator=(const CrashHandler&) = delete;

@@ -128,8 +128,9 @@ void Run::take_over(Plan& plan, std::optional<ModuleStore> store) {
 
   store_ = std::move(store);
   host_ = std::make_unique<HostContext>(log_, host_version(), make_uuid(), &kernel_);
+  if (options_.strict) host_->check_strictly();
   ranges_ = std::make_unique<CodeRanges>();
-  crash_handler_.emplace(*ranges_, log_, state_.fd.get(), host_version());
+  crash_handler_.emplace(*ranges_, log_, state_.fd.get(), host_version(), host_->strict());
   loader_ = std::make_unique<Loader>(*host_, store_ ? &*store_ : nullptr, *ranges_, LoaderOptions{&reinstall_crash_handler});
   std::vector<std::unique_ptr<ModuleInstance>> instances = loader_->prepare(std::move(specs), first);
   for (std::size_t i = 0; i < rows.size(); ++i) rows[i].instance = std::move(instances[i]);

@@ -16,6 +16,7 @@ namespace tenon::host {
 
 class Kernel;
 class Notifier;
+class Strict;
 
 /// An interface as query() knows it.
 struct InterfaceInfo {
@@ -39,6 +40,10 @@ class HostContext {
   LogCore& log() { return log_; }
   /// nullptr if there is none.
   [[nodiscard]] Kernel* kernel() const { return kernel_; }
+  /// The checking proxies' memory; nullptr unless `check_strictly` was called.
+  [[nodiscard]] Strict* strict() const { return strict_.get(); }
+  /// Modules get proxies of all tables (abi/strict.hpp). Before the first instance.
+  void check_strictly();
   Notifier& notifier() { return *notifier_; }
   /// Of making parts for instances, and of moving their reach: rare, and never held while code of a module runs.
   std::mutex& parts_mutex() { return parts_mutex_; }
@@ -50,6 +55,7 @@ class HostContext {
   tenon_host host_{};
   std::unique_ptr<Notifier> notifier_;
   std::mutex parts_mutex_;
+  std::unique_ptr<Strict> strict_;
 };
 
 /// A random UUIDv4 in text.

@@ -18,6 +18,7 @@ struct DaemonOptions {
   std::string startup_report;  ///< file ending in .json or .svg; empty = none
   bool safe_mode = false;
   bool migrate_only = false;
+  bool strict = false;                ///< modules get checking proxies of all tables
   bool json_output = false;           ///< of --migrate-only
   bool colour = false;                ///< stderr is a terminal and NO_COLOR is not set
   std::int64_t process_start_ns = 0;  ///< monotonic, of exec as far as known

@@ -1,0 +1,128 @@
+// Strict: the checking proxy around the tables. For authors and tests; the daemon's `--strict`.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernel/log.hpp"
+#include "tenon/core.h"
+
+namespace tenon::host {
+
+class Instance;
+
+/// A rule of the contract that a module broke.
+struct Violation {
+  std::string module;
+  std::string rule;     ///< WRONG_THREAD, BLOCKING_IN_ANY, STALE_CALL, STALE_ID, COMPLETED_TWICE, AFTER_DESTROY
+  std::string message;  ///< one sentence naming the function
+};
+
+/// What the proxies know together. Violations are logged as errors and go on: what the host itself refuses is refused as ever. With it every borrowed
+/// view is a copy on pages of its own that become unreadable when the function it was given to returns: who reads it later crashes on the spot, and the
+/// crash handler names module and view. At most one per process. Thread-safe; slow by nature.
+class Strict {
+ public:
+  explicit Strict(LogCore& log);
+  ~Strict();
+  Strict(const Strict&) = delete;
+  Strict& operator=(const Strict&) = delete;
+
+  void violation(std::string_view module, std::string_view rule, std::string message);
+  /// Those so far, at most the last 1000.
+  [[nodiscard]] std::vector<Violation> violations() const;
+
+  /// A call is valid from its begin to its end.
+  void call_begins(const tenon_call* call);
+  void call_ends(const tenon_call* call);
+  [[nodiscard]] bool is_live(const tenon_call* call) const;
+  /// Ids of calls the instance completed, the last 4096.
+  void completed(const Instance& instance, tenon_id id);
+  [[nodiscard]] bool was_completed(const Instance& instance, tenon_id id) const;
+
+  /// A copy of borrowed bytes on pages of its own; nullptr without memory (then the original is given).
+  std::byte* lend(const Instance& instance, const char* what, std::size_t bytes);
+  /// The function it was given to has returned: unreadable from now on, until 1024 later ones.
+  void take_back(std::byte* lent);
+  /// For the crash handler: what view `address` lies in, "" if none. Async-signal-safe.
+  struct Lent {
+    char module[64] = {};
+    const char* what = "";
+  };
+  [[nodiscard]] bool find_lent(const void* address, Lent& out) const noexcept;
+
+ private:
+  static constexpr std::size_t kept_pages = 1024;
+  struct Slot {
+    std::atomic<std::uintptr_t> begin{0};
+    std::atomic<std::size_t> bytes{0};
+    Lent lent;
+  };
+  LogCore& log_;
+  mutable std::mutex mutex_;
+  std::deque<Violation> violations_;
+  std::set<const tenon_call*> calls_;
+  std::deque<std::pair<const Instance*, tenon_id>> completed_;
+  std::map<std::byte*, Slot> lent_;          ///< in use
+  std::array<Slot, kept_pages> taken_back_;  ///< unreadable; read by the crash handler
+  std::size_t next_ = 0;
+};
+
+/// A call is live for the scope's time; without a Strict it costs nothing.
+class StrictCall {
+ public:
+  StrictCall(Strict* strict, const tenon_call* call) : strict_(strict), call_(call) {
+    if (strict_ != nullptr) strict_->call_begins(call_);
+  }
+  ~StrictCall() {
+    if (strict_ != nullptr) strict_->call_ends(call_);
+  }
+  StrictCall(const StrictCall&) = delete;
+  StrictCall& operator=(const StrictCall&) = delete;
+
+ private:
+  Strict* strict_;
+  const tenon_call* call_;
+};
+
+/// The bytes of views for the time of one call, as Strict lends them.
+class Borrowed {
+ public:
+  Borrowed(Strict& strict, const Instance& instance) : strict_(strict), instance_(instance) {}
+  ~Borrowed() {
+    for (std::byte* b : blocks_) strict_.take_back(b);
+  }
+  Borrowed(const Borrowed&) = delete;
+  Borrowed& operator=(const Borrowed&) = delete;
+
+  tenon_str text(const char* what, tenon_str s);
+  tenon_bytes bytes(const char* what, tenon_bytes b);
+  /// A copy of a struct, whose own views the caller replaces.
+  template <class T>
+  T* object(const char* what, const T& from) {
+    return static_cast<T*>(copy(what, &from, sizeof(T)));
+  }
+  /// Room for `count` of T, zeroed.
+  template <class T>
+  T* array(const char* what, std::size_t count) {
+    return static_cast<T*>(room(what, count * sizeof(T)));
+  }
+
+ private:
+  void* copy(const char* what, const void* from, std::size_t n);
+  void* room(const char* what, std::size_t n);
+  Strict& strict_;
+  const Instance& instance_;
+  std::vector<std::byte*> blocks_;
+};
+
+}  // namespace tenon::host

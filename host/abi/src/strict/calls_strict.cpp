@@ -1,0 +1,71 @@
+// Proxies of tenon.calls/1: a call must be live, an id must not have been completed before.
+#include "strict_tables.hpp"
+
+namespace tenon::host {
+
+template <>
+const tenon_calls& real<tenon_calls>() {
+  return calls_table;
+}
+
+namespace {
+
+// A call that is over cannot be asked whose it was: the frame of the thread tells who uses it.
+bool is_live(const tenon_call* call, std::string_view function) noexcept {
+  Strict* strict = strict_of_process();
+  if (call == nullptr || strict == nullptr || strict->is_live(call)) return true;
+  try {
+    const Frame* frame = current_frame();
+    const Owner* owner = frame == nullptr ? nullptr : frame->owner.load(std::memory_order_relaxed);
+    strict->violation(owner == nullptr ? "a thread of its own" : owner->name(), "STALE_CALL",
+                      "`" + std::string(function) + "` got a call whose function has returned: defer() it and use the id");
+  } catch (const std::bad_alloc&) {  // a check less
+  }
+  return false;
+}
+
+std::int64_t deadline_ns(tenon_call* call) noexcept { return is_live(call, "tenon_calls.deadline_ns") ? calls_table.deadline_ns(call) : 0; }
+std::int32_t cancelled(tenon_call* call) noexcept { return is_live(call, "tenon_calls.cancelled") ? calls_table.cancelled(call) : 1; }
+std::int32_t wait(tenon_call* call, std::int64_t until_ns) noexcept {
+  if (!is_live(call, "tenon_calls.wait")) return 1;
+  if (call != nullptr) check_caller(*call->instance, From::blocking, "tenon_calls.wait");
+  return calls_table.wait(call, until_ns);
+}
+std::uint8_t* reserve(tenon_call* call, std::size_t n) noexcept {
+  return is_live(call, "tenon_calls.reserve") ? calls_table.reserve(call, n) : nullptr;
+}
+tenon_status defer(tenon_call* call, tenon_id* out) noexcept {
+  return is_live(call, "tenon_calls.defer") ? calls_table.defer(call, out) : TENON_FAILED_PRECONDITION;
+}
+
+tenon_status complete(tenon_ctx* ctx, tenon_id id, tenon_status status, const tenon_error* error, tenon_blob* body) noexcept {
+  const tenon_status result = calls_table.complete(ctx, id, status, error, body);
+  Instance* instance = Instance::from(ctx);
+  if (instance == nullptr) return result;
+  try {
+    Strict& strict = strict_of(*instance);
+    if (result == TENON_OK)
+      strict.completed(*instance, id);
+    else if (result == TENON_NOT_FOUND && strict.was_completed(*instance, id))
+      strict.violation(instance->name(), "COMPLETED_TWICE", "`tenon_calls.complete` got the id " + std::to_string(id) + " a second time");
+    else
+      check_id(*instance, result, id, "tenon_calls.complete");
+  } catch (const std::bad_alloc&) {  // a check less
+  }
+  return result;
+}
+
+}  // namespace
+
+const tenon_calls strict_calls_table = {sizeof(tenon_calls),
+                                        0,
+                                        &deadline_ns,
+                                        &cancelled,
+                                        &wait,
+                                        &reserve,
+                                        &defer,
+                                        &complete,
+                                        guarded<&tenon_calls::id_cancelled, From::any, "tenon_calls.id_cancelled">,
+                                        guarded_id<&tenon_calls::on_cancel, From::any, "tenon_calls.on_cancel">};
+
+}  // namespace tenon::host

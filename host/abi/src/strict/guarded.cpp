@@ -1,0 +1,44 @@
+#include "guarded.hpp"
+
+namespace tenon::host {
+namespace {
+
+std::string quoted(std::string_view function) { return "`" + std::string(function) + "`"; }
+
+}  // namespace
+
+void check_caller(Instance& instance, From from, std::string_view function) {
+  const Frame* frame = current_frame();
+  const bool inside = frame != nullptr && frame->owner.load(std::memory_order_relaxed) == &instance;
+  try {
+    if (instance.gate().state() == Gate::State::closed && !inside) {
+      strict_of(instance).violation(instance.name(), "AFTER_DESTROY",
+                                    quoted(function) + " was called by a thread that the module left behind: stop must end it");
+      return;
+    }
+    if (from == From::any) return;
+    if (inside && frame->tag == ThreadTag::other) {
+      strict_of(instance).violation(
+          instance.name(), "BLOCKING_IN_ANY",
+          quoted(function) + " may block, and was called inside a callback that must not (release, on_cancel, a log receiver)");
+      return;
+    }
+    if (from == From::control && !(inside && frame->tag == ThreadTag::control))
+      strict_of(instance).violation(instance.name(), "WRONG_THREAD",
+                                    quoted(function) + " is for [control] callbacks of the module, and was called from " +
+                                        (inside ? "a [worker] callback" : "a thread that is in none"));
+  } catch (const std::bad_alloc&) {  // a check less
+  }
+}
+
+void check_id(Instance& instance, tenon_status status, tenon_id id, std::string_view function) {
+  if (status != TENON_NOT_FOUND) return;
+  try {
+    strict_of(instance).violation(
+        instance.name(), "STALE_ID",
+        quoted(function) + " got the id " + std::to_string(id) + ", which is over or was never given to this instance");
+  } catch (const std::bad_alloc&) {  // a check less
+  }
+}
+
+}  // namespace tenon::host

@@ -1,0 +1,69 @@
+// How a function of a table becomes its proxy: checked, then passed on.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "../tables.hpp"
+#include "abi/instance.hpp"
+#include "abi/strict.hpp"
+
+namespace tenon::host {
+
+/// The thread tag of a function, as its header says.
+enum class From : std::uint8_t {
+  any,
+  blocking,  ///< [control][worker], and threads of the module's own: not inside a callback that must not block
+  control,
+};
+
+/// A literal as a template argument.
+template <std::size_t n>
+struct Name {
+  char text[n]{};
+  constexpr Name(const char (&literal)[n]) { std::copy_n(literal, n, text); }  // NOLINT(google-explicit-constructor): used as a literal
+  [[nodiscard]] constexpr std::string_view view() const { return {text, n - 1}; }
+};
+
+/// Reports if the calling thread may not call `function` now.
+void check_caller(Instance& instance, From from, std::string_view function);
+/// Reports an id that is none any more.
+void check_id(Instance& instance, tenon_status status, tenon_id id, std::string_view function);
+inline Strict& strict_of(Instance& instance) { return *instance.host().strict(); }
+
+/// The real table behind proxies: one specialisation for each.
+template <class Table>
+const Table& real();
+
+template <auto member, From from, Name name>
+struct Guarded;
+template <class Table, class R, class... A, R (*Table::*member)(tenon_ctx*, A...) noexcept, From from, Name name>
+struct Guarded<member, from, name> {
+  static R call(tenon_ctx* ctx, A... arguments) noexcept {
+    if (Instance* instance = Instance::from(ctx)) check_caller(*instance, from, name.view());
+    return (real<Table>().*member)(ctx, arguments...);
+  }
+};
+
+/// Of a function (ctx, id) that answers NOT_FOUND for a stale id.
+template <auto member, From from, Name name>
+struct GuardedId;
+template <class Table, class... A, tenon_status (*Table::*member)(tenon_ctx*, tenon_id, A...) noexcept, From from, Name name>
+struct GuardedId<member, from, name> {
+  static tenon_status call(tenon_ctx* ctx, tenon_id id, A... arguments) noexcept {
+    Instance* instance = Instance::from(ctx);
+    if (instance != nullptr) check_caller(*instance, from, name.view());
+    const tenon_status status = (real<Table>().*member)(ctx, id, arguments...);
+    if (instance != nullptr) check_id(*instance, status, id, name.view());
+    return status;
+  }
+};
+
+template <auto member, From from, Name name>
+inline constexpr auto guarded = &Guarded<member, from, name>::call;
+template <auto member, From from, Name name>
+inline constexpr auto guarded_id = &GuardedId<member, from, name>::call;
+
+}  // namespace tenon::host

@@ -1,0 +1,142 @@
+#include "abi/strict.hpp"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "abi/instance.hpp"
+#include "strict_tables.hpp"
+
+namespace tenon::host {
+namespace {
+
+constexpr std::size_t kept_violations = 1000, kept_completed = 4096;
+
+std::size_t page_size() {
+  static const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  return size;
+}
+
+std::atomic<Strict*> only{nullptr};
+
+}  // namespace
+
+Strict* strict_of_process() noexcept { return only; }
+
+Strict::Strict(LogCore& log) : log_(log) { only = this; }
+
+Strict::~Strict() {
+  only = nullptr;
+  for (Slot& slot : taken_back_)
+    if (slot.begin != 0) ::munmap(reinterpret_cast<void*>(slot.begin.load()), slot.bytes);
+  for (auto& [lent, slot] : lent_) ::munmap(reinterpret_cast<void*>(slot.begin.load()), slot.bytes);
+}
+
+void Strict::violation(std::string_view module, std::string_view rule, std::string message) {
+  log_.log(error, message, {{"module", module}, {"strict", rule}});
+  const std::lock_guard lock(mutex_);
+  violations_.push_back({std::string(module), std::string(rule), std::move(message)});
+  if (violations_.size() > kept_violations) violations_.pop_front();
+}
+
+std::vector<Violation> Strict::violations() const {
+  const std::lock_guard lock(mutex_);
+  return {violations_.begin(), violations_.end()};
+}
+
+void Strict::call_begins(const tenon_call* call) {
+  const std::lock_guard lock(mutex_);
+  calls_.insert(call);
+}
+
+void Strict::call_ends(const tenon_call* call) {
+  const std::lock_guard lock(mutex_);
+  calls_.erase(call);
+}
+
+bool Strict::is_live(const tenon_call* call) const {
+  const std::lock_guard lock(mutex_);
+  return calls_.contains(call);
+}
+
+void Strict::completed(const Instance& instance, tenon_id id) {
+  const std::lock_guard lock(mutex_);
+  completed_.emplace_back(&instance, id);
+  if (completed_.size() > kept_completed) completed_.pop_front();
+}
+
+bool Strict::was_completed(const Instance& instance, tenon_id id) const {
+  const std::lock_guard lock(mutex_);
+  return std::find(completed_.begin(), completed_.end(), std::pair{&instance, id}) != completed_.end();
+}
+
+std::byte* Strict::lend(const Instance& instance, const char* what, std::size_t bytes) {
+  const std::size_t size = (std::max<std::size_t>(bytes, 1) + page_size() - 1) / page_size() * page_size();
+  void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return nullptr;
+  // At the end of the page, as far as alignment allows: reading beyond it mostly crashes too.
+  constexpr std::size_t alignment = 16;
+  std::byte* lent = static_cast<std::byte*>(memory) + (size - bytes) / alignment * alignment;
+  const std::lock_guard lock(mutex_);
+  Slot& slot = lent_[lent];
+  slot.begin = reinterpret_cast<std::uintptr_t>(memory);
+  slot.bytes = size;
+  slot.lent.what = what;
+  std::strncpy(slot.lent.module, instance.name().c_str(), sizeof slot.lent.module - 1);
+  return lent;
+}
+
+void Strict::take_back(std::byte* lent) {
+  const std::lock_guard lock(mutex_);
+  const auto found = lent_.find(lent);
+  if (found == lent_.end()) return;
+  Slot& from = found->second;
+  auto* memory = reinterpret_cast<void*>(from.begin.load());
+  // Whoever kept a view reads nothing any more. The memory itself is given back, only the addresses stay taken.
+  ::madvise(memory, from.bytes, MADV_DONTNEED);
+  ::mprotect(memory, from.bytes, PROT_NONE);
+  Slot& to = taken_back_[next_++ % kept_pages];
+  if (to.begin != 0) ::munmap(reinterpret_cast<void*>(to.begin.load()), to.bytes);
+  to.begin.store(0);
+  to.lent = from.lent;
+  to.bytes.store(from.bytes);
+  to.begin.store(from.begin);
+  lent_.erase(found);
+}
+
+bool Strict::find_lent(const void* address, Lent& out) const noexcept {
+  const auto a = reinterpret_cast<std::uintptr_t>(address);
+  for (const Slot& slot : taken_back_) {
+    const std::uintptr_t begin = slot.begin.load();
+    if (begin == 0 || a < begin || a - begin >= slot.bytes.load()) continue;
+    out = slot.lent;
+    return true;
+  }
+  return false;
+}
+
+void* Borrowed::room(const char* what, std::size_t n) {
+  std::byte* lent = strict_.lend(instance_, what, n);
+  if (lent == nullptr) throw std::bad_alloc();
+  blocks_.push_back(lent);
+  return lent;
+}
+
+void* Borrowed::copy(const char* what, const void* from, std::size_t n) {
+  void* to = room(what, n);
+  if (n != 0) std::memcpy(to, from, n);
+  return to;
+}
+
+tenon_str Borrowed::text(const char* what, tenon_str s) {
+  return s.len == 0 ? s : tenon_str{static_cast<const char*>(copy(what, s.ptr, s.len)), s.len};
+}
+
+tenon_bytes Borrowed::bytes(const char* what, tenon_bytes b) {
+  return b.len == 0 ? b : tenon_bytes{static_cast<const std::uint8_t*>(copy(what, b.ptr, b.len)), b.len};
+}
+
+}  // namespace tenon::host
