@@ -3,9 +3,34 @@
 #include <algorithm>
 
 #include "base/file.hpp"
+#include "base/text.hpp"
 #include "commands.hpp"
+#include "table.hpp"
 
 namespace tenon::host {
+namespace {
+
+/// Who asks for what, and how to grant what is missing; empty if no plugin asks for anything beyond its own.
+std::string permissions_text(const Plan& plan) {
+  std::vector<TableRow> rows = {{"MODULE", "PERMISSION", "ASKED", "GRANTED"}};
+  std::string to_add;
+  for (const PlannedModule& m : plan.modules) {
+    if (!m.permissions) continue;
+    for (const PermissionRow& row : permission_rows(*m.permissions)) {
+      const bool unused = row.state == GrantState::unused;
+      const char* granted = row.state == GrantState::granted ? "yes" : row.state == GrantState::partly ? "partly" : "missing";
+      rows.push_back({m.candidate.name, std::string(row.permission), unused ? "-" : printable(row.what),
+                      unused ? printable(row.what) + " (not asked for)" : granted});
+    }
+    if (const std::string line = granting_line(*m.permissions); !line.empty()) to_add += "  " + m.candidate.name + ":\n    " + line + "\n";
+  }
+  if (rows.size() == 1) return {};
+  std::string out = "permissions of plugins beyond their own:\n" + table(rows);
+  if (!to_add.empty()) out += "to grant what is missing, add to the configuration:\nmodules:\n" + to_add;
+  return out + "\n";
+}
+
+}  // namespace
 
 ExitCode run_check(const Options& options) {
   const Planned planned = plan_for(options);
@@ -19,7 +44,7 @@ ExitCode run_check(const Options& options) {
   std::size_t warnings = 0;
   for (const Diagnostic& d : planned.diagnostics.items()) warnings += d.severity == Severity::warning ? 1 : 0;
   const std::size_t errors = planned.diagnostics.error_count();
-  std::string text;
+  std::string text = permissions_text(planned.plan);
   for (const PlannedModule& m : planned.plan.modules)
     if (m.fate != Fate::planned) text += m.candidate.name + ": " + std::string(fate_name(m.fate)) + ": " + m.reason + "\n";
   text += std::to_string(planned.plan.planned) + " modules would run, " +

@@ -39,7 +39,8 @@ ExitCode fail(const Options& options, const Diagnostics& diagnostics, ExitCode e
 ExitCode fail(const Options& options, const std::string& code, const std::string& message, const std::string& help, ExitCode exit);
 /// Writes all of it to stdout; io_error if that fails (a full disk, a closed pipe).
 ExitCode print(const std::string& text);
-/// {"name","version","kind","fate","required","reason"?,"path"?,"requires":[...]} of each module, as a JSON array.
+/// {"name","version","kind","fate","required","reason"?,"path"?,"requires":[...],"permissions"?:[{"permission","what","state"}],"to_grant"?} of each
+/// module, as a JSON array. `state`: granted, partly, missing, unused; `to_grant`: the line below `modules.<name>` that grants what is missing.
 std::string modules_json(const Plan& plan);
 
 }  // namespace tenon::host

@@ -1,6 +1,5 @@
 #include <unistd.h>
 
-#include <algorithm>
 #include <csignal>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -10,29 +9,10 @@
 #include "base/text.hpp"
 #include "commands.hpp"
 #include "daemon/state_dir.hpp"
+#include "table.hpp"
 
 namespace tenon::host {
 namespace {
-
-using Row = std::vector<std::string>;
-
-// Columns as wide as their widest cell; the last one runs free.
-std::string table(const std::vector<Row>& rows) {
-  std::vector<std::size_t> widths(rows.front().size());
-  for (const Row& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], utf8_length(row[i]));
-  std::string out;
-  for (const Row& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      line += row[i];
-      if (i + 1 < row.size()) line.append(widths[i] - utf8_length(row[i]) + 2, ' ');
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    out += line + "\n";
-  }
-  return out;
-}
 
 ExitCode list_planned(const Options& options) {
   const Planned planned = plan_for(options);
@@ -40,7 +20,7 @@ ExitCode list_planned(const Options& options) {
   if (options.json)
     return print("{\"format\":1,\"exit\":0,\"findings\":" + to_json(planned.diagnostics) + ",\"modules\":" + modules_json(planned.plan) +
                  "}\n");
-  std::vector<Row> rows = {{"MODULE", "VERSION", "KIND", "REQUIRED", "FATE", "REASON"}};
+  std::vector<TableRow> rows = {{"MODULE", "VERSION", "KIND", "REQUIRED", "FATE", "REASON"}};
   for (const PlannedModule& m : planned.plan.modules)
     rows.push_back({m.candidate.name, m.candidate.manifest ? m.candidate.manifest->version.str() : "-", m.trusted ? "runtime" : "plugin",
                     m.required ? "yes" : "no", std::string(fate_name(m.fate)), m.reason});
@@ -80,7 +60,7 @@ ExitCode list_running(const Options& options) {
     return object.is_object() && object.contains(key) && object[key].is_string() ? printable(object[key].get<std::string>(), 1000)
                                                                                  : std::string();
   };
-  std::vector<Row> rows = {{"MODULE", "VERSION", "KIND", "STATE", "SINCE", "REASON"}};
+  std::vector<TableRow> rows = {{"MODULE", "VERSION", "KIND", "STATE", "SINCE", "REASON"}};
   for (const nlohmann::json& m : status["modules"])
     rows.push_back({word(m, "name"), word(m, "version"), word(m, "kind"), word(m, "state"), word(m, "since"), word(m, "reason")});
   return print("pid " + std::to_string(pid) + ", " + word(status, "state") + " since " + word(status, "started") + "\n" + table(rows));

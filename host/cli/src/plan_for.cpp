@@ -58,6 +58,30 @@ Planned plan_for(const Options& options) {
   return out;
 }
 
+namespace {
+
+std::string permissions_json(const PlannedPermissions& permissions) {
+  std::string out = ",\"permissions\":[";
+  for (const PermissionRow& row : permission_rows(permissions)) {
+    if (out.back() == '}') out += ',';
+    out += "{\"permission\":";
+    append_json_string(out, row.permission);
+    out += ",\"what\":";
+    append_json_string(out, row.what);
+    out += ",\"state\":";
+    append_json_string(out, grant_state_name(row.state));
+    out += '}';
+  }
+  out += ']';
+  if (const std::string line = granting_line(permissions); !line.empty()) {
+    out += ",\"to_grant\":";
+    append_json_string(out, line);
+  }
+  return out;
+}
+
+}  // namespace
+
 std::string modules_json(const Plan& plan) {
   std::string out = "[";
   for (const PlannedModule& m : plan.modules) {
@@ -85,7 +109,9 @@ std::string modules_json(const Plan& plan) {
         first = false;
         append_json_string(out, r.name);
       }
-    out += "]}";
+    out += ']';
+    if (m.permissions) out += permissions_json(*m.permissions);
+    out += '}';
   }
   return out + "]";
 }

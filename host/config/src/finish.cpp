@@ -11,7 +11,7 @@ namespace tenon::host::config_room {
 namespace {
 
 Value default_of(const KeyRule& rule) {
-  if (rule.type != KeyType::path_list && rule.type != KeyType::glob_list) return scalar_from_text(rule, rule.fallback);
+  if (!is_list(rule.type)) return scalar_from_text(rule, rule.fallback);
   // "[a, b]"; a test reads the same text as YAML.
   std::string_view text(rule.fallback);
   text = text.substr(1, text.size() - 2);
@@ -69,7 +69,7 @@ class TreeExpander {
 
  private:
   void leaf(Value& value, const KeyRule& rule, const std::string& path) {
-    if (rule.type == KeyType::free_map || rule.type == KeyType::glob_list) return;
+    if (rule.type == KeyType::free_map || (is_list(rule.type) && rule.type != KeyType::path_list)) return;
     bool changed = false, secret = false;
     if (const std::string* text = value.as_string()) {
       std::string expanded;

@@ -74,6 +74,21 @@ constexpr std::array rules = {
             "Whether a plugin runs that modules.<name>.enabled says nothing about."},
     KeyRule{"security.path_checks", T::word, "strict", 0, 0, "strict|file_only", false, nullptr,
             "strict: owner and mode of every directory above a plugin count. file_only: those of the file alone, for containers."},
+    KeyRule{"permissions.default", T::word, "none", 0, 0, "none|manifest", false, nullptr,
+            "What a plugin without modules.<name>.grants may do beyond its own: none, or manifest for all that its manifest asks for."},
+    KeyRule{"audit.writer", T::word, "file", 0, 0, "none|console|file", false, nullptr,
+            "Where it is recorded who was denied what, which modules ran, and when: console is the log, file a chain of hashes that "
+            "`tenond audit "
+            "verify` checks."},
+    KeyRule{"audit.path",
+            T::path,
+            nullptr,
+            0,
+            0,
+            {},
+            false,
+            "/var/log/tenon/audit.log",
+            "File of the audit log. Not set: audit.log in the state directory."},
     KeyRule{"log.level", T::word, "info", 0, 0, levels, true, nullptr,
             "Least level that is written: trace, debug, info, warn, error, fatal."},
     KeyRule{"log.format", T::word, "text", 0, 0, "text|json", true, nullptr, "text for people, json for one JSON object per line."},
@@ -168,6 +183,45 @@ constexpr std::array rules = {
     module_timeout("modules.*.timeouts.start", "60s", {}),
     module_timeout("modules.*.timeouts.stop", "5s", {}),
     module_timeout("modules.*.timeouts.destroy", "2s", {}),
+    KeyRule{"modules.*.grants.services.call",
+            T::service_list,
+            nullptr,
+            0,
+            0,
+            {},
+            false,
+            "[catalog.*]",
+            "Services of others it may call; * = one word, > = all the rest, without /major any major."},
+    KeyRule{"modules.*.grants.services.provide",
+            T::service_list,
+            nullptr,
+            0,
+            0,
+            {},
+            false,
+            "[shop.orders]",
+            "Services it may register outside its own name, which no module that is present has."},
+    KeyRule{"modules.*.grants.events.publish", T::topic_list, nullptr, 0, 0, {}, false, "[billing.order]", "Topics it may publish to."},
+    KeyRule{
+        "modules.*.grants.events.subscribe", T::topic_list, nullptr, 0, 0, {}, false, "[catalog.price.*]", "Topics it may subscribe to."},
+    KeyRule{"modules.*.grants.storage.namespaces",
+            T::namespace_list,
+            nullptr,
+            0,
+            0,
+            {},
+            false,
+            "[catalog]",
+            "Storage namespaces it may use besides its own."},
+    KeyRule{"modules.*.grants.storage.max_bytes",
+            T::size,
+            nullptr,
+            64 * kib* kib,
+            tib,
+            {},
+            false,
+            "256MiB",
+            "How much its own namespace may hold; 64MiB without it."},
     KeyRule{"modules.*.database.server",
             T::module_name,
             nullptr,
@@ -188,11 +242,9 @@ constexpr std::array rules = {
             "A database of its own, instead of a server. Checked and shown; not used yet."},
 };
 
-constexpr std::string_view no_permissions = "modules have nothing to be granted yet";
 constexpr std::string_view no_phase = "it has no such phase";
 constexpr std::array unserved = {
-    UnservedKey{"permissions", no_permissions},
-    UnservedKey{"modules.*.grants", no_permissions},
+    UnservedKey{"modules.*.grants.http", "modules have no routes yet"},
     UnservedKey{"lifecycle.timeouts.migrate", "it runs no migrations"},
     UnservedKey{"lifecycle.timeouts.rest", no_phase},
     UnservedKey{"lifecycle.timeouts.grpc", no_phase},
@@ -218,6 +270,7 @@ constexpr std::array sections = {
             "Deadlines per module and phase, 10ms to 1h. A module that misses one has failed; from the first third of it on a warning "
             "names it."},
     Section{"database", "Databases of modules."},
+    Section{"modules.*.grants", "What a plugin may do beyond its own, as far as its manifest asks for it; see `tenond check`."},
     Section{"modules", "One entry per module, by its name."},
 };
 
@@ -260,6 +313,10 @@ bool glob_reaches(std::span<const std::string> words, const KeyNode& node) {
 }
 
 }  // namespace
+
+bool is_list(KeyType type) {
+  return type == T::path_list || type == T::glob_list || type == T::service_list || type == T::topic_list || type == T::namespace_list;
+}
 
 std::span<const KeyRule> key_rules() { return rules; }
 

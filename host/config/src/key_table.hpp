@@ -13,18 +13,21 @@
 namespace tenon::host::config_room {
 
 enum class KeyType : std::uint8_t {
-  text_name,    ///< [A-Za-z0-9_-], 1 to 63
-  word,         ///< one of `words`
-  boolean,      ///< true, false
-  integer,      ///< min..max
-  duration,     ///< min..max nanoseconds, unit required
-  size,         ///< min..max bytes, unit required
-  path,         ///< of a file or directory; relative ones count from the working directory
-  path_list,    ///< list of paths
-  glob_list,    ///< list of globs
-  url,          ///< sqlite:, postgres://, postgresql://; may hold a password, never quoted
-  module_name,  ///< a name as of a module, here of a database server
-  free_map,     ///< a map that the module's schema describes
+  text_name,       ///< [A-Za-z0-9_-], 1 to 63
+  word,            ///< one of `words`
+  boolean,         ///< true, false
+  integer,         ///< min..max
+  duration,        ///< min..max nanoseconds, unit required
+  size,            ///< min..max bytes, unit required
+  path,            ///< of a file or directory; relative ones count from the working directory
+  path_list,       ///< list of paths
+  glob_list,       ///< list of globs
+  service_list,    ///< list of patterns of services, each with an optional "/major"
+  topic_list,      ///< list of patterns of topics
+  namespace_list,  ///< list of storage namespaces
+  url,             ///< sqlite:, postgres://, postgresql://; may hold a password, never quoted
+  module_name,     ///< a name as of a module, here of a database server
+  free_map,        ///< a map that the module's schema describes
 };
 
 struct KeyRule {
@@ -38,6 +41,9 @@ struct KeyRule {
       nullptr;  ///< shown in config/tenon.yaml, commented out, where there is no default or the key may not stand in a file
   std::string_view meaning = {};
 };
+
+/// What is replaced as a whole, and written as a YAML list.
+bool is_list(KeyType type);
 
 /// All keys, in the order of config/tenon.yaml.
 std::span<const KeyRule> key_rules();

@@ -57,6 +57,25 @@ int level_number(std::string_view word) {
   return 20;
 }
 
+GrantSettings read_grants(const ValueMap::Member& member) {
+  GrantSettings out;
+  out.where = member.key_where.source ? member.key_where : member.value.where();
+  const auto names = [](const Value* value, std::vector<Granted>& list) {
+    if (value == nullptr || !value->is_list()) return;
+    for (const Value& item : *value->as_list())
+      if (item.is_string()) list.push_back({*item.as_string(), item.where()});
+  };
+  const Value *services = member.value.find("services"), *events = member.value.find("events"), *storage = member.value.find("storage");
+  names(child(services, "call"), out.service_calls);
+  names(child(services, "provide"), out.service_provides);
+  names(child(events, "publish"), out.event_publishes);
+  names(child(events, "subscribe"), out.event_subscribes);
+  names(child(storage, "namespaces"), out.storage_namespaces);
+  if (const Value* size = child(storage, "max_bytes"); size != nullptr && size->is_string())
+    if (const auto bytes = parse_size(*size->as_string())) out.storage_max_bytes = *bytes;
+  return out;
+}
+
 ModuleSettings module_settings(const ValueMap::Member& member) {
   ModuleSettings out;
   out.where = member.key_where.source ? member.key_where : member.value.where();
@@ -74,6 +93,8 @@ ModuleSettings module_settings(const ValueMap::Member& member) {
       read(&timeout.value, duration);
       out.timeouts.emplace_back(timeout.key, duration);
     }
+  if (const ValueMap::Member* grants = value->is_map() ? value->as_map()->find_member("grants") : nullptr)
+    out.grants = read_grants(*grants);
   const Value* database = child(value, "database");
   read(child(database, "server"), out.database_server);
   read(child(database, "url"), out.database_url);
@@ -101,6 +122,11 @@ void fill_settings(const Value& tree, std::unordered_map<std::string, std::vecto
   read(child(tree.find("security"), "path_checks"), checks);
   out.path_checks_file_only = checks == "file_only";
   fill_log(tree, out.log);
+  std::string grant;
+  read(child(tree.find("permissions"), "default"), grant);
+  out.grant_what_is_asked = grant == "manifest";
+  read(child(tree.find("audit"), "writer"), out.audit_writer);
+  read(child(tree.find("audit"), "path"), out.audit_path);
 
   const Value* lifecycle = tree.find("lifecycle");
   read_integer(child(lifecycle, "parallelism"), out.parallelism);
@@ -156,6 +182,7 @@ void fill_directories(const Value& tree, const ConfigInput& input, HostSettings&
     diagnostics.error("config.no_state_directory", {}, directory.error().message, "say `--state-dir DIRECTORY`").exit =
         directory.error().exit;
   }
+  if (out.audit_path.empty()) out.audit_path = out.state_dir + "/audit.log";
   out.runtime_dir_status = first_of_list(variable(input, "RUNTIME_DIRECTORY"));
   if (out.runtime_dir_status.empty()) out.runtime_dir_status = out.state_dir;
 }

@@ -17,7 +17,7 @@ struct Target {
   Path below;  // what is left below a free map
 };
 
-bool is_list(const KeyRule& rule) { return rule.type == KeyType::path_list || rule.type == KeyType::glob_list; }
+bool is_list(const KeyRule& rule) { return is_list(rule.type); }
 
 std::optional<Target> find_target(const TextSetting& setting, const Where& where, Diagnostics& diagnostics) {
   Target target{&key_tree(), {}, {}};

@@ -81,6 +81,29 @@ std::optional<Problem> check_glob(std::string_view path, const std::string& text
                  {}};
 }
 
+bool is_granted_name(KeyType type, std::string_view text) {
+  if (type == KeyType::namespace_list) return is_dotted_name(text);
+  if (type == KeyType::topic_list) return is_dotted_name(text, true);
+  const std::size_t slash = text.rfind('/');
+  if (slash == std::string_view::npos) return is_dotted_name(text, true);
+  const std::string_view major = text.substr(slash + 1);
+  const bool digits = std::all_of(major.begin(), major.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return digits && !major.empty() && major.size() <= 6 && major.front() != '0' && is_dotted_name(text.substr(0, slash), true);
+}
+
+std::optional<Problem> check_granted(KeyType type, const std::string& element, const std::string& text) {
+  if (is_granted_name(type, text)) return std::nullopt;
+  const bool names = type == KeyType::namespace_list, topics = type == KeyType::topic_list;
+  std::string message = "`" + element + "` is " + quoted(text) + ", which is no " +
+                        (names    ? "name of a storage namespace"
+                         : topics ? "pattern of topics"
+                                  : "pattern of services");
+  std::string help = "write words of letters, digits, `_` and `-` joined by dots";
+  if (!names) help += "; `*` stands for one word, `>` as the last one for all the rest";
+  if (!names && !topics) help += "; a major version comes last, as in `catalog.get/2`";
+  return Problem{"config.pattern", std::move(message), std::move(help), {}};
+}
+
 std::optional<Problem> check_list(const KeyRule& rule, std::string_view path, const Value& value, bool quote) {
   const ValueList& list = *value.as_list();
   const std::size_t max = rule.type == KeyType::glob_list ? max_locked : max_list;
@@ -94,6 +117,8 @@ std::optional<Problem> check_list(const KeyRule& rule, std::string_view path, co
       problem = Problem{"config.type", "`" + element + "` must be text, not " + found(list[i], quote), {}, {}};
     else if (rule.type == KeyType::glob_list)
       problem = check_glob(element, *text);
+    else if (rule.type != KeyType::path_list)
+      problem = check_granted(rule.type, element, *text);
     else if (!has_expansion(*text))
       problem = check_path(element, *text);
     if (problem) {
@@ -180,6 +205,12 @@ std::string describe(const KeyRule& rule) {
       return "a list of paths";
     case KeyType::glob_list:
       return "a list of paths to lock";
+    case KeyType::service_list:
+      return "a list of patterns of services";
+    case KeyType::topic_list:
+      return "a list of patterns of topics";
+    case KeyType::namespace_list:
+      return "a list of storage namespaces";
     case KeyType::url:
       return "a database URL";
     case KeyType::module_name:
@@ -198,7 +229,7 @@ std::optional<Problem> check_value(const KeyRule& rule, std::string_view path, c
     if (!value.is_map()) return wrong(rule, path, value, false, "config.type");
     return std::nullopt;
   }
-  if (rule.type == KeyType::path_list || rule.type == KeyType::glob_list) {
+  if (is_list(rule.type)) {
     if (!value.is_list()) return wrong(rule, path, value, quote, "config.type", "write it as a list: `[a, b]`");
     return check_list(rule, path, value, quote);
   }

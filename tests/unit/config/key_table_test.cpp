@@ -26,7 +26,7 @@ TEST_CASE("defaults and examples satisfy their own rules") {
       if (text == nullptr) continue;
       CAPTURE(std::string(rule.pattern));
       CAPTURE(std::string(text));
-      const bool structure = rule.type == KeyType::path_list || rule.type == KeyType::glob_list || rule.type == KeyType::free_map;
+      const bool structure = is_list(rule.type) || rule.type == KeyType::free_map;
       Value value = structure ? yaml("x: " + std::string(text)) : scalar_from_text(rule, text);
       if (structure) value = *value.find("x");
       CHECK_FALSE(check_value(rule, rule.pattern, value).has_value());
@@ -56,11 +56,11 @@ TEST_CASE("rules by path") {
 TEST_CASE("which globs can match at all") {
   const auto can = [](std::string_view glob) { return glob_can_match(Glob(glob).words()); };
   for (const char* glob : {"log", "log.level", "**", "**.url", "modules.*.config.anything.at.all", "modules.orders", "*.level", "log.**",
-                           "modules.**.page_size"}) {
+                           "modules.**.page_size", "permissions.default", "modules.*.grants.**"}) {
     CAPTURE(std::string(glob));
     CHECK(can(glob));
   }
-  for (const char* glob : {"lgo.level", "log.levels", "log.level.x", "permissions", "permissions.default"}) {
+  for (const char* glob : {"lgo.level", "log.levels", "log.level.x", "permissions.defaults", "modules.*.grants.http"}) {
     CAPTURE(std::string(glob));
     CHECK_FALSE(can(glob));
   }

@@ -166,7 +166,7 @@ TEST_CASE("locked keys: a lock above a key holds below") {
 }
 
 TEST_CASE("locked keys: globs are checked") {
-  for (const char* glob : {"lgo.level", "log..level", "log.l*", "permissions.default", "${HOME}"}) {
+  for (const char* glob : {"lgo.level", "log..level", "log.l*", "permissions.defaults", "${HOME}"}) {
     CAPTURE(glob);
     Loader l;
     l.env("TENON_SUPER__LOCKED", "[\"" + std::string(glob) + "\"]").bad();

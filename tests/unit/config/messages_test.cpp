@@ -28,8 +28,13 @@ log:
 modules:
   orders:
     page_size: 5
-    grants: {services: {}}
-permissions: {default: none}
+    grants:
+      services: {calls: [a], call: [catalog.*, "a..b", c]}
+      events: {publish: a.b, subscribe: [">.a"]}
+      storage: {namespaces: ["*"], max_bytes: 1MiB}
+      http: {routes: [/a]}
+permissions: {default: manifests}
+audit: {writer: disk}
 colour: red
 )");
   l.env("TENON__LOG__LEVLE", "debug").env("TENON_LOG__LEVEL", "debug").set("log.level.deep=1").set("paths.plugins.0=/x").set("nonsense");

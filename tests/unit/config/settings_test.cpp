@@ -127,3 +127,51 @@ modules:
   CHECK(h.modules.at("billing").enabled == false);
   CHECK_FALSE(h.modules.at("billing").required);
 }
+
+TEST_CASE("permissions and audit have defaults") {
+  Loader l;
+  const Config& c = l.option("paths.state", "/s", "--state-dir").good();
+  CHECK_FALSE(c.host.grant_what_is_asked);
+  CHECK(c.host.audit_writer == "file");
+  CHECK(c.host.audit_path == "/s/audit.log");
+  Loader m;
+  m.file("permissions: {default: manifest}\naudit: {writer: console, path: /a}\nmodules: {orders: {}}\n");
+  const Config& d = m.good();
+  CHECK(d.host.grant_what_is_asked);
+  CHECK(d.host.audit_writer == "console");
+  CHECK(d.host.audit_path == "/a");
+  CHECK_FALSE(d.host.modules.at("orders").grants);
+}
+
+TEST_CASE("grants of a module, with the place of each") {
+  Loader l;
+  l.file(
+      "modules:\n  orders:\n    grants:\n      services: {call: [catalog.*, pricing.get/2], provide: [shop.list]}\n"
+      "      events: {publish: [billing.order], subscribe: [\">\"]}\n      storage: {namespaces: [catalog], max_bytes: 256MiB}\n"
+      "  pricing: {grants: {}}\n");
+  const Config& c = l.good();
+  const auto& grants = c.host.modules.at("orders").grants;
+  REQUIRE(grants);
+  REQUIRE(grants->service_calls.size() == 2);
+  CHECK(grants->service_calls[1].text == "pricing.get/2");
+  CHECK(grants->service_calls[1].where.line == 4);
+  CHECK(grants->service_calls[1].where.column == 36);
+  CHECK(grants->where.line == 3);
+  CHECK(grants->service_provides.at(0).text == "shop.list");
+  CHECK(grants->event_publishes.at(0).text == "billing.order");
+  CHECK(grants->event_subscribes.at(0).text == ">");
+  CHECK(grants->storage_namespaces.at(0).text == "catalog");
+  CHECK(grants->storage_max_bytes == 256ULL * 1024 * 1024);
+  // An empty one grants nothing, whatever `permissions.default` says.
+  REQUIRE(c.host.modules.at("pricing").grants);
+  CHECK(c.host.modules.at("pricing").grants->service_calls.empty());
+}
+
+TEST_CASE("grants from the environment and the command line") {
+  Loader l;
+  l.env("TENON__MODULES__ORDERS__GRANTS__SERVICES__CALL", "[catalog.*]").set("modules.orders.grants.storage.max_bytes=1GiB");
+  const auto& grants = l.good().host.modules.at("orders").grants;
+  REQUIRE(grants);
+  CHECK(grants->service_calls.at(0).text == "catalog.*");
+  CHECK(grants->storage_max_bytes == 1024ULL * 1024 * 1024);
+}

@@ -146,13 +146,12 @@ TEST_CASE("dedicated options win over --set, repeated ones make a list") {
 
 TEST_CASE("keys of the design that are not served have their own message") {
   Loader l;
-  const std::string text = l.file("permissions: {default: none}\nmodules: {orders: {grants: {}}}\nlifecycle: {timeouts: {migrate: 10m}}\n")
+  const std::string text = l.file("modules: {orders: {grants: {http: {routes: [/a]}}}}\nlifecycle: {timeouts: {migrate: 10m}}\n")
                                .set("lifecycle.timeouts.grpc=5s")
                                .bad();
-  CHECK(contains(text, "`permissions` is not served by this version of tenond: modules have nothing to be granted yet"));
-  CHECK(contains(text, "`modules.orders.grants` is not served by this version of tenond"));
+  CHECK(contains(text, "`modules.orders.grants.http` is not served by this version of tenond: modules have no routes yet"));
   CHECK(contains(text, "`lifecycle.timeouts.migrate` is not served by this version of tenond: it runs no migrations"));
   CHECK(contains(text, "`lifecycle.timeouts.grpc` is not served"));
-  CHECK(Loader().env("TENON__PERMISSIONS__DEFAULT", "none").bad().find("`permissions` is not served") != std::string::npos);
+  CHECK(contains(Loader().env("TENON__LIFECYCLE__TIMEOUTS__STORAGE", "3s").bad(), "`lifecycle.timeouts.storage` is not served"));
   for (const Diagnostic& d : l.diagnostics.items()) CHECK(d.code == "config.not_served");
 }

@@ -51,6 +51,14 @@ class ModuleBuilder {
   ModuleBuilder& service(std::string name) { return add(manifest_->provides.services, std::move(name)); }
   ModuleBuilder& event(std::string name) { return add(manifest_->provides.events, std::move(name)); }
   ModuleBuilder& route(std::string name) { return add(manifest_->permissions.http_routes, std::move(name)); }
+  ModuleBuilder& calls(std::string pattern) { return add(manifest_->permissions.service_calls, std::move(pattern)); }
+  ModuleBuilder& publishes(std::string pattern) { return add(manifest_->permissions.event_publishes, std::move(pattern)); }
+  ModuleBuilder& subscribes(std::string pattern) { return add(manifest_->permissions.event_subscribes, std::move(pattern)); }
+  ModuleBuilder& uses_namespace(std::string name) { return add(manifest_->permissions.storage_namespaces, std::move(name)); }
+  ModuleBuilder& asks_bytes(std::uint64_t bytes) {
+    manifest_->permissions.storage_max_bytes = bytes;
+    return *this;
+  }
   ModuleBuilder& interface(std::string id, bool optional = false) {
     manifest_->needs.push_back({std::move(id), optional, next()});
     return *this;
@@ -126,6 +134,13 @@ class World {
   }
   void require(const std::string& name) { settings(name).required = true; }
   void disable(const std::string& name) { settings(name).enabled = false; }
+  /// `modules.<name>.grants`, for the test to fill.
+  GrantSettings& grants(const std::string& name) {
+    ModuleSettings& s = settings(name);
+    if (!s.grants) s.grants.emplace().where = settings_place();
+    return *s.grants;
+  }
+  Granted granted(std::string text) { return {std::move(text), settings_place()}; }
   /// `modules.<name>.config.<key>`, as the file would give it.
   void configure(const std::string& name, const std::string& key, Value value) {
     ModuleMapper mapper{config.effective};
@@ -167,6 +182,8 @@ class World {
     modules.push_back(std::make_unique<ModuleBuilder>(std::move(name), v, origin));
     return *modules.back();
   }
+
+  Where settings_place() { return {settings_source_, ++settings_line_, 9, 1}; }
 
   SourceRef settings_source_;
   std::uint32_t settings_line_ = 0;

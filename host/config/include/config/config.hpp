@@ -71,6 +71,19 @@ struct PendingSetting {
   SourceRef source;
 };
 
+/// One entry of a list of grants.
+struct Granted {
+  std::string text;
+  Where where;
+};
+
+/// `modules.<name>.grants`: well-formed patterns and names; what they mean for which module is the plan's business.
+struct GrantSettings {
+  std::vector<Granted> service_calls, service_provides, event_publishes, event_subscribes, storage_namespaces;
+  std::optional<std::uint64_t> storage_max_bytes;
+  Where where;
+};
+
 /// `modules.<name>`
 struct ModuleSettings {
   std::optional<bool> enabled;
@@ -79,6 +92,7 @@ struct ModuleSettings {
   Value config;                         ///< operator's part from the files, neither expanded nor merged with manifest defaults; null = none
   std::vector<PendingSetting> pending;  ///< what environment and command line say about `config`, in the order they apply
   std::vector<std::pair<std::string, std::chrono::nanoseconds>> timeouts;
+  std::optional<GrantSettings> grants;        ///< absent: `permissions.default` decides
   std::string database_server, database_url;  ///< `database.server` names one of `database.servers`; at most one of both
 };
 
@@ -91,6 +105,9 @@ struct HostSettings {
   std::vector<std::string> plugin_dirs, manifest_dirs;
   bool plugins_default_enabled = true;
   bool path_checks_file_only = false;
+  bool grant_what_is_asked = false;   ///< permissions.default: manifest
+  std::string audit_writer = "file";  ///< none | console | file
+  std::string audit_path;             ///< of `file`; not set: audit.log in the state directory
   LogSettings log;
   unsigned parallelism = 1;  ///< lifecycle.parallelism, 1..64
   PhaseTimeouts timeouts;

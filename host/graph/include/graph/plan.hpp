@@ -11,6 +11,7 @@
 #include "base/diagnostic.hpp"
 #include "config/config.hpp"
 #include "discovery/candidate.hpp"
+#include "graph/permissions.hpp"
 
 namespace tenon::host {
 
@@ -47,6 +48,8 @@ struct PlannedModule {
   std::vector<std::uint32_t> requires_;  ///< deduplicated, sorted; planned modules only have planned ones
   std::vector<std::uint32_t> after;      ///< present ones only
   ModuleConfig config;
+  /// Of a plugin that asks for something, or is granted something; null: it may do what is its own (a RuntimeModule: everything).
+  std::shared_ptr<const PlannedPermissions> permissions;
   PhaseTimeouts timeouts;  ///< host's, manifest's, operator's, in this order
 };
 
