@@ -40,8 +40,8 @@ struct AuditOptions {
 /// A record that cannot be written is lost, counted, and the first record that can be written again says how many.
 class AuditLog {
  public:
-  /// Continues the file's chain. Errors: no_permission, cannot_create, io_error; data if the file's last whole line is no record (run
-  /// `tenond audit verify`): nothing is appended to what somebody has changed.
+  /// Continues the file's chain. Errors: no_permission, cannot_create, io_error; data (`AUDIT_CHANGED`) if the file's last whole line is no record
+  /// (run `tenond audit verify`): nothing is appended to what somebody has changed; set_aside_audit makes room for a new file.
   static Result<std::unique_ptr<AuditLog>> open(AuditOptions options);
   ~AuditLog();
   AuditLog(const AuditLog&) = delete;
@@ -51,6 +51,8 @@ class AuditLog {
   /// Reports what the rate limit dropped, follows a file that was rotated, and has the file made durable on another thread, which then notes
   /// its end beside it (`<path>.head`). Call once per second.
   void tick() noexcept;
+  /// The same, and waits until all of it is on the disk. At the end of a process that runs no destructors.
+  void flush() noexcept;
   /// Records that could not be written, and the last error; 0 if all is well.
   [[nodiscard]] std::uint64_t lost() const;
 
@@ -59,6 +61,9 @@ class AuditLog {
   explicit AuditLog(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
+
+/// Moves an audit file and the note of its end to `<path>.damaged-<UTC time>`; gives that path. Nothing is overwritten. Errors: as of rename(2).
+Result<std::string> set_aside_audit(const std::string& path);
 
 /// What is wrong with a file, by line from 1.
 struct AuditFinding {

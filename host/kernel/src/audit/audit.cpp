@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <condition_variable>
+#include <cstdio>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -44,10 +45,15 @@ struct Tail {
 Result<Tail> read_tail(int fd, off_t size, const std::string& path) {
   Tail out;
   const off_t from = std::max<off_t>(0, size - tail_bytes);
-  if (::lseek(fd, from, SEEK_SET) < 0) return cannot("cannot read", path, ExitCode::io_error);
-  const auto bytes = read_all(fd, static_cast<std::size_t>(tail_bytes) + 4096, path);
-  if (!bytes) return bytes.error();
-  std::string_view text = bytes->view();
+  std::string bytes(static_cast<std::size_t>(size - from), '\0');
+  for (std::size_t done = 0; done < bytes.size();) {
+    const ssize_t n = ::pread(fd, bytes.data() + done, bytes.size() - done, from + static_cast<off_t>(done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return cannot("cannot read", path, ExitCode::io_error);
+    if (n == 0) bytes.resize(done);
+    done += static_cast<std::size_t>(n);
+  }
+  std::string_view text = bytes;
   if (text.empty()) return out;
   const std::size_t whole = text.rfind('\n');
   out.torn = whole == std::string_view::npos ? text.size() : text.size() - whole - 1;
@@ -253,6 +259,11 @@ AuditLog::~AuditLog() {
     impl_->wake.notify_all();
   }
   if (impl_->syncer.joinable()) impl_->syncer.join();
+  flush();
+}
+
+void AuditLog::flush() noexcept {
+  tick();
   std::unique_lock lock(impl_->mutex);
   try {
     if (impl_->dirty && impl_->fd) impl_->sync(lock);
@@ -289,6 +300,24 @@ void AuditLog::tick() noexcept {
     impl_->wake.notify_all();
   } catch (...) {  // out of memory or threads: the next tick does it
   }
+}
+
+Result<std::string> set_aside_audit(const std::string& path) {
+  char time[28];
+  format_rfc3339(realtime_ns(), time);
+  std::string stamp;
+  for (const char c : std::string_view(time).substr(0, 19))
+    if (c != '-' && c != ':') stamp += c;
+  const std::string first = path + ".damaged-" + stamp + "Z";
+  std::string aside = first;
+  for (int n = 2;; ++n) {
+    if (::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, aside.c_str(), RENAME_NOREPLACE) == 0) break;
+    if (errno != EEXIST || n > 1000) return cannot("cannot set aside", path, ExitCode::cannot_create);
+    aside = first + "-" + std::to_string(n);
+  }
+  // A note that is not there, or cannot be moved, must not be taken for one about the next file.
+  if (::rename(audit_head_path(path).c_str(), audit_head_path(aside).c_str()) != 0) ::unlink(audit_head_path(path).c_str());
+  return aside;
 }
 
 std::uint64_t AuditLog::lost() const {

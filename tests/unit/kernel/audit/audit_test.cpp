@@ -245,3 +245,54 @@ TEST_CASE("audit: the console gets the events, none gets nothing") {
   }
   CHECK(events.size() == 2);
 }
+
+TEST_CASE("a damaged file is set aside with its note, and a new one begins") {
+  const AuditFile file;
+  file.write(3);
+  std::vector<std::string> lines = file.lines();
+  lines.back()[10] = lines.back()[10] == 'x' ? 'y' : 'x';
+  file.put_lines(lines);
+  AuditOptions options;
+  options.writer = AuditWriter::file;
+  options.path = file.path;
+  const auto refused = AuditLog::open(std::move(options));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().reason == "AUDIT_CHANGED");
+  const auto aside = set_aside_audit(file.path);
+  REQUIRE(aside);
+  CHECK(aside->starts_with(file.path + ".damaged-"));
+  CHECK(tenon::test::read_file(*aside).find(lines.back()) != std::string::npos);
+  CHECK_FALSE(tenon::test::read_file(*aside + ".head").empty());
+  CHECK(tenon::test::read_file(file.path + ".head").empty());
+  file.write(2);
+  CHECK(file.verify().ok());
+  // A second one within the same second has a name of its own.
+  const auto again = set_aside_audit(file.path);
+  REQUIRE(again);
+  CHECK(*again != *aside);
+  const auto absent = set_aside_audit(file.path);
+  CHECK_FALSE(absent);
+}
+
+TEST_CASE("flush makes durable what was recorded, and notes the end") {
+  const AuditFile file;
+  const auto log = file.open();
+  log->record(event("a"));
+  log->flush();
+  const std::string head = tenon::test::read_file(file.path + ".head");
+  CHECK(head.starts_with("1 "));
+  log->record(event("b"));
+  log->flush();
+  CHECK(tenon::test::read_file(file.path + ".head").starts_with("2 "));
+}
+
+TEST_CASE("a long file is continued") {
+  const AuditFile file;
+  constexpr int records = 2600;  // more than what is read of the end
+  file.write(records);
+  REQUIRE(file.text().size() > 700 * 1024);
+  file.write(1);
+  const AuditReport report = file.verify();
+  CHECK(report.ok());
+  CHECK(report.records == records + 1);
+}
