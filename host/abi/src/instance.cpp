@@ -7,6 +7,7 @@
 #include "abi/strict.hpp"
 #include "base/text.hpp"
 #include "interfaces.hpp"
+#include "kernel/kernel.hpp"
 #include "tables.hpp"
 
 namespace tenon::host {
@@ -37,8 +38,9 @@ const void* Instance::query(std::string_view id) {
   const auto found = std::find_if(all.begin(), all.end(), [id](const Interface& i) { return i.info.id == id; });
   if (found == all.end()) return nullptr;
   if (found->info.runtime_only && !trusted()) {
-    host_.log().log(warn, "plugin asked for an interface that only RuntimeModules get",
-                    {{"audit", "denied"}, {"module", name()}, {"interface", id}});
+    host_.log().log(warn, "plugin asked for an interface that only RuntimeModules get", {{"module", name()}, {"interface", id}});
+    if (Kernel* kernel = host_.kernel())
+      kernel->audit().record({"module.denied", "warn", name(), id, {}, "denied", {{"what", "interface"}, {"reason", "RUNTIME_ONLY"}}});
     return nullptr;
   }
   if (found->make != nullptr && make_part(*found) == nullptr) return nullptr;

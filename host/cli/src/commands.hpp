@@ -30,6 +30,7 @@ ExitCode run_list(const Options& options);
 ExitCode run_graph(const Options& options);
 ExitCode run_config(const Options& options);
 ExitCode run_inspect(const Options& options);
+ExitCode run_audit(const Options& options);
 ExitCode run_version(const Options& options);
 
 /// True if errors may be coloured: stderr is a terminal, NO_COLOR is not set.

@@ -18,6 +18,7 @@ ExitCode run_command(const Options& options, std::int64_t started_ns, bool& wedg
   if (options.command == "list") return run_list(options);
   if (options.command == "graph") return run_graph(options);
   if (options.command == "config") return run_config(options);
+  if (options.command == "audit") return run_audit(options);
   if (options.command == "inspect") return run_inspect(options);
   if (options.command == "migrate")
     if (const std::optional<ExitCode> answered = prepare_migrate(options)) return *answered;

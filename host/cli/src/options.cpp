@@ -29,6 +29,10 @@ constexpr Command commands[] = {
     {"graph", "", "the order of the modules and what they require", "Formats: text, dot (GraphViz), json, svg."},
     {"config", "", "the effective configuration, with the source of every value; secrets are masked", ""},
     {"inspect", "FILE.so", "what the gate sees in a module's file, without running it", "Exits with 0 if the file would be accepted."},
+    {"audit", "verify [FILE]", "whether the audit log is as it was written: nothing changed, removed, inserted or cut off",
+     "Without FILE that of the configuration. Exits with 0 if it is, with 65 if not, with 66 if there is none. Cutting off the last "
+     "second, and exchanging\n"
+     "the file together with FILE.head, cannot be seen."},
 };
 
 const Command* find_command(std::string_view name) {
@@ -143,7 +147,7 @@ std::variant<Options, UsageError> parse_options(int argc, const char* const* arg
     const auto near = nearest(unknown_command, views);
     return UsageError{
         "unknown command `" + printable(unknown_command) + "`",
-        near ? "did you mean `" + std::string(*near) + "`?" : "commands are run, migrate, check, list, graph, config, inspect"};
+        near ? "did you mean `" + std::string(*near) + "`?" : "commands are run, migrate, check, list, graph, config, inspect, audit"};
   }
   po::options_description visible;
   visible.add(general_options()).add(command_options(out.command));
@@ -205,8 +209,17 @@ std::variant<Options, UsageError> parse_options(int argc, const char* const* arg
       return UsageError{"--startup-report is `" + printable(out.startup_report) + "`",
                         "the name must end in .json or .svg, which decides the format"};
   }
+  if (out.command == "audit" && !out.help && !out.version) {
+    if (out.arguments.empty() || out.arguments.front() != "verify")
+      return UsageError{
+          out.arguments.empty() ? "audit needs to be told what to do" : "audit knows no `" + printable(out.arguments.front()) + "`",
+          "write `tenond audit verify [FILE]`"};
+    if (out.arguments.size() > 2)
+      return UsageError{"`audit verify` takes one file, " + std::to_string(out.arguments.size() - 1) + " were given",
+                        "see `tenond audit --help`"};
+  }
   const std::size_t expected = out.command == "inspect" ? 1 : 0;
-  if (!out.help && !out.version && out.arguments.size() != expected)
+  if (!out.help && !out.version && out.command != "audit" && out.arguments.size() != expected)
     return UsageError{expected == 1 ? "inspect takes one file, " + std::to_string(out.arguments.size()) + " were given"
                                     : "unexpected argument `" + printable(out.arguments.front()) + "`",
                       "see `tenond " + out.command + " --help`"};

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "audit.hpp"
 #include "base/clock.hpp"
 #include "base/sanitizer.hpp"
 #include "crash_handler.hpp"
@@ -185,11 +186,21 @@ DaemonResult run_daemon(const DaemonOptions& options) {
     store = std::move(*opened);
   }
 
-  const Result<std::unique_ptr<Kernel>> kernel = Kernel::make(log, {});
+  Result<std::unique_ptr<AuditLog>> audit = open_audit(config->host, log);
+  if (!audit) {
+    tell_error(log, audit.error(), diagnostics);
+    if (!options.startup_report.empty()) write_failed_report(log, options, *config, times, plan);
+    return refuse(audit.error().exit);
+  }
+  KernelOptions kernel_options;
+  kernel_options.audit = std::move(*audit);
+  const Result<std::unique_ptr<Kernel>> kernel = Kernel::make(log, std::move(kernel_options));
   if (!kernel) {
     tell_error(log, kernel.error(), diagnostics);
     return refuse(kernel.error().exit);
   }
+
+  (*kernel)->audit().record({"daemon.start", "info", "host", config->host.instance_name, {}, "ok", {{"version", host_version()}}});
 
   DaemonResult result;
   Run run(options, config, log, **kernel, std::move(*state), std::move(boot), times);
@@ -204,7 +215,16 @@ DaemonResult run_daemon(const DaemonOptions& options) {
       diagnostics.error("daemon.failed", {}, "a phase before the migrations failed; the log says which").exit = result.exit;
     answer_failure(options, diagnostics, result.exit);
   }
-  log.log(info, "tenond ends", {{"exit", std::to_string(static_cast<int>(result.exit))}});
+  const std::string exit_text = std::to_string(static_cast<int>(result.exit));
+  (*kernel)->audit().record({"daemon.stop",
+                             "info",
+                             "host",
+                             config->host.instance_name,
+                             {},
+                             result.exit == ExitCode::ok ? "ok" : "failed",
+                             {{"exit", exit_text}}});
+  (*kernel)->audit().flush();
+  log.log(info, "tenond ends", {{"exit", exit_text}});
   log.tick(monotonic_ns());
   log.flush();
   // A thread that a module left behind still reads the records behind its ctx, and the log: nothing it can reach is freed. What must

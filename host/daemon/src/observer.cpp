@@ -35,6 +35,7 @@ void DaemonObserver::phase_ended(Phase phase, std::int64_t at_ns, std::uint32_t 
 }
 
 void DaemonObserver::state_changed(const ModuleStatus& status) {
+  if (on_state) on_state(status);
   const bool told = states_changed.exchange(true);
   const bool early = status.state < ModuleState::running && status.state > ModuleState::disabled;
   const int level = early && !running_.load(std::memory_order_relaxed) ? debug : info;

@@ -25,6 +25,7 @@ struct PhaseTime {
 class DaemonObserver final : public RunnerObserver {
  public:
   DaemonObserver(LogCore& log, std::function<void()> wake) : log_(log), wake_(std::move(wake)) {}
+  std::function<void(const ModuleStatus& status)> on_state;
   std::function<void(const std::string& module, bool required)> on_load_overdue;
   std::function<void(const std::string& module)> on_load_interrupted;
 

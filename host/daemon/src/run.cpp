@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "audit.hpp"
 #include "base/clock.hpp"
 #include "base/text.hpp"
 #include "config/schema.hpp"
@@ -56,6 +57,9 @@ LoadSpec spec_of(const PlannedModule& p, const std::shared_ptr<const ModuleConfi
   out.file = {p.candidate.name, p.candidate.file->path, p.candidate.file->size, p.candidate.file->digest};
   out.build_id = p.candidate.file->build_id;
   out.config = {config, &config->value};
+  if (p.permissions)
+    out.permissions =
+        std::make_shared<const Permissions>(Permissions::of_plugin(p.candidate.name, p.permissions->asked, p.permissions->granted));
   if (config->schema)
     out.may_change = [schema = config->schema](std::string_view path) { return may_change(*schema, std::string(path)); };
   else
@@ -89,6 +93,7 @@ Run::Run(const DaemonOptions& options, std::shared_ptr<const Config> config, Log
   SupervisorEnvironment environment = take_supervisor_environment();
   supervisor_ = SupervisorNotifier::connect(environment);
   for (const std::string& problem : environment.problems) log_.log(warn, problem, {});
+  observer_.on_state = [this](const ModuleStatus& status) { audit_module(status); };
   observer_.on_load_overdue = [this](const std::string& module, bool required) { load_overdue(module, required); };
   observer_.on_load_interrupted = [this](const std::string& module) { load_interrupted(module); };
 }
@@ -107,6 +112,7 @@ void Run::take_over(Plan& plan, std::optional<ModuleStore> store) {
     PlannedModule& p = plan.modules[i];
     if (i >= plan.planned) {
       others_.push_back(status_of(p, now));
+      audit_state(kernel_.audit(), others_.back(), p.candidate.file ? to_hex(p.candidate.file->digest) : std::string());
       continue;
     }
     drop_places(p.config.value);  // else the manifest's text would stay for as long as the module
@@ -126,6 +132,8 @@ void Run::take_over(Plan& plan, std::optional<ModuleStore> store) {
         {p.candidate.name, specs.back().expected.version, p.candidate.file->path, p.candidate.file->digest, p.trusted, p.required, config});
   }
 
+  for (const RunningModule& m : modules_) digests_.emplace(m.name, &m.digest);
+
   store_ = std::move(store);
   host_ = std::make_unique<HostContext>(log_, host_version(), make_uuid(), &kernel_);
   if (options_.strict) host_->check_strictly();
@@ -144,6 +152,12 @@ void Run::take_over(Plan& plan, std::optional<ModuleStore> store) {
   options.shutdown_ns = config_->host.shutdown.count();
   options.thread_begins = &prepare_thread_for_crashes;
   runner_ = std::make_unique<Runner>(std::move(rows), std::move(options), observer_);
+}
+
+// On control threads: reads only what is not changed after take_over().
+void Run::audit_module(const ModuleStatus& status) {
+  const auto found = status.state == ModuleState::loaded ? digests_.find(status.name) : digests_.end();
+  audit_state(kernel_.audit(), status, found != digests_.end() ? to_hex(*found->second) : std::string());
 }
 
 DaemonResult Run::run(Plan plan, std::optional<ModuleStore> store, std::optional<DirectoryWatch> watch) {
@@ -255,6 +269,7 @@ void Run::on_tick() {
     kernel_ticks_ = true;
     tick_kernel();
   }
+  if (!kernel_ticks_) kernel_.audit().tick();
   loop_.set_timer(tick_timer_, now + second_ns);
 }
 
@@ -394,6 +409,7 @@ void Run::load_overdue(const std::string& module, bool required) {
            {{"module", module},
             {"phase", "load"},
             {"next_start", required ? "tries again, because it is required" : "skips it while its file is the same"}});
+  kernel_.audit().record({"module.wedged", "error", "host", module, {}, "failed", {{"phase", "load"}}});
   log_.flush();
   // What a normal end leaves behind, but only after the log: these paths may hang too.
   stopping_handled_ = finished_handled_ = true;

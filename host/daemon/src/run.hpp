@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "abi/host_context.hpp"
@@ -44,6 +45,7 @@ class Run {
   void on_signal(int signal);
   void on_woken();
   void on_tick();
+  void audit_module(const ModuleStatus& status);
   void tick_kernel();
   void look();
   void became_ready();
@@ -91,6 +93,7 @@ class Run {
   std::vector<RunningModule> modules_;
   std::vector<ModuleStatus> others_;  ///< refused, blocked, disabled: for the status
   std::vector<StoreRequest> stored_;
+  std::unordered_map<std::string_view, const Digest*> digests_;  ///< of modules_, which stays as it is
 
   std::size_t tick_timer_ = 0, kernel_timer_ = 0, check_timer_ = 0, watch_timer_ = 0, status_timer_ = 0, end_timer_ = 0,
               watchdog_timer_ = 0;

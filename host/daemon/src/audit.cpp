@@ -1,0 +1,64 @@
+#include "audit.hpp"
+
+#include "base/text.hpp"
+
+namespace tenon::host {
+namespace {
+
+void write_to_log(LogCore& log, const AuditEvent& event) {
+  std::vector<LogField> fields = {{"type", event.type}, {"actor", event.actor}};
+  if (!event.target.empty()) fields.push_back({"target", event.target});
+  if (!event.request_id.empty()) fields.push_back({"request", event.request_id});
+  fields.push_back({"outcome", event.outcome});
+  for (const auto& [key, value] : event.meta) fields.push_back({key, value});
+  log.log(event.level == "error" ? error : event.level == "warn" ? warn : info, "audit", fields);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<AuditLog>> open_audit(const HostSettings& settings, LogCore& log) {
+  const auto open = [&] {
+    AuditOptions options;
+    options.writer = settings.audit_writer == "file"      ? AuditWriter::file
+                     : settings.audit_writer == "console" ? AuditWriter::console
+                                                          : AuditWriter::none;
+    options.path = settings.audit_path;
+    options.console = [&log](const AuditEvent& event) { write_to_log(log, event); };
+    return AuditLog::open(std::move(options));
+  };
+  Result<std::unique_ptr<AuditLog>> audit = open();
+  if (audit || audit.error().reason != "AUDIT_CHANGED") return audit;
+  const Error found = audit.error();
+  const Result<std::string> aside = set_aside_audit(settings.audit_path);
+  if (!aside) return aside.error();
+  audit = open();
+  if (!audit) return audit;
+  log.log(error, "the audit log was changed or damaged: it was set aside and a new one begun",
+          {{"error", found.message}, {"set_aside", *aside}});
+  (*audit)->record({"audit.damaged", "error", "host", *aside, {}, "failed", {{"error", found.message}}});
+  return audit;
+}
+
+void audit_state(AuditLog& audit, const ModuleStatus& module, std::string_view digest) {
+  const auto record = [&](std::string_view type, std::string_view level, std::string_view outcome) {
+    AuditEvent event{type, level, "host", module.name, {}, outcome, {{"version", module.version}}};
+    event.meta.emplace_back("kind", module.trusted ? "runtime" : "plugin");
+    if (!digest.empty()) event.meta.emplace_back("sha256", digest);
+    if (!module.reason.empty()) event.meta.emplace_back("reason", module.reason);
+    audit.record(event);
+  };
+  switch (module.state) {
+    case ModuleState::loaded:
+      return record("module.loaded", "info", "ok");
+    case ModuleState::refused:
+      return record("module.refused", "warn", "denied");
+    case ModuleState::failed:
+      return record("module.failed", "error", "failed");
+    case ModuleState::wedged:
+      return record("module.wedged", "error", "failed");
+    default:
+      return;
+  }
+}
+
+}  // namespace tenon::host
