@@ -17,6 +17,7 @@
 
 namespace tenon::host {
 
+struct Call;
 class Owner;
 class StateSpace;
 class StateWatches;
@@ -38,16 +39,19 @@ struct StateChange {
 struct WatchOptions {
   NamespaceId space = 0;
   std::string prefix;  ///< of keys; empty = all
-  /// Runs on the executor, inside the gate of its owner, never twice at once. At most 256 changes, ordered by key. Several changes of a key
-  /// that waited meanwhile are one, the last. What is seen in the state when it runs is at least as new.
+  /// Runs on the executor, inside the gate of its owner, never twice at once, and not before that is callable. At most 256 changes, ordered by key.
+  /// Several changes of a key that waited meanwhile are one, the last. What is seen in the state when it runs is at least as new.
   std::function<void(std::span<const StateChange>)> on_change;
   /// Called exactly once, after the last on_change, without a lock, on whichever thread ends it: unwatch, revoke, the executor, the destructor.
   std::function<void()> release;
+  Call* call = nullptr;  ///< what the frame shows while on_change runs; lives until release
 };
 
 struct StateOptions {
-  /// Runs what it is given later, on any thread; never at once, as it is called by the storage's writer. Empty: there is no watching.
-  std::function<void(std::function<void()>)> executor = {};
+  /// Runs what it is given for an owner (null: the host) later, on any thread; never at once, as it is called by the storage's writer. Empty: there is no
+  /// watching.
+  using Executor = std::function<void(Owner*, std::function<void()>)>;
+  Executor executor = {};
   /// Realtime; asked only for values that expire. A coarse clock is meant: its steps of 4 ms are those of a time to live.
   std::function<std::int64_t()> clock = coarse_realtime_ns;
 
@@ -78,6 +82,8 @@ class State {
   Result<void> unwatch_wait(std::uint64_t id, std::int64_t deadline_ns);
   /// Ends all watches of an owner that leaves.
   void revoke(const Owner& owner);
+  /// To be called after each `set_reach` of an owner that watches: what has waited is delivered once it is callable. [any]
+  void owner_reach_changed(const Owner& owner);
   [[nodiscard]] std::size_t watch_count() const;
 
   // The writer's side. Returns false if what is there is as new; what was deleted leaves its revision behind.

@@ -32,7 +32,7 @@ struct NamespaceOptions {
   };
   std::uint64_t quota = storage_default_quota;
   Durability durability = Durability::full;
-  bool secret = false;  ///< never mirrored in the state
+  bool secret = false;  ///< never mirrored in the state; the store remembers it
 };
 
 struct StorageOptions {
@@ -53,6 +53,12 @@ struct StorageStatistics {
   bool disk_full = false;  ///< the last write failed for want of space; reads go on, the next write tries again
 };
 
+/// What a namespace holds and may hold, as counted for its quota.
+struct StorageUsage {
+  std::uint64_t bytes = 0, quota = 0;
+  bool secret = false;
+};
+
 /// Thread-safe. What comes from commit is final: OK = committed (and on disk, if the namespace is `full`); ABORTED, INVALID_ARGUMENT,
 /// RESOURCE_EXHAUSTED = nothing was changed. UNAVAILABLE with STORAGE_IO: nothing was changed, unless the process ends before the next
 /// commit: then it may be there. DEADLINE_EXCEEDED: not known yet.
@@ -69,9 +75,12 @@ class Storage {
   Result<void> close();
 
   /// Makes a namespace usable (dotted words, at most 255 bytes) and mirrors it, unless it is secret; again with other options changes those.
-  /// Waits for the writer.
-  Result<NamespaceId> define(const std::string& name, const NamespaceOptions& options = {});
+  /// Waits for the writer; DEADLINE_EXCEEDED: it will be done later.
+  Result<NamespaceId> define(const std::string& name, const NamespaceOptions& options = {}, std::int64_t deadline_ns = no_deadline);
+  /// The same for whom it does not belong to: as it was defined, else with default options, and secret if the store says so.
+  Result<NamespaceId> use(const std::string& name, std::int64_t deadline_ns = no_deadline);
   [[nodiscard]] Result<NamespaceId> find(std::string_view name) const;
+  [[nodiscard]] Result<StorageUsage> usage(NamespaceId space) const;
 
   /// NOT_FOUND, or info; the value is copied if `buffer` can take all of it, else OUT_OF_RANGE with info.size.
   Result<void> get(NamespaceId space, std::string_view key, std::span<char> buffer, ValueInfo& info);
@@ -92,8 +101,10 @@ class Storage {
   Result<std::uint64_t> erase(NamespaceId space, std::string_view key, std::optional<std::uint64_t> expected = std::nullopt);
   Result<std::uint64_t> clear(NamespaceId space);
 
-  /// Removes what has expired; returns how many entries. Call about once a second. Until then it takes space, but nobody sees it.
+  /// Removes what has expired; returns how many entries. Until then it takes space, but nobody sees it.
   Result<std::size_t> expire();
+  /// The same without waiting: for whoever must not wait for a disk. Call about once a second. [any]
+  void expire_soon();
 
   [[nodiscard]] StorageStatistics statistics() const;
   /// Monotonic time since when the writer has been at one group; 0 = it waits for work. For the watchdog.
@@ -104,6 +115,7 @@ class Storage {
     std::string name;
     NamespaceOptions options;
     std::size_t queued = 0, queued_bytes = 0;
+    std::uint64_t bytes = 0;
   };
   struct Job {
     StorageTransaction transaction{0};
@@ -116,8 +128,11 @@ class Storage {
 
   Storage(std::unique_ptr<StorageBackend> backend, StorageOptions options);
   Result<void> enqueue(StorageTransaction transaction, Completion done, bool on_writer);
-  Result<void> run_on_writer(const std::function<void()>& action);
-  Result<NamespaceId> define_on_writer(const std::string& name, const NamespaceOptions& options);
+  Result<void> post_to_writer(std::function<void()> action);
+  Result<void> run_on_writer(std::function<void()> action, std::int64_t deadline_ns);
+  Result<NamespaceId> define_or_use(const std::string& name, std::optional<NamespaceOptions> options, std::int64_t deadline_ns);
+  Result<NamespaceId> define_on_writer(const std::string& name, std::optional<NamespaceOptions> options);
+  Result<std::size_t> expire_batch();
   Result<void> mirror(NamespaceId id);
   void write_until_closed();
   bool take_group(std::vector<Job>& group);
@@ -142,7 +157,7 @@ class Storage {
   Result<void> close_result_;
   std::atomic<std::int64_t> busy_since_ns_{0};
   std::atomic<std::uint64_t> committed_{0}, refused_{0}, failed_{0}, groups_{0}, expired_{0};
-  std::atomic<bool> disk_full_{false};
+  std::atomic<bool> disk_full_{false}, expiring_{false};
   std::thread writer_;
   std::thread::id writer_id_;
 };

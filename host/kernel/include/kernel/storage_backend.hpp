@@ -17,6 +17,7 @@ namespace tenon::host {
 struct BackendSpace {
   NamespaceId id = 0;
   std::uint64_t bytes = 0;  ///< keys, types and values, and storage_entry_cost for each entry
+  bool secret = false;      ///< as last set, also in an earlier life of the store
 };
 
 /// One transaction of a group, valid and with a known namespace.
@@ -24,6 +25,7 @@ struct BackendItem {
   const StorageTransaction* transaction = nullptr;
   std::uint64_t quota = 0;                           ///< of its namespace
   Result<std::uint64_t> outcome = std::uint64_t{0};  ///< out: its revision, or ABORTED (expectation), RESOURCE_EXHAUSTED (quota)
+  std::uint64_t space_bytes = 0;                     ///< out: what its namespace holds after it
 };
 
 /// [writer]: only ever called by one thread at a time, the storage's. [any]: by any number of threads, at any time between open and close.
@@ -35,6 +37,8 @@ class StorageBackend {
   virtual Result<void> open() = 0;
   /// The namespace of that name; a new one exists from its first put on. [writer]
   virtual Result<BackendSpace> space(std::string_view name) = 0;
+  /// Remembers, over all lives of the store, whether a namespace is secret. [writer]
+  virtual Result<void> set_secret(NamespaceId space, bool secret) = 0;
   /// Applies the group in order, each transaction whole or not at all, each seeing those before it. One that fails by itself says so in its
   /// outcome and harms no other. Returns an error if the group as a whole came to nothing. `durable`: after it returned, it is on disk, and so is
   /// everything committed before. Revisions grow with every transaction, over all namespaces and lives of the store. An entry whose time is up at

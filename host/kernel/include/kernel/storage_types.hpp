@@ -80,6 +80,11 @@ class StorageTransaction {
   StorageTransaction& check(std::string_view key, std::uint64_t expected);
   StorageTransaction& clear();
   StorageTransaction& reap(std::string_view key);
+  /// Whether it waits for the disk, whatever its namespace is set to.
+  StorageTransaction& durable(bool yes) {
+    durable_ = yes;
+    return *this;
+  }
 
   [[nodiscard]] NamespaceId space() const { return space_; }
   [[nodiscard]] std::size_t size() const { return records_.size(); }
@@ -87,6 +92,7 @@ class StorageTransaction {
   /// Bytes of all keys, content types and values.
   [[nodiscard]] std::size_t bytes() const { return data_.size(); }
   [[nodiscard]] bool has_expectations() const { return expects_; }
+  [[nodiscard]] std::optional<bool> durable() const { return durable_; }
   /// INVALID_ARGUMENT or RESOURCE_EXHAUSTED naming the first limit that was broken, a key that came twice, or that there is nothing to do.
   [[nodiscard]] Result<void> valid() const;
 
@@ -105,6 +111,7 @@ class StorageTransaction {
 
   NamespaceId space_;
   bool expects_ = false;
+  std::optional<bool> durable_;
   std::vector<Record> records_;
   std::string data_;  ///< key, content type, value of each
   std::optional<Error> error_;

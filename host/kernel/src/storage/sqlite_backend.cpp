@@ -34,6 +34,7 @@ class SqliteBackend : public StorageBackend {
   }
 
   Result<BackendSpace> space(std::string_view name) override { return writer_.space(name); }
+  Result<void> set_secret(NamespaceId space, bool secret) override { return writer_.set_secret(space, secret); }
   Result<void> commit(std::span<BackendItem> group, bool durable, std::int64_t now_ns) override {
     return writer_.commit(group, durable, now_ns);
   }

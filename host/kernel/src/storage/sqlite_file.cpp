@@ -26,7 +26,8 @@ constexpr std::string_view mark_closed = "shut\n";
 // A namespace's row holds the last revision given in it, so that none is ever given twice; an entry's `expires` is 0 or realtime in nanoseconds.
 constexpr const char* create_tables =
     "BEGIN IMMEDIATE;"
-    "CREATE TABLE namespace(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, bytes INTEGER NOT NULL, revision INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE namespace(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, bytes INTEGER NOT NULL, revision INTEGER NOT NULL,"
+    " secret INTEGER NOT NULL) STRICT;"
     "CREATE TABLE entry(ns INTEGER NOT NULL, key BLOB NOT NULL, revision INTEGER NOT NULL, expires INTEGER NOT NULL, type TEXT NOT NULL,"
     " value BLOB NOT NULL, PRIMARY KEY(ns, key)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX entry_expires ON entry(expires) WHERE expires > 0;"

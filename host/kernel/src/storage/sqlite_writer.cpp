@@ -52,17 +52,19 @@ Result<void> SqliteWriter::start() {
   prepare(check_, "SELECT tenon_admit(revision, expires, 0) FROM entry WHERE ns=?1 AND key=?2");
   prepare(clear_, "DELETE FROM entry WHERE ns=?1");
   prepare(store_space_,
-          "INSERT INTO namespace(id, name, bytes, revision) VALUES(?1, ?2, ?3, ?4)"
-          " ON CONFLICT(id) DO UPDATE SET bytes=excluded.bytes, revision=excluded.revision");
+          "INSERT INTO namespace(id, name, bytes, revision, secret) VALUES(?1, ?2, ?3, ?4, ?5)"
+          " ON CONFLICT(id) DO UPDATE SET bytes=excluded.bytes, revision=excluded.revision, secret=excluded.secret");
+  prepare(store_secret_, "UPDATE namespace SET secret=?2 WHERE id=?1");
   prepare(expired_, "SELECT ns, key FROM entry WHERE expires > 0 AND expires <= ?1 ORDER BY expires LIMIT ?2");
   SqliteStatement spaces;
-  prepare(spaces, "SELECT id, name, bytes, revision FROM namespace");
+  prepare(spaces, "SELECT id, name, bytes, revision, secret FROM namespace");
   while (rc == SQLITE_OK && (rc = spaces.step()) == SQLITE_ROW) {
     const auto id = static_cast<NamespaceId>(spaces.number(0));
     Space& s = spaces_[id];
     s.name = spaces.bytes(1);
     s.bytes = static_cast<std::uint64_t>(spaces.number(2));
     s.revision = static_cast<std::uint64_t>(spaces.number(3));
+    s.secret = spaces.number(4) != 0;
     revision_ = std::max(revision_, s.revision);
     last_id_ = std::max(last_id_, id);
     rc = SQLITE_OK;
@@ -96,9 +98,32 @@ Error SqliteWriter::failed(int rc, const char* doing) {
 
 BackendSpace SqliteWriter::space(std::string_view name) {
   for (const auto& [id, space] : spaces_)
-    if (space.name == name) return {id, space.bytes};
+    if (space.name == name) return {id, space.bytes, space.secret};
   spaces_[++last_id_].name = name;
-  return {last_id_, 0};
+  return {last_id_, 0, false};
+}
+
+/// A namespace that has no row yet gets one with its first put.
+Result<void> SqliteWriter::set_secret(NamespaceId id, bool secret) {
+  if (broken_) return *broken_;
+  Space& space = spaces_[id];
+  if (space.revision != 0) {
+    int rc = begin(true);
+    if (rc == SQLITE_OK) {
+      store_secret_.bind(1, id);
+      store_secret_.bind(2, secret ? 1 : 0);
+      rc = store_secret_.run();
+    }
+    if (rc == SQLITE_OK) rc = commit_.run();
+    if (rc != SQLITE_OK) {
+      Error error = failed(rc, "cannot write");
+      if (sqlite3_get_autocommit(db_.get()) == 0) rollback_.run();
+      return error;
+    }
+    unsynced_commits_ = false;
+  }
+  space.secret = secret;
+  return {};
 }
 
 Result<void> SqliteWriter::commit(std::span<BackendItem> group, bool durable, std::int64_t now_ns) {
@@ -167,6 +192,7 @@ int SqliteWriter::apply(BackendItem& item) {
     item.outcome = ++revision_;
     space.revision = revision_;
   }
+  item.space_bytes = space.bytes;
   return rc == SQLITE_OK && may_be_refused ? release_.run() : rc;
 }
 
@@ -220,6 +246,7 @@ int SqliteWriter::store_spaces() {
     store_space_.bind_text(2, space.name);
     store_space_.bind(3, static_cast<std::int64_t>(space.bytes));
     store_space_.bind(4, static_cast<std::int64_t>(space.revision));
+    store_space_.bind(5, space.secret ? 1 : 0);
     if (const int rc = store_space_.run(); rc != SQLITE_OK) return rc;
   }
   return SQLITE_OK;
@@ -277,8 +304,8 @@ Result<void> SqliteWriter::close() {
   Result<void> out;
   if (broken_) out = *broken_;
   if (rc != SQLITE_OK) out = failed(rc, "cannot close");
-  for (SqliteStatement* s :
-       {&begin_, &commit_, &rollback_, &savepoint_, &undo_, &release_, &put_, &erase_, &check_, &clear_, &store_space_, &expired_})
+  for (SqliteStatement* s : {&begin_, &commit_, &rollback_, &savepoint_, &undo_, &release_, &put_, &erase_, &check_, &clear_, &store_space_,
+                             &store_secret_, &expired_})
     *s = SqliteStatement();
   db_.close();
   return out;

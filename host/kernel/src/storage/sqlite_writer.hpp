@@ -26,6 +26,7 @@ class SqliteWriter {
   /// After prepare_store: statements, and what is known of the namespaces.
   Result<void> start();
   BackendSpace space(std::string_view name);
+  Result<void> set_secret(NamespaceId id, bool secret);
   Result<void> commit(std::span<BackendItem> group, bool durable, std::int64_t now_ns);
   Result<std::vector<StorageTransaction>> expired(std::int64_t now_ns, std::size_t max);
   void maintain();
@@ -37,6 +38,7 @@ class SqliteWriter {
     std::string name;
     std::uint64_t bytes = 0;
     std::uint64_t revision = 0;
+    bool secret = false;
     // While a group is applied: as it was before.
     bool touched = false;
     std::uint64_t bytes_before = 0;
@@ -63,7 +65,7 @@ class SqliteWriter {
   const bool sync_;
   SqliteConnection db_;
   SqliteStatement begin_, commit_, rollback_, savepoint_, undo_, release_;
-  SqliteStatement put_, erase_, check_, clear_, store_space_, expired_;
+  SqliteStatement put_, erase_, check_, clear_, store_space_, store_secret_, expired_;
   std::unordered_map<NamespaceId, Space> spaces_;
   std::vector<NamespaceId> touched_;
   std::uint64_t revision_ = 0;

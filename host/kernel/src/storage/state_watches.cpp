@@ -41,12 +41,12 @@ class StateWatch : public std::enable_shared_from_this<StateWatch> {
   }
 
   void post_if_needed() {
-    {
-      const std::lock_guard lock(mutex_);
-      if (closed_ || posted_ || waiting_.empty()) return;
-      posted_ = true;
-    }
-    (*executor_)([self = shared_from_this()] { self->deliver(); });
+    // Under the lock: the owner is there for as long as the watch is not closed.
+    const std::lock_guard lock(mutex_);
+    if (closed_ || posted_ || waiting_.empty()) return;
+    if (owner_ != nullptr && owner_->reach() != Reach::callable) return;
+    posted_ = true;
+    (*executor_)(owner_, [self = shared_from_this()] { self->deliver(); });
   }
 
   void close() {
@@ -83,7 +83,7 @@ class StateWatch : public std::enable_shared_from_this<StateWatch> {
       while (!waiting_.empty() && batch.size() < batch_changes) batch.push_back(std::move(waiting_.extract(waiting_.begin()).mapped()));
       // Under the lock: whoever ends the watch afterwards finds this thread inside its owner, and so does not destroy that.
       if (owner_ != nullptr)
-        entered = static_cast<bool>(inside.emplace(*owner_, Phase::run, ThreadTag::worker, nullptr, Gate::State::open));
+        entered = static_cast<bool>(inside.emplace(*owner_, Phase::run, ThreadTag::worker, options_.call, Gate::State::open));
       delivering_ = true;
       deliverer_ = std::this_thread::get_id();
     }
@@ -196,6 +196,16 @@ void StateWatches::revoke(const Owner& owner) {
     for (const Ref& watch : mine) forget(watch);
   }
   for (const Ref& watch : mine) watch->close();
+}
+
+void StateWatches::reach_changed(const Owner& owner) {
+  std::vector<Ref> mine;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, watch] : by_id_)
+      if (watch->owner() == &owner) mine.push_back(watch);
+  }
+  for (const Ref& watch : mine) watch->post_if_needed();
 }
 
 std::size_t StateWatches::count() const { return count_.load(std::memory_order_relaxed); }

@@ -21,7 +21,7 @@ class StateWatch;
 /// Thread-safe; note() and dispatch() are the writer's. No lock is held while anything of a watch runs.
 class StateWatches {
  public:
-  using Executor = std::function<void(std::function<void()>)>;
+  using Executor = StateOptions::Executor;
   explicit StateWatches(Executor executor);
   ~StateWatches();
   StateWatches(const StateWatches&) = delete;
@@ -31,6 +31,7 @@ class StateWatches {
   Result<void> remove(std::uint64_t id);
   Result<void> remove_wait(std::uint64_t id, std::int64_t deadline_ns);
   void revoke(const Owner& owner);
+  void reach_changed(const Owner& owner);
   [[nodiscard]] std::size_t count() const;
 
   /// Remembers a change; an empty key concerns all. Nobody hears of it before dispatch().

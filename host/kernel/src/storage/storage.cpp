@@ -72,23 +72,42 @@ Result<void> Storage::close() {
   return close_result_;
 }
 
-Result<NamespaceId> Storage::define(const std::string& name, const NamespaceOptions& options) {
+Result<NamespaceId> Storage::define(const std::string& name, const NamespaceOptions& options, std::int64_t deadline_ns) {
+  return define_or_use(name, options, deadline_ns);
+}
+
+Result<NamespaceId> Storage::use(const std::string& name, std::int64_t deadline_ns) {
+  if (Result<NamespaceId> there = find(name)) return there;
+  return define_or_use(name, std::nullopt, deadline_ns);
+}
+
+Result<NamespaceId> Storage::define_or_use(const std::string& name, std::optional<NamespaceOptions> options, std::int64_t deadline_ns) {
   if (!is_dotted_name(name))
     return Error{Code::invalid_argument,
                  "`" + printable(name) + "` is no namespace: words of A-Z a-z 0-9 _ - joined by dots, at most 255 bytes", "NAMESPACE_NAME"};
-  std::optional<Result<NamespaceId>> out;
-  if (Result<void> r = run_on_writer([&] { out = define_on_writer(name, options); }); !r) return r.error();
-  return std::move(*out);
+  const auto out = std::make_shared<std::optional<Result<NamespaceId>>>();
+  if (Result<void> r = run_on_writer([this, out, name, options] { *out = define_on_writer(name, options); }, deadline_ns); !r)
+    return r.error();
+  return std::move(**out);
 }
 
-Result<NamespaceId> Storage::define_on_writer(const std::string& name, const NamespaceOptions& options) {
+/// Without options: as it is.
+Result<NamespaceId> Storage::define_on_writer(const std::string& name, std::optional<NamespaceOptions> given) {
   Result<BackendSpace> found = backend_->space(name);
   if (!found) return found.error();
   bool was_mirrored = false;
   {
     const std::lock_guard lock(mutex_);
-    if (const auto at = spaces_.find(found->id); at != spaces_.end()) was_mirrored = !at->second.options.secret;
+    if (const auto at = spaces_.find(found->id); at != spaces_.end()) {
+      if (!given) return found->id;
+      was_mirrored = !at->second.options.secret;
+    }
   }
+  NamespaceOptions options;
+  options.secret = found->secret;
+  if (given) options = *given;
+  if (options.secret != found->secret)
+    if (Result<void> r = backend_->set_secret(found->id, options.secret); !r) return r.error();
   if (options_.state != nullptr && was_mirrored && options.secret) options_.state->close_space(found->id);
   if (options_.state != nullptr && !was_mirrored && !options.secret)
     if (Result<void> r = mirror(found->id); !r) return r.error();
@@ -96,6 +115,7 @@ Result<NamespaceId> Storage::define_on_writer(const std::string& name, const Nam
   Space& space = spaces_[found->id];
   space.name = name;
   space.options = options;
+  space.bytes = found->bytes;
   names_[name] = found->id;
   return found->id;
 }
@@ -121,6 +141,13 @@ Result<NamespaceId> Storage::find(std::string_view name) const {
   const std::lock_guard lock(mutex_);
   if (const auto at = names_.find(name); at != names_.end()) return at->second;
   return Error{Code::not_found, "there is no namespace `" + printable(name) + "`", "NAMESPACE"};
+}
+
+Result<StorageUsage> Storage::usage(NamespaceId space) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = spaces_.find(space);
+  if (at == spaces_.end()) return Error{Code::not_found, "there is no namespace " + std::to_string(space), "NAMESPACE"};
+  return StorageUsage{at->second.bytes, at->second.options.quota, at->second.options.secret};
 }
 
 Result<void> Storage::get(NamespaceId space, std::string_view key, std::span<char> buffer, ValueInfo& info) {
@@ -188,34 +215,38 @@ Result<void> Storage::enqueue(StorageTransaction transaction, Completion done, b
     ++space.queued;
     space.queued_bytes += bytes;
     queued_bytes_ += bytes;
-    queue_.push_back({std::move(transaction),
-                      std::move(done),
-                      on_writer,
-                      {},
-                      space.options.quota,
-                      space.options.durability == NamespaceOptions::Durability::full});
+    const bool durable = transaction.durable().value_or(space.options.durability == NamespaceOptions::Durability::full);
+    queue_.push_back({std::move(transaction), std::move(done), on_writer, {}, space.options.quota, durable});
   }
   work_.notify_one();
   return {};
 }
 
-Result<void> Storage::run_on_writer(const std::function<void()>& action) {
-  if (std::this_thread::get_id() == writer_id_)
-    return Error{Code::failed_precondition, "the storage's own thread cannot wait for itself", "REENTRANT"};
-  const auto ran = std::make_shared<Answer<bool>>();
+Result<void> Storage::post_to_writer(std::function<void()> action) {
   {
     const std::lock_guard lock(mutex_);
     if (closing_) return closed_error();
     Job job;
-    job.action = [&action, ran] {
-      action();
-      ran->give(true);
-    };
+    job.action = std::move(action);
     queue_.push_back(std::move(job));
   }
   work_.notify_one();
-  ran->wait(no_deadline);
   return {};
+}
+
+/// The action may run later than this returns, unless there is no deadline.
+Result<void> Storage::run_on_writer(std::function<void()> action, std::int64_t deadline_ns) {
+  if (std::this_thread::get_id() == writer_id_)
+    return Error{Code::failed_precondition, "the storage's own thread cannot wait for itself", "REENTRANT"};
+  const auto ran = std::make_shared<Answer<bool>>();
+  if (Result<void> r = post_to_writer([action = std::move(action), ran] {
+        action();
+        ran->give(true);
+      });
+      !r)
+    return r;
+  if (ran->wait(deadline_ns)) return {};
+  return Error{Code::deadline_exceeded, "the storage has not answered in time", "STORAGE_DEADLINE"};
 }
 
 StorageStatistics Storage::statistics() const {

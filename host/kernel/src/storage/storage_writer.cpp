@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t group_transactions = 256;
 constexpr std::size_t group_bytes = std::size_t{8} << 20U;
-constexpr std::size_t expire_batch = 1024;
+constexpr std::size_t expired_at_once = 1024;
 
 using Kind = StorageTransaction::Kind;
 
@@ -56,6 +56,12 @@ Result<void> Storage::commit_items(std::span<BackendItem> items, bool durable, s
   Result<void> written = backend_->commit(items, durable, now_ns);
   groups_.fetch_add(1, std::memory_order_relaxed);
   disk_full_.store(!written && written.error().reason == "STORAGE_FULL", std::memory_order_relaxed);
+  if (!written) return written;
+  const std::lock_guard lock(mutex_);
+  for (const BackendItem& item : items) {
+    // What expires may belong to a namespace nobody has defined in this life.
+    if (const auto at = spaces_.find(item.transaction->space()); at != spaces_.end()) at->second.bytes = item.space_bytes;
+  }
   return written;
 }
 
@@ -116,36 +122,48 @@ void Storage::apply_to_state(const StorageTransaction& transaction, std::uint64_
   }
 }
 
-Result<std::size_t> Storage::expire() {
-  std::size_t removed = 0;
-  std::optional<Error> error;
-  const auto one_batch = [&](std::size_t& count) {
-    const std::int64_t now_ns = options_.clock();
-    const Result<std::vector<StorageTransaction>> over = backend_->expired(now_ns, expire_batch);
-    if (!over) return void(error = over.error());
-    if (over->empty()) return;
-    std::vector<BackendItem> items(over->size());
-    for (std::size_t i = 0; i < items.size(); ++i) {
-      items[i].transaction = &(*over)[i];
-      items[i].quota = UINT64_MAX;
-      count += items[i].transaction->size();
-    }
-    // Not durable: after a loss of power it has expired all the same.
-    if (const Result<void> written = commit_items(items, false, now_ns); !written) return void(error = written.error());
-    if (options_.state == nullptr) return;
-    for (const BackendItem& item : items)
-      if (item.outcome) apply_to_state(*item.transaction, *item.outcome, now_ns);
-    options_.state->notify();
-  };
-  // Batch by batch, so that others are written in between.
-  for (;;) {
-    std::size_t count = 0;
-    if (Result<void> r = run_on_writer([&] { one_batch(count); }); !r) return r.error();
-    if (error) return *error;
-    removed += count;
-    expired_.fetch_add(count, std::memory_order_relaxed);
-    if (count < expire_batch) return removed;
+/// On the writer. Batch by batch, so that others are written in between.
+Result<std::size_t> Storage::expire_batch() {
+  const std::int64_t now_ns = options_.clock();
+  const Result<std::vector<StorageTransaction>> over = backend_->expired(now_ns, expired_at_once);
+  if (!over) return over.error();
+  if (over->empty()) return std::size_t{0};
+  std::size_t count = 0;
+  std::vector<BackendItem> items(over->size());
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    items[i].transaction = &(*over)[i];
+    items[i].quota = UINT64_MAX;
+    count += items[i].transaction->size();
   }
+  // Not durable: after a loss of power it has expired all the same.
+  if (const Result<void> written = commit_items(items, false, now_ns); !written) return written.error();
+  expired_.fetch_add(count, std::memory_order_relaxed);
+  if (options_.state == nullptr) return count;
+  for (const BackendItem& item : items)
+    if (item.outcome) apply_to_state(*item.transaction, *item.outcome, now_ns);
+  options_.state->notify();
+  return count;
+}
+
+Result<std::size_t> Storage::expire() {
+  for (std::size_t removed = 0;;) {
+    Result<std::size_t> count = std::size_t{0};
+    if (Result<void> r = run_on_writer([&] { count = expire_batch(); }, no_deadline); !r) return r.error();
+    if (!count) return count;
+    removed += *count;
+    if (*count < expired_at_once) return removed;
+  }
+}
+
+void Storage::expire_soon() {
+  if (expiring_.exchange(true)) return;
+  const auto again = [this] {
+    const Result<std::size_t> count = expire_batch();
+    expiring_ = false;
+    // A disk that refuses is tried again with the next call.
+    if (count && *count == expired_at_once) expire_soon();
+  };
+  if (!post_to_writer(again)) expiring_ = false;
 }
 
 }  // namespace tenon::host

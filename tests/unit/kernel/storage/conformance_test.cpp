@@ -368,3 +368,43 @@ STORAGE_CASE("storage seam: transactions of a group are judged one by one, in or
   REQUIRE(backend->close());
   store.open();
 }
+
+STORAGE_CASE("storage: the store remembers what is secret, so that whoever only uses it never mirrors it") {
+  REQUIRE(store.storage->put(store.define("tokens", {.secret = true}), "a", "1"));
+  CHECK(store.define("later") != store.define("other"));
+  REQUIRE(store.storage->put(store.define("open"), "a", "1"));
+  CHECK(store.define("open", {.secret = true}) == store.define("open", {.secret = true}));
+  store.reopen();
+  for (const char* name : {"tokens", "open"}) {
+    const Result<NamespaceId> used = store.storage->use(name);
+    REQUIRE(used);
+    CHECK(value_in(store, *used, "a") == "1");
+    CHECK(state_of(store, *used, "a") == "<NOT_FOUND>");
+    CHECK(store.storage->usage(*used)->secret);
+  }
+  // Whom it belongs to says what holds from now on, and `use` changes nothing any more.
+  const NamespaceId open = store.define("open", {.quota = 1000});
+  CHECK(*store.storage->use("open") == open);
+  CHECK(state_of(store, open, "a") == "1");
+  CHECK(store.storage->usage(open)->quota == 1000);
+  store.reopen();
+  CHECK(state_of(store, *store.storage->use("open"), "a") == "1");
+  CHECK(reason_of(store.storage->use("no name")) == "NAMESPACE_NAME");
+}
+
+STORAGE_CASE("storage: usage is what the quota counts") {
+  const NamespaceId ns = store.define("orders", {.quota = 300});
+  CHECK(store.storage->usage(ns)->bytes == 0);
+  REQUIRE(store.storage->put(ns, "key", "value", {.content_type = "a/b", .ttl_ns = 10}));
+  CHECK(store.storage->usage(ns)->bytes == storage_entry_cost + 11);
+  CHECK(reason_of(store.storage->put(ns, "large", std::string(300, 'x'))) == "STORAGE_QUOTA");
+  CHECK(store.storage->usage(ns)->bytes == storage_entry_cost + 11);
+  store.now += 10;
+  CHECK(*store.storage->expire() == 1);
+  CHECK(store.storage->usage(ns)->bytes == 0);
+  REQUIRE(store.storage->put(ns, "key", "value"));
+  store.reopen();
+  const NamespaceId again = store.define("orders");
+  CHECK(store.storage->usage(again)->bytes == storage_entry_cost + 8);
+  CHECK(reason_of(store.storage->usage(again + 100)) == "NAMESPACE");
+}

@@ -219,3 +219,48 @@ TEST_CASE("storage engine: many threads on both kinds of namespaces, and the sta
   CHECK(statistics.committed == 601);
   CHECK(statistics.failed == 0);
 }
+
+TEST_CASE("storage engine: a transaction may say itself whether it waits for the disk") {
+  ShimVfs shim;
+  StoreDir dir;
+  SqliteOptions options = dir.sqlite();
+  options.vfs = shim.name();
+  Store store(options);
+  const NamespaceId full = store.define("full");
+  const NamespaceId normal = store.define("normal", {.durability = NamespaceOptions::Durability::normal});
+  REQUIRE(store.storage->put(full, "first", "1"));
+  const std::uint64_t syncs = shim.syncs();
+  REQUIRE(store.storage->commit(std::move(StorageTransaction(full).put("a", "1").durable(false))));
+  CHECK(shim.syncs() == syncs);
+  REQUIRE(store.storage->commit(std::move(StorageTransaction(normal).put("a", "1").durable(true))));
+  CHECK(shim.syncs() == syncs + 1);
+}
+
+TEST_CASE("storage engine: a namespace is defined later if the writer is held up beyond the deadline") {
+  Store store(Behind::memory);
+  const NamespaceId ns = store.define("orders");
+  Stopper stopper;
+  stopper.stop(*store.storage, ns);
+  CHECK(reason_of(store.storage->define("late", {.quota = 7}, monotonic_ns() + 1'000'000)) == "STORAGE_DEADLINE");
+  CHECK(reason_of(store.storage->use("other", monotonic_ns() + 1'000'000)) == "STORAGE_DEADLINE");
+  stopper.go_on();
+  CHECK(store.storage->usage(*store.storage->use("late"))->quota == 7);
+}
+
+TEST_CASE("storage engine: what has expired is removed without anybody waiting, however much it is") {
+  Store store(Behind::memory);
+  const NamespaceId ns = store.define("orders");
+  StorageTransaction many(ns);
+  for (int i = 0; i < 3000; ++i) many.put("k" + std::to_string(i), "v", {.ttl_ns = 10});
+  REQUIRE(store.storage->commit(std::move(many)));
+  store.now += 10;
+  Stopper stopper;
+  stopper.stop(*store.storage, ns);
+  for (int i = 0; i < 10; ++i) store.storage->expire_soon();  // one of them is enough
+  CHECK(store.storage->statistics().queued == 1);
+  stopper.go_on();
+  while (store.storage->statistics().expired < 3000) std::this_thread::yield();
+  CHECK(store.storage->usage(ns)->bytes == storage_entry_cost + 8);
+  store.storage->expire_soon();
+  store.close();
+}

@@ -23,12 +23,23 @@ class MemoryBackend : public StorageBackend {
   Result<BackendSpace> space(std::string_view name) override {
     const std::lock_guard lock(file_->mutex);
     const auto [at, is_new] = file_->names.emplace(name, static_cast<NamespaceId>(file_->names.size() + 1));
-    return BackendSpace{at->second, bytes_of(file_->spaces[at->second])};
+    return BackendSpace{at->second, bytes_of(file_->spaces[at->second]), file_->secret.contains(at->second)};
+  }
+  Result<void> set_secret(NamespaceId space, bool secret) override {
+    const std::lock_guard lock(file_->mutex);
+    if (secret)
+      file_->secret.insert(space);
+    else
+      file_->secret.erase(space);
+    return {};
   }
 
   Result<void> commit(std::span<BackendItem> group, bool, std::int64_t now) override {
     const std::lock_guard lock(file_->mutex);
-    for (BackendItem& item : group) item.outcome = one(*item.transaction, item.quota, now);
+    for (BackendItem& item : group) {
+      item.outcome = one(*item.transaction, item.quota, now);
+      item.space_bytes = bytes_of(file_->spaces[item.transaction->space()]);
+    }
     return {};
   }
 

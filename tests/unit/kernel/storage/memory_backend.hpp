@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 
 #include "kernel/storage_backend.hpp"
 
@@ -21,6 +22,7 @@ struct MemoryFile {
   std::mutex mutex;
   std::map<NamespaceId, Rows> spaces;
   std::map<std::string, NamespaceId, std::less<>> names;
+  std::set<NamespaceId> secret;
   std::uint64_t revision = 0;
 };
 

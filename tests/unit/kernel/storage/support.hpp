@@ -74,6 +74,9 @@ class Later {
       work_.push_back(std::move(work));
     };
   }
+  StateOptions::Executor for_state() {
+    return [run = executor()](Owner*, std::function<void()> work) { run(std::move(work)); };
+  }
   std::size_t run() {
     std::size_t ran = 0;
     for (;; ++ran) {
@@ -107,7 +110,7 @@ class Store {
 
   Result<void> try_open() {
     later = std::make_unique<Later>();
-    state = std::make_unique<State>(StateOptions{later->executor(), [this] { return now.load(); }});
+    state = std::make_unique<State>(StateOptions{later->for_state(), [this] { return now.load(); }});
     StorageOptions options;
     options.clock = [this] { return now.load(); };
     options.state = state.get();

@@ -15,7 +15,7 @@ using Kind = StateChange::Kind;
 
 struct Fixture {
   Later later;
-  State state{StateOptions{later.executor(), [] { return std::int64_t{0}; }}};
+  State state{StateOptions{later.for_state(), [] { return std::int64_t{0}; }}};
   std::uint64_t revision = 0;
   std::vector<std::string> heard;
   int released = 0;
@@ -120,9 +120,10 @@ TEST_CASE("watch: what is captured is destroyed before release, and release is c
                         }};
   };
   Owner owner("orders", 1, false);
+  owner.set_reach(Reach::callable);
   Later later;
   {
-    State state(StateOptions{later.executor(), StateOptions::coarse_realtime_ns});
+    State state(StateOptions{later.for_state(), StateOptions::coarse_realtime_ns});
     state.open_space(1);
     const auto by_hand = state.watch(&owner, options());
     REQUIRE(state.watch(&owner, options()));
@@ -237,6 +238,7 @@ TEST_CASE("watch: it is delivered inside the gate of its owner, and not to one t
   prepare_gates();
   Fixture f;
   Owner owner("orders", 1, false);
+  owner.set_reach(Reach::callable);
   const Owner* seen = nullptr;
   WatchOptions options = f.options();
   options.on_change = [&](auto) { seen = current_frame() != nullptr ? current_frame()->owner.load() : nullptr; };
@@ -254,6 +256,34 @@ TEST_CASE("watch: it is delivered inside the gate of its owner, and not to one t
   CHECK(f.released == 0);
   f.state.revoke(owner);
   CHECK(f.released == 1);
+}
+
+TEST_CASE("watch: an owner hears of nothing before it is callable, and then of everything once") {
+  prepare_gates();
+  Fixture f;
+  Owner owner("orders", 1, false);
+  int calls = 0;
+  std::size_t changes = 0;
+  WatchOptions options = f.options();
+  options.on_change = [&](std::span<const StateChange> heard) {
+    ++calls;
+    changes += heard.size();
+  };
+  REQUIRE(f.state.watch(&owner, std::move(options)));
+  for (const Reach reach : {Reach::hidden, Reach::visible}) {
+    owner.set_reach(reach);
+    f.state.owner_reach_changed(owner);
+    f.put(reach == Reach::hidden ? "a" : "b");
+    f.hear();
+    CHECK(calls == 0);
+  }
+  owner.set_reach(Reach::callable);
+  f.state.owner_reach_changed(owner);
+  f.state.owner_reach_changed(owner);
+  f.later.run();
+  CHECK(calls == 1);
+  CHECK(changes == 2);
+  f.state.revoke(owner);
 }
 
 TEST_CASE("watch: there are only so many, and none without an executor or where nothing is mirrored") {
@@ -274,7 +304,7 @@ TEST_CASE("watch: while changes are made, watches come and go on other threads, 
   prepare_gates();
   std::atomic<bool> stop{false};
   Later later;
-  State state(StateOptions{later.executor(), StateOptions::coarse_realtime_ns});
+  State state(StateOptions{later.for_state(), StateOptions::coarse_realtime_ns});
   state.open_space(1);
   std::atomic<int> released{0}, calls{0};
   std::thread worker([&] {
@@ -292,6 +322,7 @@ TEST_CASE("watch: while changes are made, watches come and go on other threads, 
     watchers.emplace_back([&, t] {
       for (int i = 0; i < rounds; ++i) {
         Owner owner("w", static_cast<std::uint64_t>(i), false);
+        owner.set_reach(Reach::callable);
         const auto ended = std::make_shared<std::atomic<bool>>(false);
         const auto id = state.watch(&owner, {1, "k",
                                              [&, ended](auto) {
