@@ -3,17 +3,21 @@
 #include <array>
 
 #include "strict/strict_tables.hpp"
+#include "state_part.hpp"
+#include "storage_part.hpp"
 #include "tables.hpp"
 
 namespace tenon::host {
 
 std::span<const Interface> interfaces() {
   static const std::array all = {
-      Interface{{TENON_CALLS, sizeof(tenon_calls)}, &calls_table, &strict_calls_table},
+      Interface{{TENON_CALLS, sizeof(tenon_calls)}, &calls_table, nullptr, PartId::count, &strict_calls_table},
       Interface{{TENON_CHECK, sizeof(tenon_check)}, &check_table},
-      Interface{{TENON_CONFIG, sizeof(tenon_config)}, &config_table, &strict_config_table},
+      Interface{{TENON_CONFIG, sizeof(tenon_config)}, &config_table, nullptr, PartId::count, &strict_config_table},
       Interface{{TENON_LOG, sizeof(tenon_log)}},
-      Interface{{TENON_LOG_SINK, sizeof(tenon_log_sink), true}, &log_sink_table, &strict_log_sink_table},
+      Interface{{TENON_LOG_SINK, sizeof(tenon_log_sink), true}, &log_sink_table, nullptr, PartId::count, &strict_log_sink_table},
+      Interface{{TENON_STATE, sizeof(tenon_state)}, &state_table, &StatePart::make, StatePart::id},
+      Interface{{TENON_STORAGE, sizeof(tenon_storage)}, &storage_table, &StoragePart::make, StoragePart::id},
   };
   return all;
 }

@@ -6,6 +6,8 @@
 #include "tenon/config.h"
 #include "tenon/log.h"
 #include "tenon/log_sink.h"
+#include "tenon/state.h"
+#include "tenon/storage.h"
 
 namespace tenon::host {
 
@@ -17,5 +19,7 @@ extern const tenon_config config_table;
 extern const tenon_calls calls_table;
 extern const tenon_check check_table;
 extern const tenon_log_sink log_sink_table;
+extern const tenon_state state_table;
+extern const tenon_storage storage_table;
 
 }  // namespace tenon::host

@@ -71,6 +71,7 @@ void Kernel::tick(std::int64_t now) {
   for (const WorkerPool::Overrun& o : workers_.tick(now))
     log_.log(warn, "a handler is over its deadline; its worker was replaced", {{"module", o.owner}});
   events_.tick(now);
+  if (storage_) tick_storage(now);
   if (now - audit_ticked_ns_ < second_ns) return;
   audit_ticked_ns_ = now;
   audit_->tick();

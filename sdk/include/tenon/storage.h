@@ -140,8 +140,8 @@ typedef struct tenon_storage {
   /* Erases everything in the namespace. revision (out) may be NULL. [control][worker] */
   tenon_status (*clear)(tenon_ctx* ctx, tenon_id space, uint64_t* revision, tenon_error* err) TENON_NOEXCEPT;
   /* A cursor over the entries whose keys begin with `prefix` (empty: all), in the order of keys. It holds nothing open in the store: each batch sees one
-   * moment of the namespace; what is there all the time is seen exactly once, what comes or goes meanwhile perhaps. Closed at the latest when the
-   * function of the module the host has called, and in which it was opened, returns; on the module's own threads, at the instance's end.
+   * moment of the namespace; what is there all the time is seen exactly once, what comes or goes meanwhile perhaps. Close it
+   * before the function in which it was opened returns to the host: a cursor left open then may be closed at any time, and is at the instance's end.
    * RESOURCE_EXHAUSTED beyond TENON_STORAGE_MAX_CURSORS. [control][worker] */
   tenon_status (*scan)(tenon_ctx* ctx, tenon_id space, tenon_bytes prefix, tenon_id* cursor, tenon_error* err) TENON_NOEXCEPT;
   /* The next rows, at most 256 or 64 KiB (one row is always whole); *count 0 = the end. They live until the next next() or close() of the cursor. One

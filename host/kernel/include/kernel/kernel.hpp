@@ -11,6 +11,8 @@
 #include "kernel/metrics.hpp"
 #include "kernel/owner.hpp"
 #include "kernel/services.hpp"
+#include "kernel/state.hpp"
+#include "kernel/storage.hpp"
 #include "kernel/task_clock.hpp"
 #include "kernel/tasks.hpp"
 #include "kernel/workers.hpp"
@@ -45,6 +47,15 @@ class Kernel {
   Events& events() { return events_; }
   Metrics& metrics() { return metrics_; }
   AuditLog& audit() { return *audit_; }
+  /// Opens storage and state, once, before any module is loaded; without it there are none. Errors carry the exit code. `storage`: `state` and
+  /// `executor` are the kernel's.
+  Result<void> open_storage(std::unique_ptr<StorageBackend> backend, StorageOptions storage = {}, StateOptions state = {});
+  /// nullptr if there is none.
+  Storage* storage() { return storage_.get(); }
+  State* state() { return state_.get(); }
+  /// After every owner has left: what is queued is written, the store closed. DEADLINE_EXCEEDED: a disk does not answer, and nothing of the
+  /// kernel may be freed.
+  Result<void> close_storage(std::int64_t deadline_ns);
   /// A refusal for want of permission, for the audit and the log. [any]
   void denied(std::string_view module, std::string_view verb, std::string_view target, const Error& error) noexcept;
 
@@ -60,6 +71,7 @@ class Kernel {
 
  private:
   Kernel(LogCore& log, KernelOptions options, std::unique_ptr<TaskClock> clock);
+  void tick_storage(std::int64_t now);
   LogCore& log_;
   std::unique_ptr<AuditLog> audit_;
   Owner host_;
@@ -69,6 +81,10 @@ class Kernel {
   Services services_;
   Events events_;
   Metrics metrics_;
+  std::unique_ptr<State> state_;
+  std::unique_ptr<Storage> storage_;  ///< behind the state, which it keeps equal
+  std::int64_t storage_ticked_ns_ = 0;
+  bool storage_is_slow_ = false, storage_is_full_ = false;
   std::atomic<bool> in_use_{false};
   std::int64_t audit_ticked_ns_ = 0;
 };

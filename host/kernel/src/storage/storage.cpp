@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "../host_thread.hpp"
 #include "base/text.hpp"
 #include "kernel/state.hpp"
 
@@ -47,7 +48,7 @@ Result<std::unique_ptr<Storage>> Storage::open(std::unique_ptr<StorageBackend> b
     storage->closed_ = true;
     return r.error();
   }
-  storage->writer_ = std::thread([s = storage.get()] { s->write_until_closed(); });
+  storage->writer_ = host_thread([s = storage.get()] { s->write_until_closed(); });
   storage->writer_id_ = storage->writer_.get_id();
   pthread_setname_np(storage->writer_.native_handle(), "storage");
   return storage;

@@ -1,0 +1,29 @@
+// Bytes and values of entries, as they cross the boundary.
+#pragma once
+
+#include <cstring>
+
+#include "abi/instance.hpp"
+#include "kernel/storage_types.hpp"
+#include "tenon/storage.h"
+
+namespace tenon::host {
+
+inline bool is_view(tenon_bytes b) { return is_view(tenon_str{reinterpret_cast<const char*>(b.ptr), b.len}); }
+inline std::string_view view(tenon_bytes b) { return {reinterpret_cast<const char*>(b.ptr), b.len}; }
+inline std::span<char> buffer_view(std::uint8_t* buffer, std::size_t capacity) { return {reinterpret_cast<char*>(buffer), capacity}; }
+
+inline constexpr std::uint32_t value_info_size = TENON_UP_TO(tenon_value_info, content_type);
+
+/// `info` may be null; what it says of its size was checked.
+inline void give_info(tenon_value_info* info, const ValueInfo& from) {
+  if (info == nullptr) return;
+  info->revision = from.revision;
+  info->expires_ns = from.expires_ns;
+  info->size = from.size;
+  info->content_type_len = from.type_size;
+  if (from.type_size != 0) std::memcpy(info->content_type, from.type_bytes.data(), from.type_size);
+  info->content_type[from.type_size] = '\0';
+}
+
+}  // namespace tenon::host

@@ -1,0 +1,206 @@
+#include "state_part.hpp"
+
+#include <chrono>
+
+#include "abi/instance.hpp"
+#include "base/text.hpp"
+#include "bytes.hpp"
+#include "deadline_here.hpp"
+#include "handler_call.hpp"
+#include "kernel/kernel.hpp"
+#include "storage_part.hpp"
+
+namespace tenon::host {
+namespace {
+
+constexpr std::uint64_t state_tag = 2;
+constexpr std::size_t max_watches = 64;
+
+std::uint32_t kind_of(StateChange::Kind kind) {
+  switch (kind) {
+    case StateChange::Kind::put:
+      return TENON_STATE_PUT;
+    case StateChange::Kind::erased:
+      return TENON_STATE_ERASED;
+    case StateChange::Kind::expired:
+      return TENON_STATE_EXPIRED;
+    case StateChange::Kind::reset:
+      break;
+  }
+  return TENON_STATE_RESET;
+}
+
+}  // namespace
+
+/// One watch of the module. The kernel's watch holds it until it has ended, the job that releases it until that is done.
+struct StatePart::Watch : std::enable_shared_from_this<StatePart::Watch> {
+  Watch(Instance& i, NamespaceId s, std::string_view p, const Handler& h) : instance(i), space(s), prefix(p), handler(h) {
+    call.instance = &instance;
+  }
+
+  Instance& instance;
+  const NamespaceId space;
+  const std::string prefix;
+  const Handler handler;
+  tenon_call call;  ///< of the delivery that is going on
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool released = false;
+
+  /// On a worker, one at a time, inside the gate.
+  void deliver(std::span<const StateChange> changes) {
+    const HandlerTurn turn(instance, Gate::State::open);
+    if (!turn || instance.wedged()) return;  // it is leaving
+    begin_call(call, instance);
+    std::vector<tenon_state_change> rows;
+    std::vector<const tenon_state_change*> pointers;
+    rows.reserve(changes.size());
+    pointers.reserve(changes.size());
+    for (const StateChange& c : changes) {
+      rows.push_back(
+          {sizeof(tenon_state_change), kind_of(c.kind), c.revision, {reinterpret_cast<const std::uint8_t*>(c.key.data()), c.key.size()}});
+      pointers.push_back(&rows.back());
+    }
+    tenon_error error{};
+    error.struct_size = sizeof error;
+    const tenon_status status = handler.fn(handler.data, &call, pointers.data(), pointers.size(), &error);
+    call.free_reserved();
+    if (status == TENON_OK) return;
+    const Error e = error_of(status, &error);
+    instance.host().log().log(warn, "a watch of the state has failed",
+                              {{"module", instance.name()}, {"reason", e.reason}, {"error", e.message}});
+  }
+
+  /// The kernel's watch has ended, whoever ended it: on a worker, as nobody who ends one expects to be called back.
+  void end() {
+    if (handler.release == nullptr || instance.wedged()) return told();
+    Job job;
+    auto self = std::make_unique<std::shared_ptr<Watch>>(shared_from_this());
+    job.run = [](void* p) noexcept { (*static_cast<std::shared_ptr<Watch>*>(p))->release(); };
+    job.end = [](void* p, JobEnd how) noexcept {
+      const std::unique_ptr<std::shared_ptr<Watch>> mine(static_cast<std::shared_ptr<Watch>*>(p));
+      if (how == JobEnd::dropped) (*mine)->release();
+    };
+    job.data = self.get();
+    job.timeout_ns = handler_ns;
+    job.limit = Gate::State::closed;
+    job.notification = true;
+    if (instance.host().kernel()->workers().post(instance, job))
+      static_cast<void>(self.release());
+    else
+      release();  // the pool is gone, and with it everybody who could be inside
+  }
+  void release() {
+    const HandlerTurn turn(instance, Gate::State::closed);
+    if (!instance.wedged()) {
+      const GateEntry entry(instance, Phase::run, ThreadTag::worker, nullptr, Gate::State::closed);
+      if (entry) handler.release(handler.data);
+    }
+    told();
+  }
+  void told() {
+    const std::lock_guard lock(mutex);
+    released = true;
+    changed.notify_all();
+  }
+  bool wait_released(std::int64_t deadline_ns) {
+    std::unique_lock lock(mutex);
+    const std::chrono::steady_clock::time_point until(Nanos(std::min(deadline_ns, no_deadline / 2)));
+    return changed.wait_until(lock, until, [this] { return released; });
+  }
+};
+
+std::unique_ptr<Part> StatePart::make(Instance& instance) {
+  Kernel& kernel = *instance.host().kernel();
+  if (kernel.storage() == nullptr) return nullptr;
+  return std::make_unique<StatePart>(instance, *kernel.storage(), *kernel.state());
+}
+
+StatePart::StatePart(Instance& instance, Storage& storage, State& state)
+    : instance_(instance),
+      storage_(storage),
+      state_(state),
+      spaces_(instance.generation() << 8U | state_tag),
+      cursors_(instance, [&state](StorageCursor& cursor, StorageBatch& batch) -> Result<void> {
+        state.keys(cursor, batch);
+        return {};
+      }) {}
+
+StatePart::~StatePart() = default;
+
+Result<tenon_id> StatePart::open(const std::string& name) {
+  if (Result<void> r = may_use_namespace(instance_, name); !r) return r.error();
+  const std::int64_t deadline_ns = deadline_here(instance_);
+  const Blocking blocking;
+  const Result<NamespaceId> found = storage_.use(name, deadline_ns);
+  if (!found) return found.error();
+  const Result<StorageUsage> usage = storage_.usage(*found);
+  if (usage && usage->secret)
+    return Error{Code::failed_precondition,
+                 "the namespace `" + printable(name) + "` is secret, so it is not in the state: read the storage", "SECRET"};
+  return spaces_.add({*found, 0});
+}
+
+Result<tenon_id> StatePart::watch(NamespaceId space, std::string_view prefix, const Handler& handler) {
+  const std::lock_guard lock(mutex_);
+  if (left_) return Error{Code::unavailable, "the instance is leaving: nothing can be registered", "CLOSED"};
+  for (const auto& [watch_id, w] : watches_)
+    if (w->space == space && w->prefix == prefix && w->handler.fn == handler.fn && w->handler.data == handler.data) return watch_id;
+  if (watches_.size() >= max_watches)
+    return Error{Code::resource_exhausted, "the instance has 64 watches already, and may have no more", "WATCHES"};
+  const auto watch = std::make_shared<Watch>(instance_, space, prefix, handler);
+  WatchOptions options;
+  options.space = space;
+  options.prefix = prefix;
+  options.on_change = [watch](std::span<const StateChange> changes) { watch->deliver(changes); };
+  options.release = [watch] { watch->end(); };
+  options.call = &watch->call;
+  const Result<std::uint64_t> made = state_.watch(&instance_, std::move(options));
+  if (made) watches_.emplace(*made, watch);
+  return made;
+}
+
+Result<std::shared_ptr<StatePart::Watch>> StatePart::take(tenon_id watch_id) {
+  const std::lock_guard lock(mutex_);
+  const auto at = watches_.find(watch_id);
+  if (at == watches_.end()) return Error{Code::not_found, "there is no such watch, or it has ended", "WATCH"};
+  std::shared_ptr<Watch> watch = std::move(at->second);
+  watches_.erase(at);
+  return watch;
+}
+
+Result<void> StatePart::unwatch(tenon_id watch_id) {
+  const Result<std::shared_ptr<Watch>> watch = take(watch_id);
+  if (!watch) return watch.error();
+  return state_.unwatch(watch_id);
+}
+
+Result<void> StatePart::unwatch_wait(tenon_id watch_id, std::int64_t deadline_ns) {
+  const Result<std::shared_ptr<Watch>> watch = take(watch_id);
+  if (!watch) return watch.error();
+  if (Result<void> r = state_.unwatch_wait(watch_id, deadline_ns); !r) return r;
+  if ((*watch)->wait_released(deadline_ns)) return {};
+  return Error{Code::deadline_exceeded, "the watch has ended, but its release has not returned in time", "WATCH_DEADLINE"};
+}
+
+void StatePart::reach_changed() { state_.owner_reach_changed(instance_); }
+
+void StatePart::drain(std::int64_t) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [watch_id, watch] : watches_) watch->call.cancel();
+}
+
+bool StatePart::leave(std::int64_t deadline_ns) {
+  std::map<tenon_id, std::shared_ptr<Watch>> mine;
+  {
+    const std::lock_guard lock(mutex_);
+    left_ = true;
+    mine.swap(watches_);
+  }
+  state_.revoke(instance_);
+  bool quiet = true;
+  for (const auto& [watch_id, watch] : mine) quiet = watch->wait_released(deadline_ns) && quiet;
+  return quiet;
+}
+
+}  // namespace tenon::host

@@ -1,0 +1,112 @@
+#include <new>
+
+#include "abi/instance.hpp"
+#include "bytes.hpp"
+#include "deadline_here.hpp"
+#include "kernel/workers.hpp"
+#include "state_part.hpp"
+#include "storage_part.hpp"
+#include "tables.hpp"
+
+namespace tenon::host {
+namespace {
+
+Error null_argument() {
+  return {Code::invalid_argument, "a null pointer, a view without bytes, or a struct without its size was passed to tenon.state/1",
+          "NULL_ARGUMENT"};
+}
+
+/// The frame of every function but `get`: `work(part)` with what was asked for, and nothing gets out.
+template <class Work>
+tenon_status with_part(tenon_ctx* ctx, bool valid, tenon_error* err, Work&& work) noexcept {
+  Instance* const instance = Instance::from(ctx);
+  if (instance == nullptr || !valid) return give_error(err, null_argument());
+  if (instance->wedged()) return TENON_CANCELLED;
+  StatePart* const part = instance->part<StatePart>();
+  if (part == nullptr) return give_error(err, {Code::unavailable, "the instance has no state: query tenon.state/1 in create", "CLOSED"});
+  try {
+    const Result<void> done = work(*instance, *part);
+    return done ? TENON_OK : give_error(err, done.error());
+  } catch (const std::bad_alloc&) {
+    return give_error(err, {Code::resource_exhausted, "out of memory", "NO_MEMORY"});
+  }
+}
+
+tenon_status open(tenon_ctx* ctx, tenon_str name, tenon_id* out, tenon_error* err) noexcept {
+  return with_part(ctx, is_view(name) && out != nullptr, err, [&](Instance&, StatePart& part) -> Result<void> {
+    const Result<tenon_id> id = part.open(std::string(view(name)));
+    if (!id) return id.error();
+    *out = *id;
+    return {};
+  });
+}
+
+// Nothing here allocates, locks or can throw.
+tenon_status get(tenon_ctx* ctx, tenon_id space, tenon_bytes key, std::uint8_t* buffer, std::size_t capacity,
+                 tenon_value_info* info) noexcept {
+  const Instance* const instance = Instance::from(ctx);
+  if (instance == nullptr || !is_view(key) || (buffer == nullptr && capacity != 0) ||
+      (info != nullptr && info->struct_size < value_info_size))
+    return TENON_INVALID_ARGUMENT;
+  if (instance->wedged()) return TENON_CANCELLED;
+  const StatePart* const part = instance->part<StatePart>();
+  if (part == nullptr) return TENON_UNAVAILABLE;
+  const OpenSpaces::Space* const open = part->space(space);
+  if (open == nullptr) return TENON_NOT_FOUND;
+  ValueInfo found;
+  const Code code = part->state().get(open->id, view(key), buffer_view(buffer, capacity), found);
+  if (code != Code::not_found) give_info(info, found);
+  return static_cast<tenon_status>(code);
+}
+
+tenon_status keys(tenon_ctx* ctx, tenon_id space, tenon_bytes prefix, tenon_id* cursor, tenon_error* err) noexcept {
+  return with_part(ctx, is_view(prefix) && cursor != nullptr, err, [&](Instance&, StatePart& part) -> Result<void> {
+    const OpenSpaces::Space* const open = part.space(space);
+    if (open == nullptr) return no_space();
+    const Result<tenon_id> id = part.cursors().open(open->id, view(prefix));
+    if (!id) return id.error();
+    *cursor = *id;
+    return {};
+  });
+}
+
+tenon_status next(tenon_ctx* ctx, tenon_id cursor, const tenon_storage_row* const** rows, std::size_t* count, tenon_error* err) noexcept {
+  return with_part(ctx, rows != nullptr && count != nullptr, err,
+                   [&](Instance&, StatePart& part) { return part.cursors().next(cursor, *rows, *count); });
+}
+
+tenon_status close(tenon_ctx* ctx, tenon_id cursor) noexcept {
+  return with_part(ctx, true, nullptr, [&](Instance&, StatePart& part) -> Result<void> {
+    if (!part.cursors().close(cursor)) return Error{Code::not_found, "there is no such cursor, or it was closed", "CURSOR"};
+    return {};
+  });
+}
+
+tenon_status watch(tenon_ctx* ctx, tenon_id space, tenon_bytes prefix, tenon_state_changed fn, void* data, void (*release)(void*) noexcept,
+                   tenon_id* out, tenon_error* err) noexcept {
+  return with_part(ctx, is_view(prefix) && fn != nullptr && out != nullptr, err, [&](Instance&, StatePart& part) -> Result<void> {
+    const OpenSpaces::Space* const open = part.space(space);
+    if (open == nullptr) return no_space();
+    const Result<tenon_id> id = part.watch(open->id, view(prefix), {fn, data, release});
+    if (!id) return id.error();
+    *out = *id;
+    return {};
+  });
+}
+
+tenon_status unwatch(tenon_ctx* ctx, tenon_id id) noexcept {
+  return with_part(ctx, true, nullptr, [&](Instance&, StatePart& part) { return part.unwatch(id); });
+}
+
+tenon_status unwatch_wait(tenon_ctx* ctx, tenon_id id, tenon_error* err) noexcept {
+  return with_part(ctx, true, err, [&](Instance& instance, StatePart& part) {
+    const Blocking blocking;
+    return part.unwatch_wait(id, deadline_here(instance));
+  });
+}
+
+}  // namespace
+
+const tenon_state state_table = {sizeof(tenon_state), 0, &open, &get, &keys, &next, &close, &watch, &unwatch, &unwatch_wait};
+
+}  // namespace tenon::host
