@@ -42,8 +42,9 @@ struct ThreadFrames {
 /// Process-wide by nature: threads are the process's. Set once, by `prepare_gates`.
 extern std::atomic<bool> membarrier_orders_gates;
 
-/// Null until this thread's record was made. In the header so that entering a gate is no call.
-extern constinit thread_local ThreadFrames* own_thread_frames;
+/// Null until this thread's record was made. In the header so that entering a gate is no call; initial-exec because the rooms are compiled as
+/// position-independent code, which would look it up by a call.
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local ThreadFrames* own_thread_frames;
 ThreadFrames& make_thread_frames();
 /// This thread's record, made at first use. [any]
 inline ThreadFrames& this_thread_frames() { return own_thread_frames != nullptr ? *own_thread_frames : make_thread_frames(); }
@@ -107,8 +108,13 @@ class GateEntry {
   GateEntry& operator=(const GateEntry&) = delete;
   explicit operator bool() const { return inside_; }
 
+  /// What it does, for who knows this thread's frames and their depth already. False, and nothing pushed: not let in.
+  [[nodiscard]] static bool push(ThreadFrames& thread, std::uint32_t depth, Owner& owner, Phase phase, ThreadTag tag, Call* call,
+                                 Gate::State limit);
+  static void pop(ThreadFrames& thread, std::uint32_t depth);  ///< `depth` as at push
+
  private:
-  void leave();
+  void leave() { pop(thread_, thread_.depth.load(std::memory_order_relaxed) - 1); }
   ThreadFrames& thread_;
   bool inside_ = false;
 };

@@ -61,31 +61,37 @@ class Owner {
   std::atomic<bool> wedged_{false};
 };
 
-inline GateEntry::GateEntry(Owner& owner, Phase phase, ThreadTag tag, Call* call, Gate::State limit) : thread_(this_thread_frames()) {
-  const std::uint32_t depth = thread_.depth.load(std::memory_order_relaxed);
-  if (depth >= ThreadFrames::max_depth) return;
-  Frame& frame = thread_.frames[depth];
+inline bool GateEntry::push(ThreadFrames& thread, std::uint32_t depth, Owner& owner, Phase phase, ThreadTag tag, Call* call,
+                            Gate::State limit) {
+  Frame& frame = thread.frames[depth];
   frame.tag = tag;
   frame.call = call;
   frame.phase.store(phase, std::memory_order_relaxed);
-  if (gates_use_membarrier()) {
+  bool inside = false;
+  if (gates_use_membarrier()) [[likely]] {
     frame.owner.store(&owner, std::memory_order_relaxed);
-    thread_.depth.store(depth + 1, std::memory_order_relaxed);
+    thread.depth.store(depth + 1, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);
-    inside_ = owner.gate().state_.load(std::memory_order_acquire) <= limit;
+    inside = owner.gate().state_.load(std::memory_order_acquire) <= limit;
   } else {
     // Without membarrier the store must be ordered before the load by the thread itself.
     frame.owner.store(&owner, std::memory_order_release);
-    thread_.depth.store(depth + 1, std::memory_order_seq_cst);
-    inside_ = owner.gate().state_.load(std::memory_order_seq_cst) <= limit;
+    thread.depth.store(depth + 1, std::memory_order_seq_cst);
+    inside = owner.gate().state_.load(std::memory_order_seq_cst) <= limit;
   }
-  if (!inside_) leave();
+  if (!inside) [[unlikely]]
+    pop(thread, depth);
+  return inside;
 }
 
-inline void GateEntry::leave() {
-  const std::uint32_t depth = thread_.depth.load(std::memory_order_relaxed) - 1;
-  thread_.frames[depth].owner.store(nullptr, std::memory_order_release);
-  thread_.depth.store(depth, std::memory_order_release);
+inline void GateEntry::pop(ThreadFrames& thread, std::uint32_t depth) {
+  thread.frames[depth].owner.store(nullptr, std::memory_order_release);
+  thread.depth.store(depth, std::memory_order_release);
+}
+
+inline GateEntry::GateEntry(Owner& owner, Phase phase, ThreadTag tag, Call* call, Gate::State limit) : thread_(this_thread_frames()) {
+  const std::uint32_t depth = thread_.depth.load(std::memory_order_relaxed);
+  inside_ = depth < ThreadFrames::max_depth && push(thread_, depth, owner, phase, tag, call, limit);
 }
 
 }  // namespace tenon::host

@@ -30,9 +30,12 @@ class Strand;
 class WorkerPool;
 class Services;
 class ServiceSeat;  ///< one owner's place among the services; made by Services::join
+class ShortCall;
 struct CallRecord;
 struct Registration;
+struct ServiceLane;
 struct ServicesCore;
+struct ServiceTarget;
 
 /// What a handler returns after ServiceCall::defer: no end, Services::complete follows. Never the outcome of a call.
 inline constexpr Code pending = Code{1000};
@@ -48,8 +51,8 @@ class ServiceCall : public Call {
   [[nodiscard]] std::string_view service() const;  ///< as registered: "orders.create", "orders.create/2"
   [[nodiscard]] const std::string& caller() const;
   [[nodiscard]] std::uint64_t caller_generation() const;
-  [[nodiscard]] std::string_view trace_parent() const { return trace_parent_; }  ///< W3C traceparent, may be empty
-  /// Monotonic. The default begins to count when this is asked first.
+  [[nodiscard]] std::string_view trace_parent() const;  ///< W3C traceparent, may be empty
+  /// Monotonic. The default begins to count when this is asked first, of this call or of one made in it.
   [[nodiscard]] std::int64_t deadline();
   [[nodiscard]] bool is_cancelled() const;
   /// Makes the call outlive the handler, which then returns `pending`; if it returns anything else after all, that ends the call. A second time gives
@@ -63,28 +66,30 @@ class ServiceCall : public Call {
  private:
   friend struct ServicesCore;
   friend struct CallRecord;
+  friend class ShortCall;
   friend bool is_given_up(const Call& call);
   friend std::string path_of(const ServiceCall& call);
-  friend Code run_handler(const Registration& r, ServiceCall& call, const Request& request, Reply& reply);
+  friend const Registration& called(const ServiceCall& call);
+  friend Code run_handler(const ServiceTarget& target, ServiceCall& call, const Request& request, Reply& reply);
   struct Hop;
+  /// Where the chain of calls comes from, as far as it is not on this thread. Nested calls share that of the outer one.
+  struct Origin;
   ServiceCall() = default;
-  ServiceCall(ServicesCore& core, ServiceSeat& caller, const Registration& registration, Call* parent, Error& error,
-              std::string_view trace_parent)
-      : core_(&core), caller_(&caller), registration_(&registration), parent_(parent), error_(&error), trace_parent_(trace_parent) {
+  ServiceCall(ServiceSeat& caller, const ServiceTarget& target, Call* parent) : caller_(&caller), target_(&target), parent_(parent) {
     is_service = true;
   }
-  ServicesCore* core_ = nullptr;
+  [[nodiscard]] ServicesCore& core() const;
+  // In this order: what begins as zero is together, and cleared with few stores.
   ServiceSeat* caller_ = nullptr;
-  const Registration* registration_ = nullptr;
-  Call* parent_ = nullptr;        ///< of this thread, below
-  const Hop* hop_ = nullptr;      ///< how the chain came to this thread, nullptr = it began here
-  CallRecord* record_ = nullptr;  ///< once deferred, or if a worker runs it
-  Error* error_ = nullptr;
+  const ServiceTarget* target_ = nullptr;
+  Call* parent_ = nullptr;  ///< of this thread, below
   std::uint32_t depth_ = 1;
-  bool failed_ = false;            ///< `error_` is this call's
-  std::uint8_t admission_ = 0;     ///< of the breaker
-  std::int64_t sampled_from_ = 0;  ///< 0 = not sampled
-  std::string_view trace_parent_;
+  std::uint16_t admission_ = 0;     ///< of the breaker
+  std::uint16_t failed_ = 0;        ///< 1: `error_` is this call's
+  Error* error_ = nullptr;          ///< nullptr: nobody reads it
+  const Origin* origin_ = nullptr;  ///< nullptr = it began here, without a trace
+  CallRecord* record_ = nullptr;    ///< once deferred, or if a worker runs it
+  std::int64_t sampled_from_ = 0;   ///< 0 = not sampled
 };
 
 /// Answers `request` on the calling thread (or on a worker, see `offload`). Any Code or `pending`. What it throws ends this call with INTERNAL.
@@ -192,6 +197,8 @@ class Services {
   /// Inline on this thread unless the service is `offload`. `error` is written only if the outcome is not OK; `reply` is empty then.
   Code call(ServiceSeat& seat, std::uint64_t handle, const Request& request, Reply& reply, Error& error, const CallOptions& options = {});
   Code call(ServiceSeat& seat, std::string_view name, const Request& request, Reply& reply, Error& error, const CallOptions& options = {});
+  /// For who makes many calls: the short way of them (kernel/service_short.hpp). [any]
+  [[nodiscard]] ServiceLane lane(ServiceSeat& seat) const;
   /// On a worker. The request is copied. OK: `done` comes exactly once, with the outcome, also a refusal by the provider. Otherwise it does not come. `id`
   /// may be null; it is good until `done`. [any]
   Code call_async(ServiceSeat& seat, std::uint64_t handle, const Request& request, ServiceDone done, void* data, std::uint64_t* id,

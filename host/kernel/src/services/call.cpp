@@ -1,11 +1,9 @@
-// The way of a call: find and pin, look at deadline and permission, enter, answer.
+// The way of a call: the short one if it is open, else the long one, which looks at everything and says what is wrong.
 #include <time.h>
 
 #include <algorithm>
-#include <exception>
 
-#include "base/text.hpp"
-#include "core.hpp"
+#include "refusals.hpp"
 
 namespace tenon::host {
 namespace {
@@ -19,210 +17,22 @@ std::int64_t coarse_ns() {
 
 ServiceCall* as_service(Call* call) { return call != nullptr && call->is_service ? static_cast<ServiceCall*>(call) : nullptr; }
 
-[[gnu::noinline]] Code too_deep(Error& error) {
-  return fail(error, Code::resource_exhausted,
-              "calls are nested " + std::to_string(ThreadFrames::max_depth) +
-                  " deep, no deeper call is made: look for services that call each other",
-              "TOO_DEEP");
-}
-
-[[gnu::noinline]] Code too_late(Error& error, std::string_view service) {
-  return fail(error, Code::deadline_exceeded, "`" + std::string(service) + "` was not answered by its deadline", "DEADLINE");
-}
-
-[[gnu::noinline]] Code given_up(Error& error, std::string_view service) {
-  return fail(error, Code::cancelled, "nobody waits for the call any more in which `" + std::string(service) + "` is called", "GIVEN_UP");
-}
-
-[[gnu::noinline]] Code nobody(Error& error, std::string_view service) {
-  return fail(error, Code::not_found, "no module offers `" + std::string(service) + "`", "NO_SERVICE");
-}
-
-[[gnu::noinline]] Code not_callable(const Registration& r, const ServiceSeat& caller, Error& error) {
-  if (r.owner->reach() == Reach::hidden && r.seat.get() != &caller) return nobody(error, r.entry->text);
-  return fail(error, Code::unavailable, "`" + r.seat->module + "`, which offers `" + r.entry->text + "`, has not started yet",
-              "NOT_STARTED");
-}
-
-[[gnu::noinline]] Code gate_is_closed(const Registration& r, Error& error) {
-  return fail(error, Code::unavailable, "`" + r.seat->module + "`, which offers `" + r.entry->text + "`, is leaving", "LEAVING");
-}
-
-[[gnu::noinline]] Code stale_handle(Error& error) {
-  return fail(error, Code::not_found, "this handle of a service is none of this module's: it was released, or never given", "STALE_HANDLE");
-}
-
 }  // namespace
 
-Code fail(Error& error, Code code, std::string message, std::string reason) {
-  error = service_error(code, std::move(message), std::move(reason));
-  return code;
-}
-
-// ---- ServiceCall
-
-std::string_view ServiceCall::service() const { return registration_->entry->text; }
-const std::string& ServiceCall::caller() const { return caller_->module; }
-std::uint64_t ServiceCall::caller_generation() const { return caller_->generation; }
-
-std::int64_t ServiceCall::deadline() {
-  std::int64_t deadline = deadline_ns.load(std::memory_order_relaxed);
-  if (deadline != no_deadline) return deadline;
-  deadline = monotonic_ns() + core_->options.timeout_ns;
-  deadline_ns.store(deadline, std::memory_order_relaxed);
-  return deadline;
-}
-
-bool ServiceCall::is_cancelled() const {
-  if (cancelled.load(std::memory_order_relaxed) != 0 || registration_->owner->gate().state() != Gate::State::open) return true;
-  if (record_ != nullptr && (record_->given_up.load(std::memory_order_relaxed) || record_->asked_to_end.load(std::memory_order_relaxed)))
-    return true;
-  return parent_ != nullptr && tenon::host::is_cancelled(*parent_);
-}
-
-Code ServiceCall::defer(std::uint64_t& id) { return core_->defer(*this, id); }
-
-Error& ServiceCall::error() {
-  if (!failed_) *error_ = Error{};
-  failed_ = true;
-  return *error_;
-}
-
-Code ServiceCall::fail(Code code, std::string message, std::string reason) {
-  Error& e = error();
-  e.code = code;
-  e.message = std::move(message);
-  e.reason = std::move(reason);
-  return code;
-}
-
-std::int64_t deadline_of(Call& call) {
-  if (ServiceCall* service = as_service(&call); service != nullptr) return service->deadline();
-  return call.deadline_ns.load(std::memory_order_relaxed);
-}
-
-bool is_cancelled(const Call& call) {
-  if (call.is_service) return static_cast<const ServiceCall&>(call).is_cancelled();
-  return call.cancelled.load(std::memory_order_relaxed) != 0;
-}
-
-bool is_given_up(const Call& call) {
-  if (call.cancelled.load(std::memory_order_relaxed) != 0) return true;
-  if (!call.is_service) return false;
-  const auto& service = static_cast<const ServiceCall&>(call);
-  if (service.record_ != nullptr && service.record_->given_up.load(std::memory_order_relaxed)) return true;
-  return service.parent_ != nullptr && is_given_up(*service.parent_);
-}
-
-std::string path_of(const ServiceCall& call) {
-  std::string before;
-  if (call.parent_ != nullptr && call.parent_->is_service)
-    before = path_of(static_cast<const ServiceCall&>(*call.parent_));
-  else if (call.hop_ != nullptr)
-    before = call.hop_->path;
-  return before + (before.empty() ? "`" : " -> `") + std::string(call.service()) + "`";
-}
-
-// ---- finding
-
-[[gnu::always_inline]] inline Code ServicesCore::pin(ServiceSeat& seat, std::uint64_t handle, Pinned& out, Error& error) {
-  if (out.too_deep()) return too_deep(error);
-  HandleSlot* slot = handles.find(handle);
-  if (slot == nullptr || handle == 0) return stale_handle(error);
-  Registration* r = nullptr;
-  do {
-    r = slot->target.load(std::memory_order_seq_cst);
-    out.announce(r);
-  } while (slot->target.load(std::memory_order_seq_cst) != r);
-  if (slot->id.load(std::memory_order_seq_cst) != handle || slot->caller.load(std::memory_order_relaxed) != &seat) [[unlikely]]
-    return stale_handle(error);
-  if (r == nullptr) [[unlikely]] {
-    const std::lock_guard lock(mutex);
-    const bool stale = slot->id.load(std::memory_order_relaxed) != handle;
-    return stale ? stale_handle(error) : nobody(error, slot->entry->text);
-  }
-  out.core = this;
-  out.registration = r;
-  return Code::ok;
-}
-
-Code ServicesCore::pin_name(ServiceSeat& seat, std::string_view name, Pinned& out, Error& error, bool canonical) {
-  out.announce(directory.reading());
-  NamedService* entry = directory.find(name);
-  if (entry == nullptr) {
-    out.drop();
-    const auto parsed = parse_service_name(name);
-    if (!parsed)
-      return fail(error, Code::invalid_argument,
-                  "`" + printable(name, 300) + "` is no name of a service: expected words joined by dots, as in `orders.create`",
-                  "BAD_NAME");
-    // "orders.create/1" is "orders.create".
-    if (const std::string text = parsed->text(); !canonical && text != name) return pin_name(seat, text, out, error, true);
-    if (auto may = seat.permissions.may_call(*parsed); !may) {
-      error = may.error();
-      if (options.denied) options.denied(seat, error);
-      return error.code;
-    }
-    return nobody(error, name);
-  }
-  std::atomic<std::uint64_t>& known = seat.permitted[entry->serial % seat.permitted.size()];
-  if (known.load(std::memory_order_relaxed) != entry->serial) {
-    if (auto may = seat.permissions.may_call(entry->name); !may) [[unlikely]] {
-      out.drop();
-      error = may.error();
-      if (options.denied) options.denied(seat, error);
-      return error.code;
-    }
-    known.store(entry->serial, std::memory_order_relaxed);
-  }
-  Registration* r = entry->active.load(std::memory_order_seq_cst);
-  if (r == nullptr || (r->owner->reach() == Reach::hidden && r->seat.get() != &seat)) [[unlikely]]
-    return nobody(error, name);
-  out.announce(r);
-  out.core = this;
-  out.registration = r;
-  return Code::ok;
-}
-
-Code ServicesCore::pin(ServiceSeat& seat, std::string_view name, Pinned& out, Error& error) {
-  if (out.too_deep()) return too_deep(error);
-  if (seat.left.load(std::memory_order_acquire)) [[unlikely]]
-    return fail(error, Code::unavailable, "`" + seat.module + "` has left: it calls no services any more", "LEAVING");
-  for (;;) {
-    if (const Code code = pin_name(seat, name, out, error, false); code != Code::ok) return code;
-    if (!out.registration->options.deprecated) [[likely]]
-      return Code::ok;
-    const std::shared_ptr<ServiceSeat> provider = out.registration->seat;
-    const std::string service = out.registration->entry->text;
-    {
-      const std::lock_guard lock(seat.mutex);
-      if (seat.told.count(service) != 0) return Code::ok;
-    }
-    out.drop();  // nothing is pinned while others' code runs on this thread
-    tell_deprecated(seat, provider, service);
-  }
-}
-
-void ServicesCore::tell_deprecated(ServiceSeat& caller, const std::shared_ptr<ServiceSeat>& provider, std::string_view service) {
-  {
-    const std::lock_guard lock(caller.mutex);
-    if (!caller.told.emplace(service).second) return;
-  }
-  if (options.deprecated) options.deprecated(caller, *provider, service);
-}
-
-// ---- calling
-
-/// What a call made in another one, or with a deadline of its own, has from there.
-void ServicesCore::inherit(ServiceCall& call, const CallOptions& how) {
+/// What a call made in another one, or with a deadline or trace of its own, has from there; `own` lives as long as the call.
+void ServicesCore::inherit(ServiceCall& call, const CallOptions& how, ServiceCall::Origin& own) {
   std::int64_t deadline = how.deadline_ns;
   if (call.parent_ != nullptr) {
     deadline = std::min(deadline, deadline_of(*call.parent_));
     if (const ServiceCall* outer = as_service(call.parent_); outer != nullptr) {
-      call.hop_ = outer->hop_;
+      call.origin_ = outer->origin_;
       call.depth_ = outer->depth_ + 1;
-      if (call.trace_parent_.empty()) call.trace_parent_ = outer->trace_parent_;
     }
+  }
+  if (!how.trace_parent.empty()) {
+    if (call.origin_ != nullptr) own = *call.origin_;
+    own.trace_parent = how.trace_parent;
+    call.origin_ = &own;
   }
   if (deadline != no_deadline) call.deadline_ns.store(deadline, std::memory_order_relaxed);
 }
@@ -246,26 +56,9 @@ Code ServicesCore::begin(ServiceCall& call, const Registration& r, const Request
     if (admission == Breaker::Admission::no)
       return fail(error, Code::unavailable, "`" + r.seat->module + "` failed several times: `" + r.entry->text + "` is tried again later",
                   "CIRCUIT_OPEN");
-    call.admission_ = static_cast<std::uint8_t>(admission);
+    call.admission_ = static_cast<std::uint16_t>(admission);
   }
   return Code::ok;
-}
-
-Code run_handler(const Registration& r, ServiceCall& call, const Request& request, Reply& reply) {
-  Code code = Code::internal;
-  try {
-    code = r.handle(r.data, call, request, reply);
-  } catch (const std::exception& e) {
-    return call.fail(Code::internal, "`" + r.entry->text + "` threw: " + printable(e.what()), "EXCEPTION");
-  } catch (...) {
-    return call.fail(Code::internal, "`" + r.entry->text + "` threw something that is no std::exception", "EXCEPTION");
-  }
-  if (code == Code::ok || code == pending) [[likely]]
-    return code;
-  if (static_cast<unsigned>(code) > 16) code = Code::unknown;
-  if (!call.failed_) static_cast<void>(call.fail(code, "`" + r.entry->text + "` answered " + std::string(code_name(code))));
-  call.error_->code = code;
-  return code;
 }
 
 Code ServicesCore::enter_strand(Strand& strand, ServiceCall& call, Error& error) {
@@ -275,9 +68,10 @@ Code ServicesCore::enter_strand(Strand& strand, ServiceCall& call, Error& error)
   const auto waits_for_us = [&] {
     if (holder == nullptr) return false;
     if (holder == &this_thread_frames()) return true;
-    return call.hop_ != nullptr && std::find(call.hop_->threads.begin(), call.hop_->threads.end(), holder) != call.hop_->threads.end();
+    return call.origin_ != nullptr &&
+           std::find(call.origin_->threads.begin(), call.origin_->threads.end(), holder) != call.origin_->threads.end();
   };
-  const Registration& r = *call.registration_;
+  const Registration& r = called(call);
   if (waits_for_us())
     return host::fail(error, Code::failed_precondition,
                       "`" + r.seat->module + "` takes one call at a time and is in one that waits for this: " + path_of(call), "REENTRANT");
@@ -296,8 +90,10 @@ Code ServicesCore::invoke(ServiceSeat& seat, Pinned& pinned, const Request& requ
   const Registration& r = *pinned.registration;
   reply.clear();
   Call* const parent = pinned.depth == 0 ? nullptr : pinned.thread.frames[pinned.depth - 1].call;
-  ServiceCall call(*this, seat, r, parent, error, how.trace_parent);
-  if (parent != nullptr || how.deadline_ns != no_deadline) inherit(call, how);
+  ServiceCall call(seat, r, parent);
+  ServiceCall::Origin origin;
+  call.error_ = &error;
+  inherit(call, how, origin);
   MethodShard& shard = r.metrics->shard(pinned.thread.index);
   const bool sampled = shard.start();
   Code code = Code::ok;
@@ -376,8 +172,10 @@ Code ServicesCore::invoke_async(ServiceSeat& seat, Pinned& pinned, const Request
                                 Error& error, const CallOptions& how) {
   Registration& r = *pinned.registration;
   Call* const parent = pinned.depth == 0 ? nullptr : pinned.thread.frames[pinned.depth - 1].call;
-  ServiceCall call(*this, seat, r, parent, error, how.trace_parent);
-  if (parent != nullptr || how.deadline_ns != no_deadline) inherit(call, how);
+  ServiceCall call(seat, r, parent);
+  ServiceCall::Origin origin;
+  call.error_ = &error;
+  inherit(call, how, origin);
   call.depth_ = 1;  // it is not in the other one
   MethodShard& shard = r.metrics->shard(pinned.thread.index);
   const bool sampled = shard.start();
@@ -394,23 +192,74 @@ Code ServicesCore::invoke_async(ServiceSeat& seat, Pinned& pinned, const Request
   return Code::ok;
 }
 
-[[gnu::flatten]] Code Services::call(ServiceSeat& seat, std::uint64_t handle, const Request& request, Reply& reply, Error& error,
-                                     const CallOptions& how) {
-  ServicesCore::Pinned pinned;
-  if (const Code code = core_->pin(seat, handle, pinned, error); code != Code::ok) [[unlikely]] {
+// ---- the short way
+
+bool ShortCall::inherit(ServiceCall& call, Call& parent, std::int64_t& deadline_ns) {
+  if (is_given_up(parent)) return false;
+  deadline_ns = std::min(deadline_ns, parent.deadline_ns.load(std::memory_order_relaxed));
+  const ServiceCall* outer = as_service(&parent);
+  if (outer == nullptr) return true;
+  call.origin_ = outer->origin_;
+  call.depth_ = outer->depth_ + 1;
+  return call.depth_ <= ThreadFrames::max_depth;
+}
+
+bool ShortCall::is_over(std::int64_t deadline_ns) { return coarse_ns() >= deadline_ns; }
+
+Code ShortCall::finish_long(ThreadFrames& thread, std::uint32_t depth, ServiceCall& call, Code code, Reply& reply, Error& error) {
+  ServicesCore& core = call.core();
+  ServicesCore::Pinned pinned(thread, depth);
+  pinned.core = &core;
+  pinned.registration = static_cast<Registration*>(const_cast<ServiceTarget*>(call.target_));
+  call.error_ = &error;
+  if (call.record_ != nullptr || code == pending) return core.end_deferred(call, pinned, code, reply, error);
+  reply.clear();
+  call.target_->metrics->shard(thread.index).end(Code::deadline_exceeded);
+  return too_late(error, called(call).entry->text);
+}
+
+namespace {
+
+[[gnu::always_inline]] inline Code run_short(ShortCall& way, ServiceCall& call, const Request& request, Reply& reply, Error& error) {
+  reply.clear();
+  way.explain_to(call, error);
+  const Code code = run_handler(way.target(), call, request, reply);
+  if (!way.end(call, code)) [[unlikely]]
+    return way.finish(call, code, reply, error);
+  if (code != Code::ok) [[unlikely]]
+    reply.clear();
+  return code;
+}
+
+}  // namespace
+
+template <class Key>
+[[gnu::noinline]] Code ServicesCore::call_long(ServiceSeat& seat, Key key, const Request& request, Reply& reply, Error& error,
+                                               const CallOptions& how) {
+  Pinned pinned;
+  if (const Code code = pin(seat, key, pinned, error); code != Code::ok) [[unlikely]] {
     reply.clear();
     return code;
   }
-  return core_->invoke(seat, pinned, request, reply, error, how);
+  return invoke(seat, pinned, request, reply, error, how);
+}
+
+Code Services::call(ServiceSeat& seat, std::uint64_t handle, const Request& request, Reply& reply, Error& error, const CallOptions& how) {
+  ShortCall way;
+  ShortCall::Place place;
+  if (how.trace_parent.empty() &&
+      way.begin(place, {&core_->handles, core_.get(), &seat}, handle, request.payload.size(), how.deadline_ns, nullptr)) [[likely]]
+    return run_short(way, place.call, request, reply, error);
+  return core_->call_long(seat, handle, request, reply, error, how);
 }
 
 Code Services::call(ServiceSeat& seat, std::string_view name, const Request& request, Reply& reply, Error& error, const CallOptions& how) {
-  ServicesCore::Pinned pinned;
-  if (const Code code = core_->pin(seat, name, pinned, error); code != Code::ok) [[unlikely]] {
-    reply.clear();
-    return code;
-  }
-  return core_->invoke(seat, pinned, request, reply, error, how);
+  ShortCall way;
+  ShortCall::Place place;
+  if (how.trace_parent.empty() &&
+      way.begin(place, {&core_->handles, core_.get(), &seat}, name, request.payload.size(), how.deadline_ns, nullptr)) [[likely]]
+    return run_short(way, place.call, request, reply, error);
+  return core_->call_long(seat, name, request, reply, error, how);
 }
 
 Code Services::call_async(ServiceSeat& seat, std::uint64_t handle, const Request& request, ServiceDone done, void* data, std::uint64_t* id,

@@ -15,10 +15,10 @@
 
 #include "breaker.hpp"
 #include "directory.hpp"
+#include "kernel/service_short.hpp"
 #include "kernel/services.hpp"
 #include "kernel/strand.hpp"
 #include "kernel/workers.hpp"
-#include "metrics.hpp"
 
 namespace tenon::host {
 
@@ -50,6 +50,18 @@ class ServiceSeat : public std::enable_shared_from_this<ServiceSeat> {
   std::uint32_t busy = 0;                      ///< threads that deliver one
   std::size_t open_calls = 0;
   std::set<std::string, std::less<>> told;  ///< deprecated services it was told about
+
+  /// Counts one more open call; false: too many, or it has left.
+  bool open_call(std::size_t limit) {
+    const std::lock_guard lock(mutex);
+    if (left.load(std::memory_order_seq_cst) || open_calls >= limit) return false;
+    ++open_calls;
+    return true;
+  }
+  void close_call() {
+    const std::lock_guard lock(mutex);
+    --open_calls;
+  }
 };
 
 /// What remove_wait waits for.
@@ -79,7 +91,8 @@ struct Notice {
   std::list<std::shared_ptr<Notice>>::iterator place;  ///< in seat->notices
 };
 
-struct ServiceCall::Hop {
+struct ServiceCall::Origin {
+  std::string_view trace_parent;
   std::vector<const ThreadFrames*> threads;  ///< that wait for this call
   std::string path;                          ///< of the calls they are in
 };
@@ -101,7 +114,7 @@ struct CallRecord : std::enable_shared_from_this<CallRecord> {
   Registration* registration = nullptr;  ///< counted in its refs until it has run
   bool begun = false;
   ServiceCall call;
-  ServiceCall::Hop hop;
+  ServiceCall::Origin origin;
   std::string bytes;  ///< behind the views of `request` and the trace parent
   std::vector<ServicePair> pairs;
   Request request;
@@ -146,7 +159,7 @@ struct ServicesCore : std::enable_shared_from_this<ServicesCore> {
   bool reclaim_soon = false;
   std::thread keeper;  ///< ends asynchronous calls at their deadline, frees what was still in use when it was removed
 
-  // services.cpp: who offers what
+  // registrations.cpp, handles.cpp, leave.cpp: who offers what
   Registration* registration_of(const ServiceSeat& seat, std::uint64_t id);
   void unlink(Registration& r);
   void reclaim();
@@ -157,11 +170,13 @@ struct ServicesCore : std::enable_shared_from_this<ServicesCore> {
   void wake_keeper();
   void end_calls(ServiceSeat& seat, Services::Left& out);
 
-  // call.cpp: the way of a call
+  // find.cpp, call.cpp: the long way of a call
   struct Pinned;
   Code pin(ServiceSeat& seat, std::uint64_t handle, Pinned& out, Error& error);
   Code pin(ServiceSeat& seat, std::string_view name, Pinned& out, Error& error);
   Code pin_name(ServiceSeat& seat, std::string_view name, Pinned& out, Error& error, bool canonical);
+  template <class Key>
+  Code call_long(ServiceSeat& seat, Key key, const Request& request, Reply& reply, Error& error, const CallOptions& how);
   Code invoke(ServiceSeat& seat, Pinned& pinned, const Request& request, Reply& reply, Error& error, const CallOptions& how);
   Code invoke_async(ServiceSeat& seat, Pinned& pinned, const Request& request, ServiceDone done, void* data, std::uint64_t* id,
                     Error& error, const CallOptions& how);
@@ -170,9 +185,9 @@ struct ServicesCore : std::enable_shared_from_this<ServicesCore> {
   Code begin(ServiceCall& call, const Registration& r, const Request& request, Error& error);
   static Code enter_strand(Strand& strand, ServiceCall& call, Error& error);
   void tell_deprecated(ServiceSeat& caller, const std::shared_ptr<ServiceSeat>& provider, std::string_view service);
-  static void inherit(ServiceCall& call, const CallOptions& how);
+  static void inherit(ServiceCall& call, const CallOptions& how, ServiceCall::Origin& own);
 
-  // records.cpp: calls that outlive a stack
+  // records.cpp, settle.cpp: calls that outlive a stack
   std::shared_ptr<CallRecord> make_record(const ServiceCall& call);
   void publish(const std::shared_ptr<CallRecord>& record);
   std::shared_ptr<CallRecord> submit(ServiceCall& call, Registration& r, const Request& request, ServiceDone done, void* data,
@@ -207,19 +222,21 @@ struct ServicesCore : std::enable_shared_from_this<ServicesCore> {
 bool is_given_up(const Call& call);
 /// "`a.one` -> `b.two`", as far as services are in it.
 std::string path_of(const ServiceCall& call);
+inline const Registration& called(const ServiceCall& call) { return static_cast<const Registration&>(*call.target_); }
 /// Runs the handler; its Code, or `pending`; errors are filled in.
-Code run_handler(const Registration& r, ServiceCall& call, const Request& request, Reply& reply);
+Code run_handler(const ServiceTarget& target, ServiceCall& call, const Request& request, Reply& reply);
 Code fail(Error& error, Code code, std::string message, std::string reason);
 
 /// A registration that stays while this lives: it stands in the target of the frame this thread would push next.
 struct ServicesCore::Pinned {
   Pinned() : thread(this_thread_frames()), depth(thread.depth.load(std::memory_order_relaxed)) {}
+  Pinned(ThreadFrames& t, std::uint32_t d) : thread(t), depth(d) {}
   ~Pinned() { drop(); }
   Pinned(const Pinned&) = delete;
   Pinned& operator=(const Pinned&) = delete;
   [[nodiscard]] bool too_deep() const { return depth >= ThreadFrames::max_depth; }
   void announce(std::uintptr_t what) { host::announce(target(), what); }
-  void announce(const Registration* r) { announce(reinterpret_cast<std::uintptr_t>(r)); }
+  void announce(const ServiceTarget* t) { announce(reinterpret_cast<std::uintptr_t>(t)); }
   void drop() {
     if (registration == nullptr) return unpin();
     const bool closing = registration->closing.load(std::memory_order_relaxed);
@@ -241,6 +258,7 @@ struct ServicesCore::Pinned {
   }
 };
 
+inline std::uint64_t make_id(std::uint32_t generation, std::uint32_t index) { return (std::uint64_t{generation} << 32U) | index; }
 inline Error service_error(Code code, std::string message, std::string reason) {
   return {code, std::move(message), std::move(reason), 0, ExitCode::unavailable};
 }

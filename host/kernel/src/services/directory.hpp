@@ -4,7 +4,6 @@
 // epoch they began in (odd), then the registration itself. Writers unlink, pay for a barrier, and free what nobody announces.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -12,29 +11,17 @@
 #include <string_view>
 #include <vector>
 
-#include "breaker.hpp"
 #include "kernel/gate.hpp"
 #include "kernel/names.hpp"
+#include "kernel/service_handles.hpp"
 #include "kernel/services.hpp"
-#include "metrics.hpp"
 
 namespace tenon::host {
 
-struct NamedService;
 struct Removal;
 
 /// What one owner offers under one name. Freed when it is unlinked, no thread announces it, and no queued call refers to it.
-struct alignas(64) Registration {
-  ServiceHandler handle = nullptr;
-  void* data = nullptr;
-  Owner* owner = nullptr;
-  MethodMetrics* metrics = nullptr;  ///< the entry's
-  Strand* strand = nullptr;
-  Breaker* breaker = nullptr;
-  bool plain = true;  ///< inline, not serial, no breaker
-  std::atomic<bool> closing{false};
-  std::atomic<std::uint32_t> refs{0};
-
+struct Registration : ServiceTarget {
   ServiceOptions options;
   NamedService* entry = nullptr;
   std::shared_ptr<ServiceSeat> seat;
@@ -42,16 +29,6 @@ struct alignas(64) Registration {
   std::shared_ptr<Removal> removal;  ///< somebody waits for its end
   std::uint64_t id = 0;
   std::size_t seat_place = 0;
-};
-
-struct alignas(64) HandleSlot {
-  std::atomic<std::uint64_t> id{0};  ///< 0 = free
-  std::atomic<Registration*> target{nullptr};
-  std::atomic<const ServiceSeat*> caller{nullptr};
-  // With the core's mutex held.
-  NamedService* entry = nullptr;
-  std::uint32_t index = 0, generation = 0;
-  std::size_t entry_place = 0, seat_place = 0;
 };
 
 /// One name. There as long as somebody offers it or has a handle for it.
@@ -113,27 +90,6 @@ class Directory {
   std::vector<Retired<Registration>> registrations_;
   std::vector<Retired<NamedService>> entries_;
   std::vector<Retired<Table>> tables_;
-};
-
-/// Slots of handles: in chunks that stay, so that any number a module makes up can be looked at. Writing: one at a time.
-class Handles {
- public:
-  static constexpr std::size_t chunk_size = 1024, max_chunks = 64;
-  ~Handles();
-  /// nullptr if `id` was never one; whether it still is, its `id` says.
-  [[nodiscard]] HandleSlot* find(std::uint64_t id) const {
-    const std::size_t index = static_cast<std::uint32_t>(id);
-    if (index >= chunk_size * max_chunks) return nullptr;
-    HandleSlot* chunk = chunks_[index / chunk_size].load(std::memory_order_acquire);
-    return chunk == nullptr ? nullptr : &chunk[index % chunk_size];
-  }
-  HandleSlot* take();  ///< nullptr: all in use
-  void give_back(HandleSlot& slot);
-
- private:
-  std::array<std::atomic<HandleSlot*>, max_chunks> chunks_{};
-  std::size_t made_ = 0;
-  std::vector<HandleSlot*> free_;
 };
 
 }  // namespace tenon::host

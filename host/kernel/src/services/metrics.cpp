@@ -1,4 +1,4 @@
-#include "metrics.hpp"
+#include "kernel/service_counters.hpp"
 
 #include <algorithm>
 #include <new>

@@ -45,25 +45,12 @@ bool keep_request(CallRecord& record, const Request& request, std::string_view t
   return true;
 }
 
-/// Counts one more open call of `seat`; false: too many, or it has left.
-bool open_call(ServiceSeat& seat, std::size_t limit) {
-  const std::lock_guard lock(seat.mutex);
-  if (seat.left.load(std::memory_order_seq_cst) || seat.open_calls >= limit) return false;
-  ++seat.open_calls;
-  return true;
-}
-
-void close_call(ServiceSeat& seat) {
-  const std::lock_guard lock(seat.mutex);
-  --seat.open_calls;
-}
-
 }  // namespace
 
 // ---- ids
 
 std::shared_ptr<CallRecord> ServicesCore::make_record(const ServiceCall& call) {
-  const Registration& r = *call.registration_;
+  const Registration& r = called(call);
   auto record = std::make_shared<CallRecord>();
   record->core = shared_from_this();
   record->caller = call.caller_->shared_from_this();
@@ -128,8 +115,8 @@ Code ServicesCore::defer(ServiceCall& call, std::uint64_t& id) {
     id = record->id;
     if (record->deferred) return Code::ok;
   }
-  ServiceSeat& provider = *call.registration_->seat;
-  if (!open_call(provider, options.max_open_calls))
+  ServiceSeat& provider = *called(call).seat;
+  if (!provider.open_call(options.max_open_calls))
     return call.fail(Code::resource_exhausted, "`" + provider.module + "` has too many deferred calls open: complete some first",
                      "TOO_MANY_CALLS");
   if (!record) {
@@ -145,7 +132,7 @@ Code ServicesCore::defer(ServiceCall& call, std::uint64_t& id) {
     record->deferred = !ended;
     id = record->id;
   }
-  if (ended) close_call(provider);
+  if (ended) provider.close_call();
   return Code::ok;
 }
 
@@ -158,27 +145,26 @@ std::shared_ptr<CallRecord> ServicesCore::submit(ServiceCall& call, Registration
   };
   const std::shared_ptr<CallRecord> record = make_record(call);
   ServiceCall& inner = record->call;
-  if (!keep_request(*record, request, call.trace_parent_, inner.trace_parent_))
+  if (!keep_request(*record, request, call.trace_parent(), record->origin.trace_parent))
     return refused(fail(error, Code::invalid_argument,
                         "the request is beyond the limits: 64 pairs, 16 KiB of them, content types of 127 bytes", "TOO_LARGE"));
-  if (done != nullptr && !open_call(*call.caller_, options.max_open_calls))
+  if (done != nullptr && !call.caller_->open_call(options.max_open_calls))
     return refused(fail(error, Code::resource_exhausted,
                         "`" + call.caller_->module + "` has too many asynchronous calls open: wait for some first", "TOO_MANY_CALLS"));
   inner.is_service = true;
-  inner.core_ = this;
   inner.caller_ = call.caller_;
-  inner.registration_ = &r;
+  inner.target_ = &r;
   inner.record_ = record.get();
   inner.deadline_ns.store(record->deadline_ns, std::memory_order_relaxed);
   inner.depth_ = call.depth_;
+  inner.origin_ = &record->origin;
   if (done == nullptr) {  // this thread waits: what it holds is held for this call
-    if (call.hop_ != nullptr) record->hop.threads = call.hop_->threads;
-    record->hop.threads.push_back(&this_thread_frames());
+    if (call.origin_ != nullptr) record->origin.threads = call.origin_->threads;
+    record->origin.threads.push_back(&this_thread_frames());
     if (call.parent_ != nullptr && call.parent_->is_service)
-      record->hop.path = path_of(static_cast<const ServiceCall&>(*call.parent_));
-    else if (call.hop_ != nullptr)
-      record->hop.path = call.hop_->path;
-    inner.hop_ = &record->hop;
+      record->origin.path = path_of(static_cast<const ServiceCall&>(*call.parent_));
+    else if (call.origin_ != nullptr)
+      record->origin.path = call.origin_->path;
   }
   record->done = done;
   record->done_data = data;
@@ -220,7 +206,7 @@ std::shared_ptr<CallRecord> ServicesCore::submit(ServiceCall& call, Registration
     }
     r.refs.fetch_sub(1, std::memory_order_release);
     if (done != nullptr) {
-      close_call(*call.caller_);
+      call.caller_->close_call();
       const std::lock_guard lock(calls_mutex);
       deadlines.erase({record->deadline_ns, record->id});
     }
@@ -312,237 +298,6 @@ void ServicesCore::handler_returned(const std::shared_ptr<CallRecord>& record, C
   }
   settle(*record, code, std::move(error), &reply);
   provider_ended(record);
-}
-
-// ---- the two ends
-
-bool ServicesCore::settle(CallRecord& record, Code code, Error error, Reply* reply) {
-  if (static_cast<unsigned>(code) > 16) code = Code::unknown;
-  {
-    const std::lock_guard lock(record.mutex);
-    if (record.answered) return false;
-    if (code == Code::ok && reply != nullptr && !record.reply.take(*reply))
-      code = fail(error, Code::resource_exhausted, "there is no memory for the reply of `" + record.service + "`", "NO_MEMORY");
-    if (code != Code::ok) {
-      if (error.message.empty()) error.message = "`" + record.service + "` answered " + std::string(code_name(code));
-      error.code = code;
-      record.error = std::move(error);
-    }
-    record.code = code;
-    MethodShard& shard = record.metrics->shard(this_thread_frames().index);
-    shard.end(code);
-    if (record.sampled_from != 0) shard.sample(monotonic_ns() - record.sampled_from);
-    if (record.provider->breaker)
-      record.provider->breaker->ended(record.admission, code == Code::cancelled     ? Breaker::Outcome::nothing
-                                                        : is_provider_failure(code) ? Breaker::Outcome::failure
-                                                                                    : Breaker::Outcome::success);
-    record.answered = true;
-    record.answered_cv.notify_all();
-    if (record.done == nullptr) return true;
-  }
-  {
-    const std::lock_guard lock(calls_mutex);
-    deadlines.erase({record.deadline_ns, record.id});
-  }
-  auto notice = std::make_shared<Notice>();
-  notice->kind = Notice::Kind::done;
-  notice->core = shared_from_this();
-  notice->seat = record.caller;
-  notice->record = record.shared_from_this();
-  post(notice);
-  return true;
-}
-
-bool ServicesCore::take_end(CallRecord& record, bool only_deferred) {
-  bool deferred = false;
-  {
-    const std::lock_guard lock(record.mutex);
-    if (record.provider_done || (only_deferred && !record.deferred)) return false;
-    record.provider_done = true;
-    deferred = record.deferred;
-  }
-  if (deferred) close_call(*record.provider);
-  return true;
-}
-
-void ServicesCore::provider_ended(const std::shared_ptr<CallRecord>& record) {
-  take_end(*record, false);
-  post_ended(record, Code::ok);
-  forget_if_over(*record);
-}
-
-/// It will not run the handler, nor complete.
-void ServicesCore::provider_left(const std::shared_ptr<CallRecord>& record) {
-  Registration* r = nullptr;
-  {
-    const std::lock_guard lock(record->mutex);
-    if (!record->begun) r = std::exchange(record->registration, nullptr);
-  }
-  if (r != nullptr) {
-    r->refs.fetch_sub(1, std::memory_order_release);
-    wake_keeper();
-  }
-  provider_ended(record);
-}
-
-bool ServicesCore::give_up(const std::shared_ptr<CallRecord>& record, Code code, Error error) {
-  if (!settle(*record, code, std::move(error), nullptr)) return false;
-  ask_to_end(record, true);
-  return true;
-}
-
-void ServicesCore::ask_to_end(const std::shared_ptr<CallRecord>& record, bool nobody_waits) {
-  record->asked_to_end.store(true, std::memory_order_relaxed);
-  std::vector<std::weak_ptr<CallRecord>> children;
-  if (nobody_waits) {
-    const std::lock_guard lock(record->mutex);
-    record->given_up.store(true, std::memory_order_relaxed);
-    children.swap(record->children);
-  }
-  post_ended(record, Code::cancelled);
-  for (const auto& weak : children)
-    if (const auto child = weak.lock())
-      give_up(child, Code::cancelled,
-              service_error(Code::cancelled, "nobody waits for the call any more `" + child->service + "` was made in", "GIVEN_UP"));
-}
-
-void ServicesCore::post_ended(const std::shared_ptr<CallRecord>& record, Code why) {
-  ServiceSeat& seat = *record->provider;
-  auto notice = std::make_shared<Notice>();
-  {
-    const std::lock_guard lock(record->mutex);
-    if (record->ended == nullptr) return;
-    notice->ended = std::exchange(record->ended, nullptr);
-    notice->data = record->ended_data;
-    // From here until it stands in the seat's list nobody else knows of it: `leave` waits.
-    const std::lock_guard of_seat(seat.mutex);
-    ++seat.busy;
-  }
-  notice->kind = Notice::Kind::ended;
-  notice->core = shared_from_this();
-  notice->seat = record->provider;
-  notice->why = why;
-  post(notice);
-  const std::lock_guard lock(seat.mutex);
-  --seat.busy;
-  seat.changed.notify_all();
-}
-
-Code ServicesCore::await(const std::shared_ptr<CallRecord>& record, std::int64_t deadline_ns, const Call* parent, Reply& reply,
-                         Error& error) {
-  std::unique_lock lock(record->mutex);
-  record->deadline_ns = deadline_ns;
-  if (!record->answered) {
-    lock.unlock();
-    const Blocking blocking;
-    lock.lock();
-    while (!record->answered) {
-      const std::int64_t now = monotonic_ns();
-      const bool late = now >= deadline_ns;
-      if (late || (parent != nullptr && is_given_up(*parent))) {
-        lock.unlock();
-        if (late)
-          give_up(record, Code::deadline_exceeded,
-                  service_error(Code::deadline_exceeded, "`" + record->service + "` was not answered by its deadline", "DEADLINE"));
-        else
-          give_up(record, Code::cancelled,
-                  service_error(Code::cancelled, "nobody waits for the call any more in which `" + record->service + "` was called",
-                                "GIVEN_UP"));
-        lock.lock();
-        continue;
-      }
-      // The call below may be one of the lifecycle, of which nobody tells when it is cancelled: looked at again.
-      record->answered_cv.wait_for(lock,
-                                   Nanos(std::min<std::int64_t>(deadline_ns - now, parent != nullptr ? 10'000'000 : 3'600'000'000'000)));
-    }
-  }
-  Code code = record->code;
-  if (code == Code::ok) {
-    if (!reply.take(record->reply))
-      code = fail(error, Code::resource_exhausted, "there is no memory for the reply of `" + record->service + "`", "NO_MEMORY");
-  } else {
-    error = std::move(record->error);
-  }
-  record->caller_done = true;
-  lock.unlock();
-  forget_if_over(*record);
-  return code;
-}
-
-void ServicesCore::run_deadlines(std::int64_t now) {
-  std::vector<std::uint64_t> over;
-  {
-    const std::lock_guard lock(calls_mutex);
-    while (!deadlines.empty() && deadlines.begin()->first <= now) {
-      over.push_back(deadlines.begin()->second);
-      deadlines.erase(deadlines.begin());
-    }
-  }
-  for (const std::uint64_t id : over)
-    if (const auto record = record_of(id))
-      give_up(record, Code::deadline_exceeded,
-              service_error(Code::deadline_exceeded, "`" + record->service + "` was not answered by its deadline", "DEADLINE"));
-}
-
-// ---- what modules do with ids
-
-Code Services::cancel(ServiceSeat& seat, std::uint64_t id) {
-  const auto record = core_->record_of(id);
-  if (!record || record->caller.get() != &seat || record->done == nullptr) return Code::not_found;
-  const bool mine = core_->give_up(record, Code::cancelled,
-                                   service_error(Code::cancelled, "`" + record->service + "` was cancelled by its caller", "CANCELLED"));
-  return mine ? Code::ok : Code::not_found;
-}
-
-Code Services::complete(ServiceSeat& seat, std::uint64_t id, Code code, Reply& reply, const Error* error) {
-  const auto record = core_->record_of(id);
-  if (!record || record->provider.get() != &seat) {
-    reply.clear();
-    return Code::not_found;
-  }
-  std::int64_t deadline = no_deadline;
-  {
-    const std::lock_guard lock(record->mutex);
-    deadline = record->deadline_ns;
-  }
-  // Whoever waits may not have woken yet; late is late.
-  if (deadline != no_deadline && monotonic_ns() >= deadline)
-    core_->give_up(record, Code::deadline_exceeded,
-                   service_error(Code::deadline_exceeded, "`" + record->service + "` was not answered by its deadline", "DEADLINE"));
-  if (!ServicesCore::take_end(*record, true)) {
-    reply.clear();
-    return Code::not_found;
-  }
-  Error why;
-  if (code != Code::ok && error != nullptr) why = *error;
-  if (!core_->settle(*record, code, std::move(why), &reply)) record->metrics->count_late();
-  reply.clear();
-  core_->post_ended(record, Code::ok);
-  core_->forget_if_over(*record);
-  return Code::ok;
-}
-
-bool Services::id_cancelled(const ServiceSeat& seat, std::uint64_t id) const {
-  const auto record = core_->record_of(id);
-  if (!record || record->provider.get() != &seat) return true;
-  const std::lock_guard lock(record->mutex);
-  return record->provider_done || record->given_up.load(std::memory_order_relaxed) || record->asked_to_end.load(std::memory_order_relaxed);
-}
-
-Code Services::on_cancel(ServiceSeat& seat, std::uint64_t id, ServiceEnded fn, void* data) {
-  const auto record = core_->record_of(id);
-  if (fn == nullptr) return Code::invalid_argument;
-  if (!record || record->provider.get() != &seat) return Code::not_found;
-  {
-    const std::lock_guard lock(record->mutex);
-    if (!record->deferred || record->provider_done) return Code::not_found;
-    if (record->has_ended) return Code::already_exists;
-    record->has_ended = true;
-    record->ended = fn;
-    record->ended_data = data;
-  }
-  if (record->asked_to_end.load(std::memory_order_relaxed)) core_->post_ended(record, Code::cancelled);
-  return Code::ok;
 }
 
 }  // namespace tenon::host

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <cstdint>
 
-#include "base/result.hpp"
 #include "kernel/services.hpp"
 
 namespace tenon::host {
@@ -24,11 +23,16 @@ struct alignas(64) MethodShard {
     else
       counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
   }
+  /// One more in a counter of a shard that is not shared.
+  static void count_own(std::atomic<std::uint64_t>& counter) {
+    counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+  static bool is_sampled(std::uint64_t started_before) { return started_before % 64 == 0; }
   /// True if this call's latency is to be measured.
   bool start() {
     const std::uint64_t before = started.load(std::memory_order_relaxed);
     add(started);
-    return before % 64 == 0;
+    return is_sampled(before);
   }
   void end(Code code) { add(ended[static_cast<std::size_t>(code)]); }
   void sample(std::int64_t ns);
@@ -48,6 +52,10 @@ class MethodMetrics {
       if (MethodShard* s = shards_[thread].load(std::memory_order_acquire); s != nullptr) [[likely]]
         return *s;
     return make_shard(thread);
+  }
+  /// nullptr if the thread has none of its own (yet).
+  [[nodiscard]] MethodShard* own_shard(std::uint32_t thread) const {
+    return thread < shards_.size() ? shards_[thread].load(std::memory_order_acquire) : nullptr;
   }
   void count_late() { late_.fetch_add(1, std::memory_order_relaxed); }
   void read(ServiceMetrics& out) const;

@@ -1,0 +1,218 @@
+// Who offers what: registering, removing, and freeing what was removed once nobody is inside of it.
+#include <sys/prctl.h>
+
+#include <algorithm>
+
+#include "refusals.hpp"
+
+namespace tenon::host {
+
+Result<std::uint64_t> Services::add(ServiceSeat& seat, const ServiceOffer& offer) {
+  const auto name = parse_service_name(offer.name);
+  if (!name) return malformed_name(offer.name);
+  if (offer.handle == nullptr)
+    return service_error(Code::invalid_argument, "`" + name->text() + "` has no handler: expected a function", "NO_HANDLER");
+  if (seat.left.load(std::memory_order_acquire)) return has_left(seat);
+  if (auto may = seat.permissions.may_register(*name); !may) {
+    if (core_->options.denied) core_->options.denied(seat, may.error());
+    return may.error();
+  }
+  const std::string text = name->text();
+  ServicesCore& core = *core_;
+  const std::lock_guard lock(core.mutex);
+  if (seat.left.load(std::memory_order_relaxed) || seat.owner->gate().state() != Gate::State::open) return has_left(seat);
+  NamedService* entry = core.directory.find(text);
+  if (entry != nullptr) {
+    for (const Registration* r : entry->registrations) {
+      const ServiceSeat& holder = *r->seat;
+      if (&holder == &seat && r->handle == offer.handle && r->data == offer.data) return r->id;
+      if (&holder != &seat && holder.module == seat.module && holder.generation < seat.generation) continue;
+      return service_error(Code::already_exists,
+                           "`" + text + "` is offered by " + whose(holder) + " already: " + whose(seat) +
+                               " has to remove that one first, or to choose another name",
+                           "TAKEN");
+    }
+  }
+  if (seat.registrations.size() >= core.options.max_registrations)
+    return service_error(Code::resource_exhausted,
+                         whose(seat) + " offers " + std::to_string(seat.registrations.size()) + " services, no more are taken",
+                         "TOO_MANY_SERVICES");
+  if (entry == nullptr) entry = &core.directory.insert(*name);
+
+  auto made = std::make_unique<Registration>();
+  Registration& r = *made;
+  r.handle = offer.handle;
+  r.data = offer.data;
+  r.release = offer.release;
+  r.options = offer.options;
+  r.core = &core;
+  r.owner = seat.owner;
+  r.seat = seat.shared_from_this();
+  r.metrics = entry->metrics.get();
+  r.strand = seat.strand;
+  r.breaker = seat.breaker.get();
+  r.plain = !offer.options.offload && r.strand == nullptr && r.breaker == nullptr;
+  r.entry = entry;
+  r.seat_place = seat.registrations.size();
+  seat.registrations.push_back(&r);
+  if (core.free_registrations.empty()) {
+    core.free_registrations.push_back(static_cast<std::uint32_t>(core.registration_slots.size()));
+    core.registration_slots.emplace_back(0, nullptr);
+  }
+  const std::uint32_t index = core.free_registrations.back();
+  core.free_registrations.pop_back();
+  auto& slot = core.registration_slots[index];
+  if (++slot.first == 0) slot.first = 1;
+  slot.second = &r;
+  r.id = make_id(slot.first, index);
+  ++entry->unfreed;
+  ++seat.unfreed;
+  entry->registrations.push_back(made.release());
+  if (entry->registrations.size() == 1) ServicesCore::retarget(*entry);
+  return r.id;
+}
+
+Registration* ServicesCore::registration_of(const ServiceSeat& seat, std::uint64_t id) {
+  const auto index = static_cast<std::uint32_t>(id);
+  if (index >= registration_slots.size()) return nullptr;
+  const auto& [generation, r] = registration_slots[index];
+  return r != nullptr && generation == id >> 32U && r->seat.get() == &seat ? r : nullptr;
+}
+
+/// Who is reached by the name now, for readers by name and for each handle.
+void ServicesCore::retarget(NamedService& entry) {
+  Registration* r = entry.registrations.empty() ? nullptr : entry.registrations.front();
+  entry.active.store(r, std::memory_order_seq_cst);
+  for (HandleSlot* h : entry.handles) {
+    const bool seen = r != nullptr && (r->owner->reach() != Reach::hidden || h->caller.load(std::memory_order_relaxed) == r->seat.get());
+    h->target.store(seen ? r : nullptr, std::memory_order_seq_cst);
+  }
+}
+
+void ServicesCore::unlink(Registration& r) {
+  r.closing.store(true, std::memory_order_relaxed);
+  NamedService& entry = *r.entry;
+  std::erase(entry.registrations, &r);
+  retarget(entry);
+  std::vector<Registration*>& of_seat = r.seat->registrations;
+  of_seat[r.seat_place] = of_seat.back();
+  of_seat[r.seat_place]->seat_place = r.seat_place;
+  of_seat.pop_back();
+  const auto index = static_cast<std::uint32_t>(r.id);
+  registration_slots[index].second = nullptr;
+  free_registrations.push_back(index);
+  directory.retire(r);
+  if (entry.registrations.empty() && entry.handles.empty()) directory.erase(entry);
+}
+
+void ServicesCore::reclaim() {
+  std::uint64_t covered = 0;
+  {
+    const std::lock_guard lock(mutex);
+    if (!directory.has_retired()) return;
+    covered = directory.epoch();
+  }
+  frames_barrier();
+  std::vector<Registration*> gone;
+  bool more = false;
+  {
+    const std::lock_guard lock(mutex);
+    gone = directory.collect(covered);
+    more = directory.has_retired();
+  }
+  for (Registration* r : gone) post_release(*r);
+  if (!gone.empty()) {
+    const std::lock_guard lock(mutex);
+    for (Registration* r : gone) {
+      --r->seat->unfreed;
+      if (r->removal && r->release == nullptr) r->removal->finish();
+    }
+    freed.notify_all();
+  }
+  for (Registration* r : gone) delete r;
+  if (more) wake_keeper();
+}
+
+void ServicesCore::post_release(Registration& r) {
+  if (r.release == nullptr) return;
+  auto notice = std::make_shared<Notice>();
+  notice->kind = Notice::Kind::release;
+  notice->core = shared_from_this();
+  notice->seat = r.seat;
+  notice->release = r.release;
+  notice->data = r.data;
+  notice->removal = r.removal;
+  post(notice);
+}
+
+void ServicesCore::wake_keeper() {
+  const std::lock_guard lock(calls_mutex);
+  if (reclaim_soon) return;
+  reclaim_soon = true;
+  keeper_wakes.notify_one();
+}
+
+void ServicesCore::keep() {
+  prctl(PR_SET_NAME, "tenon-services");
+  constexpr std::int64_t pause_ns = 2'000'000;
+  std::int64_t reclaim_at = 0;
+  std::unique_lock lock(calls_mutex);
+  while (!stopping) {
+    const std::int64_t now = monotonic_ns();
+    if (!deadlines.empty() && deadlines.begin()->first <= now) {
+      lock.unlock();
+      run_deadlines(now);
+      lock.lock();
+      continue;
+    }
+    if (reclaim_soon && now >= reclaim_at) {
+      reclaim_soon = false;
+      reclaim_at = now + pause_ns;  // whoever is still inside something removed is looked at again then
+      lock.unlock();
+      reclaim();
+      lock.lock();
+      continue;
+    }
+    std::int64_t until = now + 3'600'000'000'000;
+    if (!deadlines.empty()) until = std::min(until, deadlines.begin()->first);
+    if (reclaim_soon) until = std::min(until, reclaim_at);
+    keeper_wakes.wait_for(lock, Nanos(until - now));
+  }
+}
+
+Code Services::remove(ServiceSeat& seat, std::uint64_t id) {
+  {
+    const std::lock_guard lock(core_->mutex);
+    Registration* r = core_->registration_of(seat, id);
+    if (r == nullptr) return Code::not_found;
+    core_->unlink(*r);
+  }
+  core_->reclaim();
+  return Code::ok;
+}
+
+Code Services::remove_wait(ServiceSeat& seat, std::uint64_t id, std::int64_t deadline_ns) {
+  const auto removal = std::make_shared<Removal>();
+  {
+    const std::lock_guard lock(core_->mutex);
+    Registration* r = core_->registration_of(seat, id);
+    if (r == nullptr) return Code::not_found;
+    const ThreadFrames& thread = this_thread_frames();
+    const std::uint32_t depth = thread.depth.load(std::memory_order_relaxed);
+    for (std::uint32_t i = 0; i < depth; ++i)
+      if (thread.frames[i].target.load(std::memory_order_relaxed) == reinterpret_cast<std::uintptr_t>(r)) return Code::failed_precondition;
+    r->removal = removal;
+    core_->unlink(*r);
+  }
+  core_->reclaim();
+  const Blocking blocking;
+  std::unique_lock lock(removal->mutex);
+  while (!removal->over) {
+    const std::int64_t left = deadline_ns - monotonic_ns();
+    if (left <= 0) return Code::deadline_exceeded;
+    removal->changed.wait_for(lock, Nanos(std::min<std::int64_t>(left, 3'600'000'000'000)));
+  }
+  return Code::ok;
+}
+
+}  // namespace tenon::host
