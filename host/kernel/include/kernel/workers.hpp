@@ -98,6 +98,8 @@ class WorkerPool {
   /// Refuses new jobs, drops the queues, ends the threads. False if some did not end by the deadline; they are left alone. May be called again.
   bool shutdown(std::int64_t deadline_ns);
 
+  /// Jobs wait for a worker: a job that could as well go on later should end now. Costs one load. [any]
+  [[nodiscard]] bool busy() const;
   [[nodiscard]] WorkerStats stats() const;
   [[nodiscard]] std::vector<WorkerShare> shares() const;  ///< sorted by owner, generation
   /// Threads an untrusted owner may hold.
