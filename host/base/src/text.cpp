@@ -57,9 +57,15 @@ void append_escape(std::string& out, std::uint32_t c) {
   }
 }
 
-bool is_word_character(char c) {
+constexpr bool is_word_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
 }
+
+constexpr auto word_characters = [] {
+  std::array<bool, 256> out{};
+  for (int c = 0; c < 256; ++c) out[static_cast<std::size_t>(c)] = is_word_character(static_cast<char>(c));
+  return out;
+}();
 
 // Optimal string alignment distance, given up (limit + 1) once it must exceed `limit`.
 std::size_t distance(std::string_view a, std::string_view b, std::size_t limit) {
@@ -151,16 +157,23 @@ bool is_module_name(std::string_view name) {
 
 bool is_dotted_name(std::string_view name, bool pattern) {
   if (name.empty() || name.size() > 255) return false;
-  // Without split: every event published goes through here.
-  for (;;) {
-    const std::size_t dot = name.find('.');
-    const std::string_view word = name.substr(0, dot);
-    const bool last = dot == std::string_view::npos;
-    if (!pattern || (word != "*" && (word != ">" || !last)))
-      if (word.empty() || !std::all_of(word.begin(), word.end(), is_word_character)) return false;
-    if (last) return true;
-    name.remove_prefix(dot + 1);
+  // In one pass and without split: every event published goes through here.
+  bool word = false;  // something stands before the next dot
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const char c = name[i];
+    if (word_characters[static_cast<unsigned char>(c)]) {
+      word = true;
+    } else if (c == '.' && word) {
+      word = false;
+    } else if (pattern && !word && (c == '*' || c == '>')) {
+      const bool last = i + 1 == name.size();
+      if (!last && (c == '>' || name[i + 1] != '.')) return false;
+      word = true;
+    } else {
+      return false;
+    }
   }
+  return word;
 }
 
 std::vector<std::string_view> split(std::string_view text, char sep) {

@@ -99,16 +99,17 @@ Result<EventRef> EventCore::dispatch(const EventDraft& draft, std::uint64_t id) 
     if (targets.refusing())
       if (auto ok = reserve_all(targets, draft, event->bytes()); !ok) return ok.error();
     // All at once, and what is not taken given back at once: subscribers drop theirs meanwhile.
-    const std::size_t count = targets.size();
-    event->add_references(static_cast<std::uint32_t>(count));
+    const std::size_t count = targets.size(), bytes = event->bytes();
+    event->set_references(static_cast<std::uint32_t>(count + (draft.retain ? 1 : 0)));
+    EventRecord* const record = draft.retain ? event.get() : event.release();  // not looked at again: it is read elsewhere by then
     std::uint32_t not_taken = 0;
     for (std::size_t i = 0; i < count; ++i) {
       EventSubscription& s = targets[i];
-      const EventSubscription::Pushed pushed = s.push(*event, s.refuses());
+      const EventSubscription::Pushed pushed = s.push(*record, bytes, s.refuses());
       if (!pushed.taken) ++not_taken;
       if (pushed.post) targets.set(posts++, s);
     }
-    if (not_taken != 0) event->drop_references(not_taken);
+    if (not_taken != 0) record->drop_references(not_taken);
   }
   for (std::size_t i = 0; i < posts; ++i) targets[i].post();
   return event;

@@ -99,7 +99,7 @@ struct EventCore : std::enable_shared_from_this<EventCore> {
   void forget(EventSubscription& subscription) noexcept;
   /// Gives a subscription that has become visible the retained values it wants.
   void prime(EventSubscription& subscription);
-  /// Into all queues, or into none. Null if nobody wants it and it is not to be retained.
+  /// Into all queues, or into none. Null if it is not to be retained.
   Result<EventRef> dispatch(const EventDraft& draft, std::uint64_t id);
 };
 

@@ -14,6 +14,7 @@ class EventQueue {
  public:
   struct Entry {
     EventRecord* event = nullptr;
+    std::uint32_t bytes = 0;  ///< those of the event: looking at it would cost a cache miss within the lock
     bool retained = false;
   };
 
@@ -43,7 +44,7 @@ class EventQueue {
   void push(Entry entry) {
     ring_[(first_ + count_) & (capacity_ - 1)] = entry;
     ++count_;
-    bytes_ += entry.event->bytes();
+    bytes_ += entry.bytes;
   }
   [[nodiscard]] const Entry& front() const { return ring_[first_]; }
   [[nodiscard]] const Entry& at(std::size_t i) const { return ring_[(first_ + i) & (capacity_ - 1)]; }
@@ -52,7 +53,7 @@ class EventQueue {
     const Entry out = ring_[first_];
     first_ = (first_ + 1) & (capacity_ - 1);
     --count_;
-    bytes_ -= out.event->bytes();
+    bytes_ -= out.bytes;
     return out;
   }
   /// How many there were.

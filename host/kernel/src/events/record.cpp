@@ -33,10 +33,21 @@ EventView EventRecord::view(bool retained) const {
   return {topic(), {trace + trace_size_, payload_size_}, {type, type_size_}, {trace, trace_size_}, id_, time_ns_, retained};
 }
 
+// Whoever holds all that are left need not write: nobody else could add one.
+bool EventRecord::last(std::uint32_t n) noexcept {
+  return references_.load(std::memory_order_acquire) == n || references_.fetch_sub(n, std::memory_order_acq_rel) == n;
+}
+
 void EventRecord::drop_references(std::uint32_t n) noexcept {
-  if (references_.fetch_sub(n, std::memory_order_acq_rel) != n) return;
+  if (!last(n)) return;
   this->~EventRecord();
   RecordSpares::give_back(reinterpret_cast<RecordSpares::Header*>(this) - 1);
+}
+
+void EventRecord::drop_reference(RecordSpares::Returns& returns) noexcept {
+  if (!last(1)) return;
+  this->~EventRecord();
+  returns.add(reinterpret_cast<RecordSpares::Header*>(this) - 1);
 }
 
 }  // namespace tenon::host

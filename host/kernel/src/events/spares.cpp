@@ -1,10 +1,14 @@
 #include "spares.hpp"
 
 #include <new>
+#include <utility>
 
 #include "grace.hpp"
 
 namespace tenon::host {
+namespace {
+constexpr std::size_t settle_after = 32;  // taken, before those who return are told: the count is written by both sides
+}
 
 RecordSpares::~RecordSpares() {
   for (Shard& shard : shards_)
@@ -21,9 +25,14 @@ RecordSpares::Spare* RecordSpares::take_spare(Shard& shard) noexcept {
   // All that was returned at once: taking single ones from a list others push to would need more than a compare-and-swap.
   if (shard.cache == nullptr) shard.cache = shard.returned.exchange(nullptr, std::memory_order_acquire);
   Spare* const spare = shard.cache;
-  if (spare != nullptr) shard.cache = spare->next;
+  if (spare != nullptr) {
+    shard.cache = spare->next;
+    if (++shard.taken == settle_after) {
+      shard.count.fetch_sub(shard.taken, std::memory_order_relaxed);
+      shard.taken = 0;
+    }
+  }
   shard.taking.store(false, std::memory_order_release);
-  if (spare != nullptr) shard.count.fetch_sub(1, std::memory_order_relaxed);
   return spare;
 }
 
@@ -35,14 +44,33 @@ RecordSpares::Header* RecordSpares::take(std::size_t bytes) noexcept {
   return memory == nullptr ? nullptr : new (memory) Header{small ? this : nullptr, number};
 }
 
-void RecordSpares::give_back(Header* block) noexcept {
+void RecordSpares::give_back(Header* block) noexcept { Returns().add(block); }
+
+void RecordSpares::Returns::add(Header* block) noexcept {
   RecordSpares* const spares = block->spares;
-  Shard* const shard = spares == nullptr ? nullptr : &spares->shards_[block->shard];
-  if (shard == nullptr || shard->count.load(std::memory_order_relaxed) >= max_spares) return ::operator delete(static_cast<void*>(block));
-  shard->count.fetch_add(1, std::memory_order_relaxed);
-  auto* const spare = new (static_cast<void*>(block)) Spare{shard->returned.load(std::memory_order_relaxed)};
-  while (!shard->returned.compare_exchange_weak(spare->next, spare, std::memory_order_release, std::memory_order_relaxed)) {
+  if (spares == nullptr) return ::operator delete(static_cast<void*>(block));
+  Shard* const shard = &spares->shards_[block->shard];
+  if (shard != shard_) {
+    flush();
+    shard_ = shard;
   }
+  first_ = new (static_cast<void*>(block)) Spare{first_};
+  if (last_ == nullptr) last_ = first_;
+  ++count_;
+}
+
+void RecordSpares::Returns::flush() noexcept {
+  if (first_ == nullptr) return;
+  if (shard_->count.load(std::memory_order_relaxed) >= max_spares) {
+    while (first_ != nullptr) ::operator delete(static_cast<void*>(std::exchange(first_, first_->next)));
+  } else {
+    shard_->count.fetch_add(count_, std::memory_order_relaxed);
+    last_->next = shard_->returned.load(std::memory_order_relaxed);
+    while (!shard_->returned.compare_exchange_weak(last_->next, first_, std::memory_order_release, std::memory_order_relaxed)) {
+    }
+  }
+  first_ = last_ = nullptr;
+  count_ = 0;
 }
 
 }  // namespace tenon::host

@@ -8,12 +8,12 @@
 
 namespace tenon::host {
 
-/// malloc has each free on another thread fight for the arena of the publisher; here it is one compare-and-swap. Blocks of one size, at most
-/// `max_spares` kept per shard; larger ones, and those of publishers that collide, come from malloc. Thread-safe, no lock.
+/// malloc has each free on another thread fight for the arena of the publisher; here it is one compare-and-swap for as many as a job delivers
+/// at once. Blocks of one size, about `max_spares` kept per shard; larger ones, and those of publishers that collide, come from malloc. Thread-safe, no lock.
 class RecordSpares {
  public:
   static constexpr std::size_t block_bytes = 512;
-  static constexpr std::size_t max_spares = 1024;
+  static constexpr std::size_t max_spares = 2048;
 
   RecordSpares() = default;
   ~RecordSpares();
@@ -33,8 +33,30 @@ class RecordSpares {
   struct Spare {
     Spare* next;
   };
+  struct Shard;
+
+ public:
+  /// Gives back many with one change of what the publisher looks at. For one thread.
+  class Returns {
+   public:
+    Returns() = default;
+    ~Returns() { flush(); }
+    Returns(const Returns&) = delete;
+    Returns& operator=(const Returns&) = delete;
+    void add(Header* block) noexcept;
+
+   private:
+    void flush() noexcept;
+    Shard* shard_ = nullptr;
+    Spare* first_ = nullptr;
+    Spare* last_ = nullptr;
+    std::size_t count_ = 0;
+  };
+
+ private:
   struct alignas(64) Shard {
     std::atomic<bool> taking{false};
+    std::size_t taken = 0;   ///< not yet subtracted from `count`
     Spare* cache = nullptr;  ///< of whoever set `taking`
     alignas(64) std::atomic<Spare*> returned{nullptr};
     std::atomic<std::size_t> count{0};

@@ -39,7 +39,7 @@ class EventSubscription : public std::enable_shared_from_this<EventSubscription>
     bool taken = false;  ///< the reference is the queue's
     bool post = false;   ///< the caller has to call `post`, soon; the subscription lives until then
   };
-  Pushed push(EventRecord& event, bool reserved);
+  Pushed push(EventRecord& event, std::size_t bytes, bool reserved);
 
   // --- whoever starts the job ---
   /// True if there is something to do and nobody is at it: the caller has to call `post`.
@@ -114,7 +114,8 @@ class EventSubscription : public std::enable_shared_from_this<EventSubscription>
   Call* const call_;
   TreeGarbage tree_garbage_;
 
-  mutable ShortMutex mutex_;
+  // What publishers write stands apart from what the job writes.
+  alignas(64) mutable ShortMutex mutex_;
   EventQueue queue_;
   Job job_ = Job::none;
   std::atomic<std::uint32_t> pushed_{0};  ///< changes whenever something is put into the queue
@@ -122,10 +123,11 @@ class EventSubscription : public std::enable_shared_from_this<EventSubscription>
   std::uint32_t posters_ = 0;  ///< threads that are giving the job to the pool
   std::uint32_t pins_ = 0;     ///< jobs in the pool, posters, the tree: what has only a plain pointer
   std::shared_ptr<EventSubscription> self_;
-  std::atomic<bool> stopped_{false};  ///< what was taken out of the queue is not delivered either
+  std::atomic<std::uint64_t> dropped_{0}, reported_{0};
+  alignas(64) std::atomic<bool> stopped_{false};  ///< what was taken out of the queue is not delivered either
   std::atomic<bool> closed_{false};
   std::atomic<std::int64_t> deadline_cap_{no_deadline};
-  std::atomic<std::uint64_t> dropped_{0}, reported_{0}, delivered_{0}, failed_{0};
+  std::atomic<std::uint64_t> delivered_{0}, failed_{0};
 };
 
 }  // namespace tenon::host

@@ -168,7 +168,7 @@ TEST_CASE("events: a queue keeps its order while it wraps and grows, and its sum
       EventRecord* event = EventRecord::make(spares, {"t", payload, {}, {}, false}, ++in, 0);
       REQUIRE(event != nullptr);
       REQUIRE(queue.make_room());
-      queue.push({event, false});
+      queue.push({event, static_cast<std::uint32_t>(event->bytes()), false});
       bytes += payload.size() + 1;
     } else if (!queue.empty()) {
       const EventRef event(queue.pop().event);
@@ -183,7 +183,7 @@ TEST_CASE("events: a queue keeps its order while it wraps and grows, and its sum
   const std::size_t before = queue.size();
   while (queue.fits(1)) {
     REQUIRE(queue.make_room());
-    queue.push({EventRecord::make(spares, {"t", {}, {}, {}, false}, ++in, 0), false});
+    queue.push({EventRecord::make(spares, {"t", {}, {}, {}, false}, ++in, 0), 1, false});
   }
   CHECK(queue.size() == 99);
   CHECK(queue.clear() == 99);
