@@ -260,6 +260,7 @@ void EventSubscription::deliver(std::span<const EventQueue::Entry> entries) {
 void EventSubscription::finish() {
   {
     const std::lock_guard lock(mutex_);
+    releasing_ = true;
     discard(queue_.clear());
   }
   Owner& owner = account_->owner;
@@ -327,7 +328,7 @@ void EventSubscription::stop(bool keep, std::int64_t deadline_ns) {
     return;
   }
   stopped_.store(true, std::memory_order_release);
-  call_->cancelled.store(1, std::memory_order_relaxed);
+  if (!releasing_) call_->cancel();
   discard(queue_.clear());
 }
 
