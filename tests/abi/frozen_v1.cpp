@@ -4,8 +4,10 @@
 #include <tenon/check.h>
 #include <tenon/config.h>
 #include <tenon/core.h>
+#include <tenon/events.h>
 #include <tenon/log.h>
 #include <tenon/log_sink.h>
+#include <tenon/tasks.h>
 
 #include <cstddef>
 #include <type_traits>
@@ -250,3 +252,134 @@ static_assert(
 static_assert(std::is_same_v<tenon_call_ended, void (*)(void* data, tenon_status why) noexcept>);
 static_assert(std::is_same_v<tenon_log_emit, void (*)(void* emit_data, const tenon_log_record* record) noexcept>);
 static_assert(std::is_same_v<decltype(tenon_entry_v1), const tenon_entry>);
+
+// ---- tenon/events.h
+
+GROWS(tenon_event_draft, 72);
+MEMBER(tenon_event_draft, struct_size, 0, uint32_t);
+MEMBER(tenon_event_draft, flags, 4, uint32_t);
+MEMBER(tenon_event_draft, topic, 8, tenon_str);
+MEMBER(tenon_event_draft, payload, 24, tenon_bytes);
+MEMBER(tenon_event_draft, content_type, 40, tenon_str);
+MEMBER(tenon_event_draft, traceparent, 56, tenon_str);
+
+GROWS(tenon_event, 88);
+MEMBER(tenon_event, struct_size, 0, uint32_t);
+MEMBER(tenon_event, flags, 4, uint32_t);
+MEMBER(tenon_event, id, 8, uint64_t);
+MEMBER(tenon_event, time_ns, 16, int64_t);
+MEMBER(tenon_event, topic, 24, tenon_str);
+MEMBER(tenon_event, payload, 40, tenon_bytes);
+MEMBER(tenon_event, content_type, 56, tenon_str);
+MEMBER(tenon_event, traceparent, 72, tenon_str);
+
+GROWS(tenon_event_options, 24);
+MEMBER(tenon_event_options, struct_size, 0, uint32_t);
+MEMBER(tenon_event_options, when_full, 4, int32_t);
+MEMBER(tenon_event_options, queue_events, 8, uint32_t);
+MEMBER(tenon_event_options, drain, 12, uint32_t);
+MEMBER(tenon_event_options, queue_bytes, 16, uint64_t);
+
+GROWS(tenon_event_stats, 48);
+MEMBER(tenon_event_stats, struct_size, 0, uint32_t);
+MEMBER(tenon_event_stats, reserved, 4, uint32_t);
+MEMBER(tenon_event_stats, delivered, 8, uint64_t);
+MEMBER(tenon_event_stats, failed, 16, uint64_t);
+MEMBER(tenon_event_stats, dropped, 24, uint64_t);
+MEMBER(tenon_event_stats, queued, 32, uint64_t);
+MEMBER(tenon_event_stats, queued_bytes, 40, uint64_t);
+
+GROWS(tenon_events, 56);
+MEMBER(tenon_events, struct_size, 0, uint32_t);
+MEMBER(tenon_events, reserved, 4, uint32_t);
+MEMBER(tenon_events, publish, 8, tenon_status (*)(tenon_ctx*, const tenon_event_draft* draft, uint64_t* out_id, tenon_error*) noexcept);
+MEMBER(tenon_events, forget, 16, tenon_status (*)(tenon_ctx*, tenon_str topic, tenon_error*) noexcept);
+MEMBER(tenon_events, subscribe, 24,
+       tenon_status (*)(tenon_ctx*, tenon_str pattern, tenon_event_handler fn, void* data, void (*release)(void* data) noexcept,
+                        const tenon_event_options* options, tenon_id* out, tenon_error*) noexcept);
+MEMBER(tenon_events, unsubscribe, 32, tenon_status (*)(tenon_ctx*, tenon_id id) noexcept);
+MEMBER(tenon_events, unsubscribe_wait, 40, tenon_status (*)(tenon_ctx*, tenon_id id, int64_t deadline_ns, tenon_error*) noexcept);
+MEMBER(tenon_events, stats, 48, tenon_status (*)(tenon_ctx*, tenon_id id, tenon_event_stats* out) noexcept);
+
+static_assert(same(TENON_EVENTS, "tenon.events/1"));
+NUMBER(TENON_EVENT_MAX_PAYLOAD, 262144u);
+NUMBER(TENON_EVENT_MAX_CONTENT_TYPE, 127u);
+static_assert(same(TENON_TOPIC_MODULE_STATE, "tenon.module.state"));
+static_assert(same(TENON_TOPIC_CONFIG_CHANGED, "tenon.config.changed"));
+static_assert(same(TENON_TOPIC_SHUTDOWN, "tenon.shutdown"));
+NUMBER(TENON_EVENT_RETAIN, 0x1u);
+NUMBER(TENON_EVENT_RETAINED, 0x1u);
+NUMBER(TENON_WHEN_FULL_DROP_OLDEST, 0);
+NUMBER(TENON_WHEN_FULL_DROP_NEWEST, 1);
+NUMBER(TENON_WHEN_FULL_REFUSE, 2);
+
+// ---- tenon/tasks.h
+
+GROWS(tenon_task, 56);
+MEMBER(tenon_task, struct_size, 0, uint32_t);
+MEMBER(tenon_task, flags, 4, uint32_t);
+MEMBER(tenon_task, run, 8, tenon_task_run);
+MEMBER(tenon_task, data, 16, void*);
+MEMBER(tenon_task, release, 24, void (*)(void* data) noexcept);
+MEMBER(tenon_task, name, 32, tenon_str);
+MEMBER(tenon_task, timeout_ns, 48, int64_t);
+
+GROWS(tenon_loop_options, 24);
+MEMBER(tenon_loop_options, struct_size, 0, uint32_t);
+MEMBER(tenon_loop_options, policy, 4, int32_t);
+MEMBER(tenon_loop_options, backoff_ns, 8, int64_t);
+MEMBER(tenon_loop_options, max_backoff_ns, 16, int64_t);
+
+GROWS(tenon_task_status, 64);
+MEMBER(tenon_task_status, struct_size, 0, uint32_t);
+MEMBER(tenon_task_status, kind, 4, int32_t);
+MEMBER(tenon_task_status, state, 8, int32_t);
+MEMBER(tenon_task_status, health, 12, int32_t);
+MEMBER(tenon_task_status, last, 16, tenon_status);
+MEMBER(tenon_task_status, reserved, 20, uint32_t);
+MEMBER(tenon_task_status, runs, 24, uint64_t);
+MEMBER(tenon_task_status, failures, 32, uint64_t);
+MEMBER(tenon_task_status, missed, 40, uint64_t);
+MEMBER(tenon_task_status, restarts, 48, uint64_t);
+MEMBER(tenon_task_status, next_ns, 56, int64_t);
+
+GROWS(tenon_tasks, 72);
+MEMBER(tenon_tasks, struct_size, 0, uint32_t);
+MEMBER(tenon_tasks, reserved, 4, uint32_t);
+MEMBER(tenon_tasks, post, 8, tenon_status (*)(tenon_ctx*, const tenon_task* task, tenon_id* out, tenon_error*) noexcept);
+MEMBER(tenon_tasks, after, 16,
+       tenon_status (*)(tenon_ctx*, int64_t delay_ns, const tenon_task* task, tenon_id* out, tenon_error*) noexcept);
+MEMBER(tenon_tasks, every, 24,
+       tenon_status (*)(tenon_ctx*, int64_t interval_ns, const tenon_task* task, tenon_id* out, tenon_error*) noexcept);
+MEMBER(tenon_tasks, cron, 32,
+       tenon_status (*)(tenon_ctx*, tenon_str schedule, int32_t zone, const tenon_task* task, tenon_id* out, tenon_error*) noexcept);
+MEMBER(tenon_tasks, loop, 40,
+       tenon_status (*)(tenon_ctx*, const tenon_task* task, const tenon_loop_options* options, tenon_id* out, tenon_error*) noexcept);
+MEMBER(tenon_tasks, cancel, 48, tenon_status (*)(tenon_ctx*, tenon_id id) noexcept);
+MEMBER(tenon_tasks, cancel_wait, 56, tenon_status (*)(tenon_ctx*, tenon_id id, int64_t deadline_ns, tenon_error*) noexcept);
+MEMBER(tenon_tasks, status, 64, tenon_status (*)(tenon_ctx*, tenon_id id, tenon_task_status* out) noexcept);
+
+static_assert(same(TENON_TASKS, "tenon.tasks/1"));
+NUMBER(TENON_TASK_MAX_NAME, 63u);
+NUMBER(TENON_ZONE_UTC, 0);
+NUMBER(TENON_ZONE_LOCAL, 1);
+NUMBER(TENON_LOOP_FAIL, 0);
+NUMBER(TENON_LOOP_RESTART, 1);
+NUMBER(TENON_LOOP_IGNORE, 2);
+NUMBER(TENON_TASK_POST, 0);
+NUMBER(TENON_TASK_AFTER, 1);
+NUMBER(TENON_TASK_EVERY, 2);
+NUMBER(TENON_TASK_CRON, 3);
+NUMBER(TENON_TASK_LOOP, 4);
+NUMBER(TENON_TASK_NOT_STARTED, 0);
+NUMBER(TENON_TASK_WAITING, 1);
+NUMBER(TENON_TASK_QUEUED, 2);
+NUMBER(TENON_TASK_RUNNING, 3);
+NUMBER(TENON_TASK_ENDED, 4);
+NUMBER(TENON_TASK_OK, 0);
+NUMBER(TENON_TASK_DEGRADED, 1);
+NUMBER(TENON_TASK_FAILED, 2);
+
+static_assert(std::is_same_v<tenon_event_handler,
+                             tenon_status (*)(void* data, tenon_call* call, const tenon_event* event, tenon_error* err) noexcept>);
+static_assert(std::is_same_v<tenon_task_run, tenon_status (*)(void* data, tenon_call* call, tenon_error* err) noexcept>);

@@ -153,10 +153,15 @@ std::vector<TaskStatus> Tasks::list(const Owner* owner) const {
   std::vector<TaskStatus> out;
   const std::lock_guard lock(core_->mutex);
   for (const auto& [id, t] : core_->tasks)
-    if (owner == nullptr || t->owner == owner)
-      out.push_back({id, t->owner->name(), t->name, t->kind, t->state, t->health(), t->runs, t->failures, t->missed, t->refused,
-                     t->restarts, t->last, t->armed() ? t->due_ns : no_deadline});
+    if (owner == nullptr || t->owner == owner) out.push_back(t->status());
   return out;
+}
+
+Result<TaskStatus> Tasks::status(const Owner& owner, std::uint64_t id) const {
+  const std::lock_guard lock(core_->mutex);
+  const std::shared_ptr<Task> task = core_->find(owner, id);
+  if (!task) return gone();
+  return task->status();
 }
 
 TaskHealth Tasks::health(const Owner& owner) const {

@@ -53,6 +53,10 @@ struct Tasks::Task : std::enable_shared_from_this<Task> {
     if (ended_by_itself && loop.policy == LoopPolicy::fail) return TaskHealth::failed;
     return restarts != 0 && state == TaskState::waiting ? TaskHealth::degraded : TaskHealth::ok;
   }
+  [[nodiscard]] TaskStatus status() const {
+    return {
+        id, owner->name(), name, kind, state, health(), runs, failures, missed, refused, restarts, last, armed() ? due_ns : no_deadline};
+  }
   [[nodiscard]] bool with_pool() const { return self != nullptr; }
   Call& call() { return handler.call != nullptr ? *handler.call : own_call; }
 };

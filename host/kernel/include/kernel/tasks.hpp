@@ -116,9 +116,12 @@ class Tasks {
   /// its gate was moved to closed. `dropped` counts queued runs.
   WorkerPool::Left leave(Owner& owner, std::int64_t deadline_ns);
 
+  /// NOT_FOUND as in cancel. [any]
+  [[nodiscard]] Result<TaskStatus> status(const Owner& owner, std::uint64_t id) const;
   /// All tasks, or those of one owner; by id.
   [[nodiscard]] std::vector<TaskStatus> list(const Owner* owner = nullptr) const;
-  /// The worst of an owner's loops.
+  /// The worst of an owner's loops: failed once one with LoopPolicy::fail has ended by itself, degraded while one with LoopPolicy::restart waits for
+  /// its restart. What the health of a module reads. [any]
   [[nodiscard]] TaskHealth health(const Owner& owner) const;
 
  private:

@@ -1,0 +1,38 @@
+// TasksPart: what one instance wants run.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "abi/instance.hpp"
+#include "abi/part.hpp"
+#include "kernel/tasks.hpp"
+#include "tenon/tasks.h"
+
+namespace tenon::host {
+
+class TasksPart final : public Part {
+ public:
+  static constexpr PartId id = PartId::tasks;
+  static std::unique_ptr<Part> make(Instance& instance);
+  explicit TasksPart(Instance& instance);
+
+  void reach_changed() override;
+  void drain(std::int64_t deadline_ns) override;
+  bool leave(std::int64_t deadline_ns) override;
+  bool closed(std::int64_t deadline_ns) override;
+  [[nodiscard]] std::vector<std::string> holders() const override;
+
+  [[nodiscard]] Instance& instance() { return instance_; }
+  [[nodiscard]] Tasks& tasks() { return tasks_; }
+  /// Makes a handler of what the module gave and registers it by `add`; keeps it alive until its release.
+  Result<std::uint64_t> add(const tenon_task& task, const std::function<Result<std::uint64_t>(const TaskHandler&)>& add);
+
+ private:
+  Instance& instance_;
+  Tasks& tasks_;
+};
+
+extern const tenon_tasks tasks_table;
+
+}  // namespace tenon::host
