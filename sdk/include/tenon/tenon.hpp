@@ -23,9 +23,11 @@
 #include "tenon/cpp/check.hpp"
 #include "tenon/cpp/config.hpp"
 #include "tenon/cpp/context.hpp"
+#include "tenon/cpp/events.hpp"
 #include "tenon/cpp/log.hpp"
 #include "tenon/cpp/module.hpp"
 #include "tenon/cpp/status.hpp"
+#include "tenon/cpp/tasks.hpp"
 #include "tenon/cpp/views.hpp"
 
 #endif
