@@ -1,0 +1,316 @@
+// Ends: disposers, releases, and owners that leave.
+#include <algorithm>
+
+#include "core.hpp"
+
+namespace tenon::host {
+namespace {
+
+constexpr std::int64_t slice_ns = 5'000'000;
+
+thread_local const Provision* ending = nullptr;
+
+struct DueJob {
+  std::shared_ptr<ContainerCore> core;
+  std::shared_ptr<ContainerSeat> seat;
+};
+
+}  // namespace
+
+const Provision* ending_on_this_thread() { return ending; }
+
+/// Without the lock. `wait_until`: how long another callback of a serial owner is waited for, 0 = not at all.
+ContainerCore::Ran ContainerCore::run_callback(const Due& due, std::int64_t wait_until) const {
+  Provision& p = *due.provision;
+  if (due.product != nullptr ? p.is_instance || p.dispose == nullptr : p.release == nullptr) return Ran::yes;
+  Owner& owner = *p.owner;
+  if (owner.wedged()) return Ran::never;
+  const ThreadFrames& thread = this_thread_frames();
+  const Frame* frame = current_frame();
+  if (wait_until == 0 && thread.depth.load(std::memory_order_relaxed) + 2 >= ThreadFrames::max_depth) return Ran::not_now;
+  Strand* strand = p.seat->strand;
+  if (strand != nullptr && strand->holder() == &thread) {
+    if (wait_until == 0 && (frame == nullptr || frame->owner.load(std::memory_order_relaxed) != &owner)) return Ran::not_now;
+    strand = nullptr;  // it ends what is its own, in the middle of a call of its own
+  }
+  if (strand != nullptr && !strand->try_enter()) {
+    if (wait_until == 0) return Ran::not_now;
+    const Blocking blocking;
+    for (;;) {
+      const std::int64_t now = monotonic_ns();
+      if (now >= wait_until) return Ran::not_now;
+      if (owner.wedged() || owner.gate().state() == Gate::State::closed) return Ran::never;
+      if (strand->enter(std::min(wait_until, now + slice_ns))) break;
+    }
+  }
+  Ran ran = Ran::never;
+  {
+    Call call;
+    call.deadline_ns.store(monotonic_ns() + options.timeout_ns, std::memory_order_relaxed);
+    const GateEntry entry(owner, Phase::run, ThreadTag::worker, &call, Gate::State::draining);
+    if (entry) {
+      ran = Ran::yes;
+      const Provision* const before = std::exchange(ending, &p);
+      try {
+        if (due.product != nullptr)
+          p.dispose(p.data, due.product->instance);
+        else
+          p.release(p.data);
+      } catch (...) {  // it has no way to say so, and what it was to end is ended
+      }
+      ending = before;
+    }
+  }
+  if (strand != nullptr) strand->leave();
+  return ran;
+}
+
+/// With the lock: what was due is over.
+void ContainerCore::finish(const Due& due) {
+  Provision& p = *due.provision;
+  if (due.product != nullptr) {
+    Product& product = *due.product;
+    p.seat->products.erase(product.made);
+    --p.products;
+    // Only those that were ready for everybody are looked at without the lock.
+    std::unique_ptr<Product> gone(&product);
+    if (p.is_instance || p.lifetime == Lifetime::singleton) gone_products.push_back(std::move(gone));
+    release_if_over(p);
+  } else {
+    p.seat->provisions.erase(p.id);
+    if (p.withdrawal) p.withdrawal->over = true;
+    gone_provisions.emplace_back(&p);
+  }
+  changed.notify_all();
+}
+
+/// With the lock.
+void ContainerCore::queue(Product& product) {
+  product.disposing = true;
+  ContainerSeat& seat = *product.provision->seat;
+  seat.due.push_back({&product, product.provision});
+  post_due(seat);
+}
+
+/// With the lock.
+void ContainerCore::release_if_over(Provision& p) {
+  if (!p.closing || p.release_due || p.products != 0 || p.builds != 0) return;
+  p.release_due = true;
+  p.seat->due.push_back({nullptr, &p});
+  post_due(*p.seat);
+}
+
+void ContainerCore::post_due(ContainerSeat& seat) {
+  if (seat.due_posted || seat.left.load(std::memory_order_relaxed)) return;  // whoever leaves does it there
+  auto data = std::make_unique<DueJob>(DueJob{shared_from_this(), seat.shared_from_this()});
+  Job job;
+  job.data = data.get();
+  job.limit = Gate::State::draining;
+  job.notification = true;
+  job.run = [](void* d) noexcept {
+    const auto& j = *static_cast<DueJob*>(d);
+    Lock lock(j.core->mutex);
+    j.seat->due_posted = false;
+    j.core->run_due(lock, *j.seat, no_deadline);
+  };
+  job.end = [](void* d, JobEnd how) noexcept {
+    const std::unique_ptr<DueJob> j(static_cast<DueJob*>(d));
+    if (how == JobEnd::ran) return;
+    const std::lock_guard lock(j->core->mutex);
+    j->seat->due_posted = false;
+  };
+  if (!pool.post(*seat.owner, job)) return;  // it has left the pool: nothing of it is called any more
+  seat.due_posted = true;
+  static_cast<void>(data.release());
+}
+
+/// Gives the lock up meanwhile.
+void ContainerCore::run_due(Lock& lock, ContainerSeat& seat, std::int64_t wait_until) {
+  while (!seat.due.empty()) {
+    const Due due = seat.due.front();
+    seat.due.pop_front();
+    ++seat.busy;
+    lock.unlock();
+    const Ran ran = run_callback(due, wait_until);
+    lock.lock();
+    --seat.busy;
+    if (ran == Ran::not_now) {
+      seat.due.push_front(due);
+      return;
+    }
+    finish(due);
+  }
+}
+
+/// With the lock, which stays.
+void ContainerCore::pinned(std::unordered_map<const Product*, std::vector<ContainerSeat*>>& out) const {
+  for (const auto& seat : seats)
+    seat->slots.for_each([&](const LeaseSlot& slot) {
+      if (const Product* product = slot.product.load(std::memory_order_seq_cst); product != nullptr) out[product].push_back(seat.get());
+    });
+}
+
+/// With the lock, which stays.
+void ContainerCore::collect(Lock&) {
+  epochs.wait();
+  free_gone();
+  std::unordered_map<const Product*, std::vector<ContainerSeat*>> held;
+  pinned(held);
+  for (const auto& seat : seats) {
+    if (seat->left.load(std::memory_order_relaxed)) continue;
+    for (const auto& [made, product] : seat->products)
+      if (product->closing.load(std::memory_order_relaxed) && !product->disposing && held.count(product) == 0) queue(*product);
+    for (const auto& [id, p] : seat->provisions) release_if_over(*p);
+  }
+}
+
+/// Without the lock: on this thread, or, where somebody has to be waited for, on a worker of whose turn it is, and on from there.
+void ContainerCore::dispose_scope(const std::shared_ptr<ScopeEnd>& end) {
+  while (!end->rest.empty()) {
+    Product* product = end->rest.back();
+    const Due due{product, product->provision};
+    if (run_callback(due, 0) == Ran::not_now) {
+      auto data = std::make_unique<std::shared_ptr<ScopeEnd>>(end);
+      Job job;
+      job.data = data.get();
+      job.limit = Gate::State::draining;
+      job.notification = true;
+      job.run = [](void* d) noexcept {
+        const auto& e = *static_cast<std::shared_ptr<ScopeEnd>*>(d);
+        e->core->dispose_on_worker(*e, true);
+        e->core->dispose_scope(e);
+      };
+      job.end = [](void* d, JobEnd how) noexcept {
+        const std::unique_ptr<std::shared_ptr<ScopeEnd>> e(static_cast<std::shared_ptr<ScopeEnd>*>(d));
+        if (how == JobEnd::ran) return;
+        (*e)->core->dispose_on_worker(**e, false);
+        (*e)->core->dispose_scope(*e);
+      };
+      if (pool.post(*due.provision->owner, job)) {
+        static_cast<void>(data.release());
+        return;
+      }
+    }
+    const std::lock_guard lock(mutex);
+    end->rest.pop_back();
+    finish(due);
+  }
+}
+
+void ContainerCore::dispose_on_worker(ScopeEnd& end, bool may_call) {
+  const Due due{end.rest.back(), end.rest.back()->provision};
+  if (may_call) static_cast<void>(run_callback(due, no_deadline));
+  const std::lock_guard lock(mutex);
+  end.rest.pop_back();
+  finish(due);
+}
+
+// ---- an owner leaves
+
+/// With the lock.
+std::vector<LeaseHolder> ContainerCore::holders(const ContainerSeat& provider) const {
+  std::map<std::pair<const ContainerSeat*, const Provision*>, std::size_t> counts;
+  for (const auto& seat : seats) {
+    if (seat.get() == &provider) continue;
+    seat->slots.for_each([&](const LeaseSlot& slot) {
+      const Product* product = slot.product.load(std::memory_order_seq_cst);
+      if (product != nullptr && product->provision->seat == &provider) ++counts[{seat.get(), product->provision}];
+    });
+  }
+  for (const auto& [made, product] : provider.products)
+    if (product->scope != nullptr && product->scope->seat != &provider) ++counts[{product->scope->seat, product->provision}];
+  std::vector<LeaseHolder> out;
+  for (const auto& [who, count] : counts)
+    out.push_back({who.first->module, who.first->generation, who.second->text, count, !who.first->departed && who.first->owner->wedged()});
+  std::sort(out.begin(), out.end(), [](const LeaseHolder& a, const LeaseHolder& b) {
+    return std::tie(a.module, a.generation, a.token) < std::tie(b.module, b.generation, b.token);
+  });
+  return out;
+}
+
+Container::Left ContainerCore::leave(ContainerSeat& seat, std::int64_t deadline_ns) {
+  Container::Left out;
+  Lock lock(mutex);
+  seat.left.store(true, std::memory_order_seq_cst);
+  end_scopes_of(lock, seat);
+  for (const auto& [id, p] : seat.provisions)
+    if (!p->closing) unlink(*p);
+  epochs.wait();
+  free_gone();
+  for (const auto& b : builds)
+    if (b->provision->seat == &seat) b->call.cancel();
+  const Blocking blocking;
+  for (;;) {
+    run_due(lock, seat, deadline_ns);
+    std::size_t making = 0;
+    for (const auto& [id, p] : seat.provisions) {
+      making += p->builds;
+      release_if_over(*p);
+    }
+    if (!seat.due.empty() && monotonic_ns() < deadline_ns) continue;
+    // The youngest first, and none before those that are younger: they may stand on it.
+    Product* last = seat.products.empty() ? nullptr : seat.products.rbegin()->second;
+    if (last != nullptr && !last->disposing) {
+      std::unordered_map<const Product*, std::vector<ContainerSeat*>> held;
+      pinned(held);
+      const auto& by = held[last];
+      const bool kept = std::any_of(by.begin(), by.end(), [&](const ContainerSeat* s) { return s != &seat; }) || last->scope != nullptr;
+      if (!kept) {
+        seat.slots.for_each([&](LeaseSlot& slot) {  // its own leases of it
+          const std::uint64_t id = slot.id.load(std::memory_order_relaxed);
+          if (slot.product.load(std::memory_order_relaxed) != last || id == 0) return;
+          std::uint64_t expected = id;
+          if (!slot.id.compare_exchange_strong(expected, 0, std::memory_order_acq_rel)) return;
+          if (last->lease == id) last->lease = 0;
+          end_lease(seat, slot, id);
+        });
+        last->disposing = true;
+        seat.due.push_back({last, last->provision});
+        continue;
+      }
+    }
+    const std::int64_t now = monotonic_ns();
+    const bool running = seat.busy != 0 || making != 0 || !seat.due.empty() || (last != nullptr && last->disposing);
+    if (!running && seat.provisions.empty() && seat.products.empty()) break;
+    out.holders = holders(seat);
+    const bool all_wedged =
+        !out.holders.empty() && std::all_of(out.holders.begin(), out.holders.end(), [](const LeaseHolder& h) { return h.wedged; });
+    if (now >= deadline_ns || (all_wedged && !running)) {
+      out.quiet = !running;
+      return out;
+    }
+    changed.wait_for(lock, Nanos(std::min<std::int64_t>(1'000'000, deadline_ns - now)));
+  }
+  out.holders.clear();
+  epochs.wait();
+  free_gone();
+  return out;
+}
+
+void ContainerCore::depart(ContainerSeat& seat) {
+  const auto keep = seat.shared_from_this();
+  Lock lock(mutex);
+  seat.left.store(true, std::memory_order_seq_cst);
+  end_scopes_of(lock, seat);
+  epochs.wait();  // who acquired before has its lease now
+  seat.departed = true;
+  bool awaited = false;
+  seat.slots.for_each([&](LeaseSlot& slot) {
+    std::uint64_t id = slot.id.load(std::memory_order_relaxed);
+    const std::uint64_t had = id;
+    if (id != 0 && slot.id.compare_exchange_strong(id, 0, std::memory_order_acq_rel)) awaited |= end_lease(seat, slot, had);
+  });
+  if (awaited) collect(lock);
+  if (seat.provisions.empty()) seats.remove(keep);
+  changed.notify_all();
+}
+
+Container::Left Container::leave(ContainerSeat& seat, std::int64_t deadline_ns) { return core_->leave(seat, deadline_ns); }
+void Container::depart(ContainerSeat& seat) { core_->depart(seat); }
+
+std::vector<LeaseHolder> Container::holders(const ContainerSeat& provider) const {
+  const std::lock_guard lock(core_->mutex);
+  return core_->holders(provider);
+}
+
+}  // namespace tenon::host
