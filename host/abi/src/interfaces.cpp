@@ -2,10 +2,10 @@
 
 #include <array>
 
-#include "strict/strict_tables.hpp"
+#include "events_part.hpp"
 #include "state_part.hpp"
 #include "storage_part.hpp"
-#include "events_part.hpp"
+#include "strict/strict_tables.hpp"
 #include "tables.hpp"
 #include "tasks_part.hpp"
 
@@ -16,14 +16,11 @@ std::span<const Interface> interfaces() {
       Interface{{TENON_CALLS, sizeof(tenon_calls)}, &calls_table, nullptr, PartId::count, &strict_calls_table},
       Interface{{TENON_CHECK, sizeof(tenon_check)}, &check_table},
       Interface{{TENON_CONFIG, sizeof(tenon_config)}, &config_table, nullptr, PartId::count, &strict_config_table},
+      Interface{{TENON_EVENTS, sizeof(tenon_events)}, &events_table, &EventsPart::make, EventsPart::id},
       Interface{{TENON_LOG, sizeof(tenon_log)}},
       Interface{{TENON_LOG_SINK, sizeof(tenon_log_sink), true}, &log_sink_table, nullptr, PartId::count, &strict_log_sink_table},
       Interface{{TENON_STATE, sizeof(tenon_state)}, &state_table, &StatePart::make, StatePart::id},
       Interface{{TENON_STORAGE, sizeof(tenon_storage)}, &storage_table, &StoragePart::make, StoragePart::id},
-      Interface{{TENON_CONFIG, sizeof(tenon_config)}, &config_table},
-      Interface{{TENON_EVENTS, sizeof(tenon_events)}, &events_table, &EventsPart::make, EventsPart::id},
-      Interface{{TENON_LOG, sizeof(tenon_log)}},
-      Interface{{TENON_LOG_SINK, sizeof(tenon_log_sink), true}, &log_sink_table},
       Interface{{TENON_TASKS, sizeof(tenon_tasks)}, &tasks_table, &TasksPart::make, TasksPart::id},
   };
   return all;
