@@ -5,6 +5,7 @@
 #include "abi/instance.hpp"
 #include "kernel/services.hpp"
 #include "kernel/workers.hpp"
+#include "services_part.hpp"
 #include "tables.hpp"
 
 namespace tenon::host {
@@ -38,21 +39,32 @@ tenon_status defer(tenon_call* call, tenon_id* out) noexcept {
   if (call == nullptr || out == nullptr) return TENON_INVALID_ARGUMENT;
   if (call->instance->wedged()) return TENON_CANCELLED;
   try {
+    if (call->target->is_service) return static_cast<tenon_status>(static_cast<ServiceCall*>(call->target)->defer(*out));
     return call->instance->defer(call, out);
   } catch (const std::bad_alloc&) {
     return TENON_RESOURCE_EXHAUSTED;
   }
 }
 
+/// Whose call an id is: of the lifecycle, or of a service. nullptr: no service call was ever deferred here.
+ServicesPart* services_of(const Instance& instance, tenon_id id) {
+  return (id & lifecycle_id) != 0 ? nullptr : instance.part<ServicesPart>();
+}
+
 tenon_status complete(tenon_ctx* ctx, tenon_id id, tenon_status status, const tenon_error* error, tenon_blob* body) noexcept {
-  if (body != nullptr && body->release != nullptr) {  // taken whatever happens; a lifecycle call has no use for it
-    const auto release = body->release;
-    body->release = nullptr;
-    release(body->owner);
-  }
+  tenon_blob taken = body == nullptr ? tenon_blob{} : *body;  // taken whatever happens
+  if (body != nullptr) body->release = nullptr;
   Instance* instance = Instance::from(ctx);
+  const bool usable = instance != nullptr && !instance->wedged();
+  if (usable && services_of(*instance, id) != nullptr) {
+    tenon_reply reply{};
+    reply.struct_size = sizeof reply;
+    reply.payload = taken;
+    return complete_service(*instance, id, status, error, reply);
+  }
+  if (taken.release != nullptr) taken.release(taken.owner);  // a lifecycle call has no use for it
   if (instance == nullptr) return TENON_INVALID_ARGUMENT;
-  if (instance->wedged()) return TENON_CANCELLED;
+  if (!usable) return TENON_CANCELLED;
   try {
     return instance->complete(id, status, error);
   } catch (const std::bad_alloc&) {
@@ -62,7 +74,9 @@ tenon_status complete(tenon_ctx* ctx, tenon_id id, tenon_status status, const te
 
 std::int32_t id_cancelled(tenon_ctx* ctx, tenon_id id) noexcept {
   Instance* instance = Instance::from(ctx);
-  return instance == nullptr || instance->wedged() || instance->id_cancelled(id) ? 1 : 0;
+  if (instance == nullptr || instance->wedged()) return 1;
+  if (ServicesPart* part = services_of(*instance, id)) return part->services().id_cancelled(part->seat(), id) ? 1 : 0;
+  return instance->id_cancelled(id) ? 1 : 0;
 }
 
 tenon_status on_cancel(tenon_ctx* ctx, tenon_id id, tenon_call_ended fn, void* data) noexcept {
@@ -70,6 +84,7 @@ tenon_status on_cancel(tenon_ctx* ctx, tenon_id id, tenon_call_ended fn, void* d
   if (instance == nullptr || fn == nullptr) return TENON_INVALID_ARGUMENT;
   if (instance->wedged()) return TENON_CANCELLED;
   try {
+    if (ServicesPart* part = services_of(*instance, id)) return on_service_cancel(*part, id, fn, data);
     return instance->on_cancel(id, fn, data);
   } catch (const std::bad_alloc&) {
     return TENON_RESOURCE_EXHAUSTED;

@@ -6,6 +6,7 @@
 #include "state_part.hpp"
 #include "storage_part.hpp"
 #include "strict/strict_tables.hpp"
+#include "services_part.hpp"
 #include "tables.hpp"
 #include "tasks_part.hpp"
 
@@ -22,6 +23,8 @@ std::span<const Interface> interfaces() {
       Interface{{TENON_STATE, sizeof(tenon_state)}, &state_table, &StatePart::make, StatePart::id},
       Interface{{TENON_STORAGE, sizeof(tenon_storage)}, &storage_table, &StoragePart::make, StoragePart::id},
       Interface{{TENON_TASKS, sizeof(tenon_tasks)}, &tasks_table, &TasksPart::make, TasksPart::id},
+      Interface{{TENON_LOG_SINK, sizeof(tenon_log_sink), true}, &log_sink_table},
+      Interface{{TENON_SERVICES, sizeof(tenon_services)}, &services_table, &make_services_part, PartId::services},
   };
   return all;
 }

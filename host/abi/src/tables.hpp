@@ -8,6 +8,7 @@
 #include "tenon/log_sink.h"
 #include "tenon/state.h"
 #include "tenon/storage.h"
+#include "tenon/services.h"
 
 namespace tenon::host {
 
@@ -21,5 +22,6 @@ extern const tenon_check check_table;
 extern const tenon_log_sink log_sink_table;
 extern const tenon_state state_table;
 extern const tenon_storage storage_table;
+extern const tenon_services services_table;
 
 }  // namespace tenon::host

@@ -41,6 +41,9 @@ struct tenon_call : tenon::host::Call {
   std::size_t reserved_bytes = 0;
 
   tenon_call() = default;
+  /// A call of a service, on the stack of who runs its handler.
+  tenon_call(tenon::host::Instance& provider, tenon::host::Call& service_call)
+      : instance(&provider), target(&service_call), phase(tenon::host::Phase::run), may_defer(true) {}
   ~tenon_call() {
     if (reserved_ != nullptr) free_reserved();
   }

@@ -77,6 +77,8 @@ class Reply {
   /// Copies; false beyond the limits.
   bool add_pair(std::string_view key, std::string_view value);
 
+  /// The buffer it was made with. What is written there becomes the payload by `reserve`.
+  [[nodiscard]] std::span<char> buffer() const { return {buffer_, capacity_}; }
   [[nodiscard]] std::string_view payload() const { return {data_, size_}; }
   [[nodiscard]] std::string_view content_type() const { return {content_type_, content_type_size_}; }
   [[nodiscard]] std::vector<ServicePair> metadata() const;

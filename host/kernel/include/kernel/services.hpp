@@ -162,6 +162,7 @@ class Services {
     std::function<void(const ServiceSeat& caller, const ServiceSeat& provider, std::string_view service)> deprecated;
     std::int64_t (*now)() = &monotonic_ns;    ///< of the breakers
     std::int64_t timeout_ns = 5'000'000'000;  ///< for calls without any deadline
+    std::optional<BreakerOptions> breaker;    ///< of seats that bring none of their own; absent: off
     std::size_t max_registrations = 4096;     ///< per seat
     std::size_t max_handles = 4096;           ///< per seat
     std::size_t max_open_calls = 16384;       ///< per seat: asynchronous ones it made, and deferred ones it has not completed
@@ -172,7 +173,7 @@ class Services {
   Services(const Services&) = delete;
   Services& operator=(const Services&) = delete;
 
-  /// `owner` must live until `leave` has answered `quiet`. The seat may be kept and used longer: it is then answered UNAVAILABLE.
+  /// `owner` must live until `leave` has answered `quiet`. The first one starts a thread (std::system_error). The seat may be kept and used longer: it is then answered UNAVAILABLE.
   std::shared_ptr<ServiceSeat> join(Owner& owner, Permissions permissions, const SeatOptions& options);
 
   // ---- offering

@@ -10,9 +10,7 @@ namespace tenon::host {
 const std::string& seat_module(const ServiceSeat& seat) { return seat.module; }
 std::uint64_t seat_generation(const ServiceSeat& seat) { return seat.generation; }
 
-Services::Services(WorkerPool& pool, Options options) : core_(std::make_shared<ServicesCore>(pool, std::move(options))) {
-  core_->keeper = std::thread([core = core_.get()] { core->keep(); });
-}
+Services::Services(WorkerPool& pool, Options options) : core_(std::make_shared<ServicesCore>(pool, std::move(options))) {}
 
 Services::Services(WorkerPool& pool) : Services(pool, Options{}) {}
 
@@ -22,7 +20,7 @@ Services::~Services() {
     core_->stopping = true;
     core_->keeper_wakes.notify_all();
   }
-  core_->keeper.join();
+  if (core_->keeper.joinable()) core_->keeper.join();
   core_->reclaim();
   // Records point back here.
   std::vector<std::pair<std::uint32_t, std::shared_ptr<CallRecord>>> rest;
@@ -31,7 +29,13 @@ Services::~Services() {
 }
 
 std::shared_ptr<ServiceSeat> Services::join(Owner& owner, Permissions permissions, const SeatOptions& options) {
-  return std::make_shared<ServiceSeat>(owner, std::move(permissions), options, core_->options.now);
+  {
+    const std::lock_guard lock(core_->calls_mutex);
+    if (!core_->keeper.joinable()) core_->keeper = std::thread([core = core_.get()] { core->keep(); });
+  }
+  SeatOptions seat = options;
+  if (!seat.breaker) seat.breaker = core_->options.breaker;
+  return std::make_shared<ServiceSeat>(owner, std::move(permissions), seat, core_->options.now);
 }
 
 ServiceLane Services::lane(ServiceSeat& seat) const { return {&core_->handles, core_.get(), &seat}; }

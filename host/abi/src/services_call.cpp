@@ -1,0 +1,296 @@
+// Calls of services through the C table: straight into a C handler if the short way is open, else by the kernel.
+#include <array>
+#include <new>
+#include <span>
+
+#include "services_call.hpp"
+
+namespace tenon::host {
+namespace {
+
+/// The views of a request, for the kernel. Lives as long as the call.
+struct KernelRequest {
+  explicit KernelRequest(const tenon_request& q) {
+    for (std::size_t i = 0; i < q.metadata_count; ++i) pairs[i] = {view(q.metadata[i].key), view(q.metadata[i].value)};
+    request.payload = {reinterpret_cast<const char*>(q.payload.ptr), q.payload.len};
+    request.content_type = view(q.content_type);
+    request.metadata = std::span(pairs.data(), q.metadata_count);
+  }
+  std::array<ServicePair, max_service_pairs> pairs;
+  Request request;
+};
+
+Error bad_reply(std::string_view service) {
+  return {Code::internal,
+          "`" + std::string(service) +
+              "` gave a reply that cannot be one, or there is no memory for it: at most 64 MiB, a content type of 127 bytes, 64 pairs and "
+              "16 KiB of "
+              "them, UTF-8, and no payload without an address",
+          "BAD_REPLY", 0, ExitCode::unavailable};
+}
+
+ServicesPart& provider_part(const Instance& provider) { return *provider.part<ServicesPart>(); }
+
+bool wrote(const tenon_error& error) { return error.status != TENON_OK || error.message[0] != '\0'; }
+
+std::span<char> buffer_of(const tenon_reply& reply) { return {reinterpret_cast<char*>(reply.buffer), reply.capacity}; }
+
+void clear_error(tenon_error& error) {
+  error.struct_size = sizeof error;
+  error.status = TENON_OK;
+  error.sys_errno = 0;
+  error.message_len = 0;
+  error.reason[0] = '\0';
+  error.message[0] = '\0';
+}
+
+Error said(Code code, std::string_view service, const tenon_error& error) {
+  Error out;
+  if (wrote(error)) {
+    out = error_of(static_cast<tenon_status>(code), &error);
+  } else {
+    out.message = "`" + std::string(service) + "` answered " + std::string(code_name(code));
+    out.exit = ExitCode::unavailable;
+  }
+  out.code = code;
+  return out;
+}
+
+Code outcome_of(tenon_status status) { return status == TENON_PENDING ? pending : code_of(status); }
+
+/// The handler of the short way has answered with more than bytes in the buffer, has failed, was late, or has deferred.
+[[gnu::noinline]] tenon_status finish(ShortCall& way, ServiceCall& call, const Instance& provider, Code code, tenon_reply& reply,
+                                      const tenon_error& error, tenon_error* err) noexcept {
+  const std::string_view service = call.service();
+  Reply answer{buffer_of(reply)};
+  Error why;
+  const bool good = take_reply(provider_part(provider), reply, answer);
+  if (code == Code::ok && !good) {
+    why = bad_reply(service);
+    code = why.code;
+  } else if (code != Code::ok && code != pending) {
+    why = said(code, service, error);
+  }
+  const Code out = way.end(call, code) ? code : way.finish(call, code, answer, why);
+  clear_reply(reply);
+  if (out != Code::ok) {
+    why.code = out;
+    return give_error(err, why);
+  }
+  if (give_reply(answer, reply)) return TENON_OK;
+  return give_error(err, {Code::resource_exhausted, "there is no memory for the reply", "NO_MEMORY", 0, ExitCode::unavailable});
+}
+
+/// Everything looked at, by the kernel.
+template <class Key>
+[[gnu::noinline]] tenon_status call_long(ServicesPart& part, Key key, const tenon_request& request, tenon_reply& reply,
+                                         const CallOptions& how, tenon_error* err) noexcept {
+  try {
+    const KernelRequest asked(request);
+    Reply answer{buffer_of(reply)};
+    Error error;
+    const Code code = part.services().call(part.seat(), key, asked.request, answer, error, how);
+    if (code != Code::ok) {
+      error.code = code;
+      return give_error(err, error);
+    }
+    if (give_reply(answer, reply)) return TENON_OK;
+    clear_reply(reply);
+  } catch (const std::bad_alloc&) {
+  }
+  return give_error(err, {Code::resource_exhausted, "there is no memory for the call", "NO_MEMORY", 0, ExitCode::unavailable});
+}
+
+[[gnu::noinline]] tenon_status refuse(const Instance* instance, tenon_reply* reply, tenon_error* err) noexcept {
+  if (is_reply(reply)) clear_reply(*reply);
+  if (instance != nullptr && instance->wedged()) return TENON_CANCELLED;
+  return give_error(err, bad_call());
+}
+
+/// `key`: a handle or a name.
+template <class Key>
+[[gnu::always_inline]] inline tenon_status call_service(tenon_ctx* ctx, Key key, const tenon_request* request, tenon_reply* reply,
+                                                        const tenon_call_options* options, tenon_error* err) noexcept {
+  Instance* const instance = Instance::from(ctx);
+  ServicesPart* const part = instance == nullptr ? nullptr : instance->part<ServicesPart>();
+  if (part == nullptr || instance->wedged() || !is_reply(reply) || !is_request(request) || !is_options(options)) [[unlikely]]
+    return refuse(instance, reply, err);
+  clear_reply(*reply);
+  const CallOptions how = options_of(options);
+
+  ShortCall way;
+  ShortCall::Place place;
+  if (!how.trace_parent.empty() || !way.begin(place, part->lane(), key, request->payload.len, how.deadline_ns, &run_c_handler)) [[unlikely]]
+    return call_long(*part, key, *request, *reply, how, err);
+  const auto& handler = *static_cast<const CHandler*>(way.target().data);
+  tenon_error said_here;
+  clear_error(said_here);
+  tenon_call call(*handler.provider, place.call);
+  const tenon_status status = handler.handle(handler.data, &call, request, reply, &said_here);
+  if (status == TENON_OK && reply->payload.release == nullptr && (reply->payload.ptr == reply->buffer || reply->payload.len == 0) &&
+      reply->payload.len <= reply->capacity && (reply->content_type.len | reply->metadata_count) == 0 && way.end(place.call, Code::ok))
+      [[likely]]
+    return TENON_OK;
+  return finish(way, place.call, *handler.provider, outcome_of(status), *reply, said_here, err);
+}
+
+}  // namespace
+
+Error bad_call() {
+  return {
+      Code::invalid_argument,
+      "a call needs a request within its limits (64 MiB, a content type of 127 bytes, 64 pairs and 16 KiB of them, UTF-8), a reply, and "
+      "structs whose struct_size is set",
+      "BAD_CALL", 0, ExitCode::software};
+}
+
+bool is_options(const tenon_call_options* o) {
+  return o == nullptr ||
+         (o->struct_size >= sizeof(tenon_call_options) && is_view(o->traceparent) && o->traceparent.len <= max_service_content_type);
+}
+
+CallOptions options_of(const tenon_call_options* o) {
+  CallOptions out;
+  if (o == nullptr) return out;
+  if (o->deadline_ns != 0) out.deadline_ns = o->deadline_ns;
+  out.trace_parent = view(o->traceparent);
+  return out;
+}
+
+// Structs a module made against a larger header are handed to the handler as they are: it looks at their struct_size.
+tenon_status call_by_handle(tenon_ctx* ctx, tenon_id handle, const tenon_request* request, tenon_reply* reply,
+                            const tenon_call_options* options, tenon_error* err) noexcept {
+  return call_service(ctx, handle, request, reply, options, err);
+}
+
+tenon_status call_by_name(tenon_ctx* ctx, tenon_str name, const tenon_request* request, tenon_reply* reply,
+                          const tenon_call_options* options, tenon_error* err) noexcept {
+  if (!is_view(name)) return refuse(Instance::from(ctx), reply, err);
+  return call_service(ctx, view(name), request, reply, options, err);
+}
+
+Code run_c_handler(void* data, ServiceCall& service_call, const Request& asked, Reply& answer) {
+  const auto& handler = *static_cast<const CHandler*>(data);
+  std::array<tenon_kv, max_service_pairs> pairs;
+  for (std::size_t i = 0; i < asked.metadata.size(); ++i) pairs[i] = {c_str(asked.metadata[i].key), c_str(asked.metadata[i].value)};
+  const tenon_request request = {sizeof request,
+                                 0,
+                                 {reinterpret_cast<const std::uint8_t*>(asked.payload.data()), asked.payload.size()},
+                                 c_str(asked.content_type),
+                                 asked.metadata.empty() ? nullptr : pairs.data(),
+                                 asked.metadata.size()};
+  const std::span<char> buffer = answer.buffer();
+  tenon_reply reply{};
+  reply.struct_size = sizeof reply;
+  reply.buffer = reinterpret_cast<std::uint8_t*>(buffer.data());
+  reply.capacity = buffer.size();
+  tenon_error error;
+  clear_error(error);
+  tenon_call call(*handler.provider, service_call);
+  Code code = outcome_of(handler.handle(handler.data, &call, &request, &reply, &error));
+  const bool good = take_reply(provider_part(*handler.provider), reply, answer);
+  if (code == pending || (code == Code::ok && good)) return code;
+  const Error why = code == Code::ok ? bad_reply(service_call.service()) : said(code, service_call.service(), error);
+  code = service_call.fail(why.code, why.message, why.reason);
+  service_call.error().sys_errno = why.sys_errno;
+  return code;
+}
+
+namespace {
+
+/// Data of an asynchronous call; freed when it is done.
+struct Waiting {
+  tenon_service_done done;
+  void* data;
+};
+
+void deliver(void* data, std::uint64_t id, Code code, Reply& reply, const Error& error) {
+  const std::unique_ptr<Waiting> waiting(static_cast<Waiting*>(data));
+  tenon_reply answer{};
+  answer.struct_size = sizeof answer;
+  tenon_error why;
+  clear_error(why);
+  if (code != Code::ok) {
+    give_error(&why, error);
+  } else if (!give_reply(reply, answer)) {
+    code = Code::resource_exhausted;
+    give_error(&why, {code, "there is no memory for the reply", "NO_MEMORY", 0, ExitCode::unavailable});
+  }
+  waiting->done(waiting->data, id, static_cast<tenon_status>(code), &answer, &why);
+  if (answer.payload.release != nullptr) answer.payload.release(answer.payload.owner);
+}
+
+template <class Key>
+tenon_status call_later(tenon_ctx* ctx, Key key, const tenon_request* request, const tenon_call_options* options, tenon_service_done done,
+                        void* data, tenon_id* id, tenon_error* err) noexcept {
+  Instance* const instance = Instance::from(ctx);
+  ServicesPart* const part = instance == nullptr ? nullptr : instance->part<ServicesPart>();
+  if (part == nullptr || instance->wedged() || done == nullptr || !is_request(request) || !is_options(options))
+    return refuse(instance, nullptr, err);
+  try {
+    const KernelRequest asked(*request);
+    auto waiting = std::make_unique<Waiting>(Waiting{done, data});
+    Error error;
+    const Code code =
+        part->services().call_async(part->seat(), key, asked.request, &deliver, waiting.get(), id, error, options_of(options));
+    if (code != Code::ok) {
+      error.code = code;
+      return give_error(err, error);
+    }
+    static_cast<void>(waiting.release());
+    return TENON_OK;
+  } catch (const std::bad_alloc&) {
+    return give_error(err, {Code::resource_exhausted, "there is no memory for the call", "NO_MEMORY", 0, ExitCode::unavailable});
+  }
+}
+
+}  // namespace
+
+tenon_status call_async_by_handle(tenon_ctx* ctx, tenon_id handle, const tenon_request* request, const tenon_call_options* options,
+                                  tenon_service_done done, void* data, tenon_id* id, tenon_error* err) noexcept {
+  return call_later(ctx, handle, request, options, done, data, id, err);
+}
+
+tenon_status call_async_by_name(tenon_ctx* ctx, tenon_str name, const tenon_request* request, const tenon_call_options* options,
+                                tenon_service_done done, void* data, tenon_id* id, tenon_error* err) noexcept {
+  if (!is_view(name)) return refuse(Instance::from(ctx), nullptr, err);
+  return call_later(ctx, view(name), request, options, done, data, id, err);
+}
+
+tenon_status complete_service(Instance& instance, tenon_id id, tenon_status status, const tenon_error* error, tenon_reply& reply) noexcept {
+  ServicesPart& part = provider_part(instance);
+  try {
+    Reply answer;
+    Code code = code_of(status);
+    Error why;
+    if (!take_reply(part, reply, answer) && code == Code::ok) {
+      why = bad_reply("tenon.calls/1 complete");
+      code = why.code;
+    } else if (code != Code::ok && error != nullptr) {
+      why = error_of(status, error);
+    }
+    return static_cast<tenon_status>(
+        part.services().complete(part.seat(), id, code, answer, code == Code::ok || why.message.empty() ? nullptr : &why));
+  } catch (const std::bad_alloc&) {
+    return TENON_RESOURCE_EXHAUSTED;
+  }
+}
+
+tenon_status on_service_cancel(ServicesPart& part, tenon_id id, tenon_call_ended fn, void* data) {
+  struct Ended {
+    tenon_call_ended fn;
+    void* data;
+  };
+  auto ended = std::make_unique<Ended>(Ended{fn, data});
+  const Code code = part.services().on_cancel(
+      part.seat(), id,
+      [](void* d, Code why) {
+        const std::unique_ptr<Ended> e(static_cast<Ended*>(d));
+        e->fn(e->data, static_cast<tenon_status>(why));
+      },
+      ended.get());
+  if (code == Code::ok) static_cast<void>(ended.release());
+  return static_cast<tenon_status>(code);
+}
+
+}  // namespace tenon::host

@@ -1,0 +1,129 @@
+#include "services_part.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "kernel/names.hpp"
+
+namespace tenon::host {
+
+struct ServicesPart::Pin {
+  ServicesPart* part;
+  tenon_blob blob;
+};
+
+ServicesPart::ServicesPart(Instance& instance) : instance_(instance), services_(instance.host().kernel()->services()) {
+  SeatOptions options;
+  options.strand = instance.strand();
+  seat_ = services_.join(instance, instance.permissions(), options);
+  lane_ = services_.lane(*seat_);
+}
+
+Result<std::uint64_t> ServicesPart::add(const tenon_service& service) {
+  const std::string_view name = view(service.name);
+  const auto parsed = parse_service_name(name);
+  const std::string text = parsed ? parsed->text() : std::string(name);
+  const std::lock_guard lock(mutex_);
+  if (left_)
+    return Error{Code::unavailable, "`" + instance_.name() + "` is leaving: it offers no services any more", "LEAVING", 0,
+                 ExitCode::unavailable};
+  for (const CHandler* h : handlers_)
+    if (h->name == text && h->handle == service.handle && h->data == service.data) return h->id;
+  auto made = std::make_unique<CHandler>(CHandler{&instance_, service.handle, service.data, service.release, text, 0});
+  handlers_.reserve(handlers_.size() + 1);
+  ServiceOffer offer;
+  offer.name = name;
+  offer.handle = &run_c_handler;
+  offer.data = made.get();
+  offer.release = [](void* data) {
+    const std::unique_ptr<CHandler> handler(static_cast<CHandler*>(data));
+    if (handler->release != nullptr) handler->release(handler->data);
+  };
+  offer.options.offload = (service.flags & TENON_SERVICE_OFFLOAD) != 0;
+  offer.options.deprecated = (service.flags & TENON_SERVICE_DEPRECATED) != 0;
+  auto added = services_.add(*seat_, offer);
+  if (!added) return added;
+  made->id = *added;
+  handlers_.push_back(made.release());
+  return added;
+}
+
+/// Before it is removed: afterwards it may be freed at any time.
+CHandler* ServicesPart::forget(std::uint64_t registration) {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find_if(handlers_.begin(), handlers_.end(), [registration](const CHandler* h) { return h->id == registration; });
+  if (found == handlers_.end()) return nullptr;
+  CHandler* const out = *found;
+  handlers_.erase(found);
+  return out;
+}
+
+Code ServicesPart::remove(std::uint64_t registration) {
+  forget(registration);
+  return services_.remove(*seat_, registration);
+}
+
+Code ServicesPart::remove_wait(std::uint64_t registration, std::int64_t deadline_ns) {
+  CHandler* const handler = forget(registration);
+  const Code code = services_.remove_wait(*seat_, registration, deadline_ns);
+  if (code == Code::failed_precondition && handler != nullptr) {  // inside of itself: it stays registered
+    const std::lock_guard lock(mutex_);
+    handlers_.push_back(handler);
+  }
+  return code;
+}
+
+bool ServicesPart::leave(std::int64_t deadline_ns) {
+  {
+    const std::lock_guard lock(mutex_);
+    left_ = true;
+    handlers_.clear();
+  }
+  return services_.leave(*seat_, deadline_ns).quiet;
+}
+
+bool ServicesPart::pin(const tenon_blob& blob, ServiceBlob& out) {
+  auto* made = new (std::nothrow) Pin{this, blob};
+  if (made == nullptr) {
+    blob.release(blob.owner);
+    return false;
+  }
+  pinned_.fetch_add(1, std::memory_order_relaxed);
+  out = {reinterpret_cast<const char*>(blob.ptr), blob.len,
+         [](void* owner) {
+           const std::unique_ptr<Pin> gone(static_cast<Pin*>(owner));
+           ServicesPart& part = *gone->part;
+           {
+             const GateEntry entry(part.instance_, part.instance_.phase(), ThreadTag::other, nullptr, Gate::State::closed);
+             gone->blob.release(gone->blob.owner);
+           }
+           part.pinned_.fetch_sub(1, std::memory_order_release);
+         },
+         made};
+  return true;
+}
+
+bool ServicesPart::closed(std::int64_t deadline_ns) {
+  while (pinned_.load(std::memory_order_acquire) != 0) {
+    const std::int64_t now = monotonic_ns();
+    if (now >= deadline_ns) return false;
+    std::this_thread::sleep_for(std::chrono::nanoseconds(std::min<std::int64_t>(1'000'000, deadline_ns - now)));
+  }
+  return true;
+}
+
+std::vector<std::string> ServicesPart::holders() const {
+  const std::size_t n = pinned_.load(std::memory_order_relaxed);
+  if (n == 0) return {};
+  return {std::to_string(n) + (n == 1 ? " answer of a service" : " answers of services") + " that callers have not released"};
+}
+
+std::unique_ptr<Part> make_services_part(Instance& instance) {
+  try {
+    return std::make_unique<ServicesPart>(instance);
+  } catch (const std::exception&) {  // bad_alloc, or system_error: no thread
+    return nullptr;
+  }
+}
+
+}  // namespace tenon::host

@@ -1,0 +1,86 @@
+// The services of one instance: its seat, what it registered, and the blobs of its answers that others still hold.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "abi/instance.hpp"
+#include "abi/part.hpp"
+#include "kernel/kernel.hpp"
+#include "kernel/service_short.hpp"
+#include "tenon/services.h"
+
+namespace tenon::host {
+
+/// A handler written in C, as the kernel's `data`.
+struct CHandler {
+  Instance* provider = nullptr;
+  tenon_service_handler handle = nullptr;
+  void* data = nullptr;
+  void (*release)(void*) noexcept = nullptr;
+  std::string name;  ///< as registered
+  std::uint64_t id = 0;
+};
+
+class ServicesPart final : public Part {
+ public:
+  static constexpr PartId id = PartId::services;
+  /// May throw (no thread, no memory).
+  explicit ServicesPart(Instance& instance);
+
+  Services& services() { return services_; }
+  ServiceSeat& seat() { return *seat_; }
+  [[nodiscard]] const ServiceLane& lane() const { return lane_; }
+
+  Result<std::uint64_t> add(const tenon_service& service);
+  Code remove(std::uint64_t registration);
+  Code remove_wait(std::uint64_t registration, std::int64_t deadline_ns);
+
+  void reach_changed() override { services_.owner_reach_changed(*seat_); }
+  void drain(std::int64_t) override { services_.drain(*seat_); }
+  bool leave(std::int64_t deadline_ns) override;
+  bool closed(std::int64_t deadline_ns) override;  ///< waits for blobs
+  [[nodiscard]] std::vector<std::string> holders() const override;
+
+  /// A blob of this module, made so that the instance is not destroyed before it was released. Takes it, also if there is no memory: false.
+  bool pin(const tenon_blob& blob, ServiceBlob& out);
+
+ private:
+  struct Pin;
+  CHandler* forget(std::uint64_t registration);
+  Instance& instance_;
+  Services& services_;
+  std::shared_ptr<ServiceSeat> seat_;
+  ServiceLane lane_;
+  std::atomic<std::size_t> pinned_{0};
+  std::mutex mutex_;
+  std::vector<CHandler*> handlers_;  ///< registered now
+  bool left_ = false;
+};
+
+/// nullptr: no thread or memory for it.
+std::unique_ptr<Part> make_services_part(Instance& instance);
+/// The one handler the kernel sees of all that are written in C.
+Code run_c_handler(void* data, ServiceCall& call, const Request& request, Reply& reply);
+/// What a handler answered, as the kernel has it: blobs pinned, views copied. Takes `from` whatever it returns; false: beyond the limits, or no memory.
+bool take_reply(ServicesPart& provider, tenon_reply& from, Reply& to);
+/// The kernel's answer in the caller's struct: in its buffer, or in memory that ends with payload.release. False without memory.
+bool give_reply(Reply& from, tenon_reply& to);
+/// False: something in it is beyond the limits.
+bool is_request(const tenon_request* request);
+bool is_reply(const tenon_reply* reply);
+/// tenon_calls and tenon_services: `complete` and `on_cancel` of a service call. Takes the reply's blob whatever it returns.
+tenon_status complete_service(Instance& instance, tenon_id id, tenon_status status, const tenon_error* error, tenon_reply& reply) noexcept;
+tenon_status on_service_cancel(ServicesPart& part, tenon_id id, tenon_call_ended fn, void* data);
+/// Empties what the other side sets.
+inline void clear_reply(tenon_reply& reply) {
+  reply.payload = {};
+  reply.content_type = {};
+  reply.metadata = nullptr;
+  reply.metadata_count = 0;
+}
+
+}  // namespace tenon::host
