@@ -17,6 +17,7 @@ std::span<const Interface> interfaces() {
       Interface{{TENON_CALLS, sizeof(tenon_calls)}, &calls_table, nullptr, PartId::count, &strict_calls_table},
       Interface{{TENON_CHECK, sizeof(tenon_check)}, &check_table},
       Interface{{TENON_CONFIG, sizeof(tenon_config)}, &config_table, nullptr, PartId::count, &strict_config_table},
+      Interface{{TENON_CONFIG, sizeof(tenon_config)}, &config_table},
       Interface{{TENON_EVENTS, sizeof(tenon_events)}, &events_table, &EventsPart::make, EventsPart::id},
       Interface{{TENON_LOG, sizeof(tenon_log)}},
       Interface{{TENON_LOG_SINK, sizeof(tenon_log_sink), true}, &log_sink_table, nullptr, PartId::count, &strict_log_sink_table},
@@ -25,6 +26,7 @@ std::span<const Interface> interfaces() {
       Interface{{TENON_TASKS, sizeof(tenon_tasks)}, &tasks_table, &TasksPart::make, TasksPart::id},
       Interface{{TENON_LOG_SINK, sizeof(tenon_log_sink), true}, &log_sink_table},
       Interface{{TENON_SERVICES, sizeof(tenon_services)}, &services_table, &make_services_part, PartId::services},
+      Interface{{TENON_TASKS, sizeof(tenon_tasks)}, &tasks_table, &TasksPart::make, TasksPart::id},
   };
   return all;
 }
