@@ -18,8 +18,10 @@
 
 #include "tenon/tenon.hpp"
 #include "tenon/testing/config.hpp"
+#include "tenon/testing/events.hpp"
 #include "tenon/testing/host.hpp"
 #include "tenon/testing/run.hpp"
 #include "tenon/testing/tables.hpp"
+#include "tenon/testing/tasks.hpp"
 
 #endif

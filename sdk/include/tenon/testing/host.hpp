@@ -30,6 +30,8 @@ struct LogLine {
 };
 
 class Host;
+class FakeEvents;
+class FakeTasks;
 
 namespace detail {
 
@@ -113,8 +115,11 @@ class Host {
   /// Cancels what is pending, then calls stop. A PENDING stop is waited for.
   Status stop() {
     end_pending();
+    tasks_drain();
+    events_drain();
     Status status = phase(TENON_PHASE_STOP, &tenon_lifecycle::stop, true);
     if (status.is_pending()) status = completion();
+    leave();
     return status;
   }
   void destroy();
@@ -138,6 +143,11 @@ class Host {
 
   /// A reload that changes one value, and calls on_change of those concerned if start was called. The first error they return.
   Status change(std::string_view path, Value value);
+
+  // ---- interfaces of the kernel ------------------------------------------------------------------------------------------
+
+  FakeEvents& events();  ///< testing/events.hpp
+  FakeTasks& tasks();    ///< testing/tasks.hpp
 
   // ---- what the module did ---------------------------------------------------------------------------------------------
 
@@ -184,6 +194,9 @@ class Host {
   using Lifecycle = tenon_lifecycle;
   using PhaseMember = tenon_status (*Lifecycle::*)(void*, tenon_call*, tenon_error*) noexcept;
   using Lock = std::unique_lock<std::mutex>;
+  friend class FakeEvents;
+  friend class FakeTasks;
+  static Host& of(tenon_ctx* ctx) { return *reinterpret_cast<Seat*>(ctx)->host; }
 
   static const tenon_module& select(const tenon_entry& entry, std::string_view name) {
     for (std::size_t i = 0; i < entry.module_count; ++i)
@@ -197,6 +210,21 @@ class Host {
   std::shared_ptr<detail::CallState> new_call(bool may_defer);
   Status end_call(detail::CallState& call, Status returned, std::string_view phase);
   void end_pending();
+  /// What the module has registered with the interfaces of the kernel ends, and is released.
+  void leave() {
+    tasks_leave();
+    events_leave();
+  }
+  const void* events_table();
+  void events_end_calls();
+  void events_drain();
+  void events_leave();
+  const void* tasks_table();
+  void tasks_started();
+  void tasks_end_calls();
+  void tasks_drain();
+  void tasks_leave();
+  [[nodiscard]] bool on_own_turn() const;  ///< a serial module is on this thread: it cannot wait for its own callbacks
   void problem(std::string text) { problems_.push_back(std::move(text)); }  // with the mutex held
   void end(detail::CallState& call, tenon_status why);                      // with the mutex held
   [[nodiscard]] bool declared(std::string_view id) const;
@@ -229,6 +257,8 @@ class Host {
   std::vector<std::pair<std::pair<tenon_call_ended, void*>, tenon_status>> due_;
   tenon_id next_id_ = 1;
   bool cancel_next_ = false;
+  std::shared_ptr<FakeEvents> events_;
+  std::shared_ptr<FakeTasks> tasks_;
 };
 
 }  // namespace testing

@@ -43,6 +43,8 @@ inline bool Host::declared(std::string_view id) const {
   return false;
 }
 
+inline bool Host::on_own_turn() const { return (module_.flags & TENON_SERIAL) != 0 && detail::entered() == this; }
+
 /// A live path lies at, above or below this one.
 inline bool Host::is_live(std::string_view path) const {
   const auto contains = [](std::string_view above, std::string_view below) {
@@ -115,7 +117,10 @@ Status Host::run(std::int32_t phase, bool may_defer, bool present, F&& function)
     deliver();
   }
   if (phase == TENON_PHASE_CREATE && status.ok()) created_ = true;
-  if (phase == TENON_PHASE_START && (status.ok() || status.is_pending())) phase_ = TENON_PHASE_RUN;
+  if (phase == TENON_PHASE_START && (status.ok() || status.is_pending())) {
+    phase_ = TENON_PHASE_RUN;
+    tasks_started();
+  }
   return status;
 }
 
@@ -187,6 +192,8 @@ inline void Host::cancel() {
 }
 
 inline void Host::deliver() {
+  events_end_calls();
+  tasks_end_calls();
   for (;;) {
     std::pair<std::pair<tenon_call_ended, void*>, tenon_status> next;
     {
@@ -230,6 +237,7 @@ inline Status Host::change(std::string_view path, Value value) {
 
 inline void Host::destroy() {
   if (!created_ || destroyed_) return;
+  leave();
   std::map<tenon_id, Subscription> subscriptions;
   {
     const Lock lock(mutex_);

@@ -2,6 +2,8 @@
 #ifndef TENON_TESTING_TABLES_HPP
 #define TENON_TESTING_TABLES_HPP
 
+#include "tenon/events.h"
+#include "tenon/tasks.h"
 #include "tenon/testing/host.hpp"
 
 namespace tenon {
@@ -38,6 +40,8 @@ struct Host::Tables {
     if (name == TENON_CONFIG) return &config;
     if (name == TENON_CALLS) return &calls;
     if (name == TENON_CHECK) return &check;
+    if (name == TENON_EVENTS) return h.events_table();
+    if (name == TENON_TASKS) return h.tasks_table();
     return nullptr;
   }
 

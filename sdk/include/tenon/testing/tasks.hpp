@@ -1,0 +1,482 @@
+// Tasks for tests: the clocks stand still until the test moves them, and what is due runs on the test's thread.
+#ifndef TENON_TESTING_TASKS_HPP
+#define TENON_TESTING_TASKS_HPP
+
+#include <thread>
+
+#include "tenon/cpp/tasks.hpp"
+#include "tenon/testing/cron.hpp"
+#include "tenon/testing/run.hpp"
+
+namespace tenon {
+inline namespace v1 {
+namespace testing {
+
+/// A task as the test sees it.
+struct TaskInfo {
+  tenon_id id = 0;
+  std::string name;
+  tenon_task_status status{};
+};
+
+/// The tasks of a testing::Host: `host.tasks()`.
+///
+///   host.tasks().set_time("2026-03-01T04:29:00Z");
+///   REQUIRE(host.boot().ok());
+///   CHECK(host.tasks().run() == 1);                  // what was posted
+///   CHECK(host.tasks().advance(1min) == 1);          // what fell due, each at its time
+///
+/// Nothing runs before start. Loops run on threads of their own from start on, in real time (their calls' waits are real): wait_for_loops() joins
+/// those that end by themselves, and stop cancels the others and waits for them.
+class FakeTasks {
+ public:
+  explicit FakeTasks(Host& host) : host_(host), monotonic_ns_(detail::now_ns()) { set_time("2026-01-01T00:00:00Z"); }
+  FakeTasks(const FakeTasks&) = delete;
+  FakeTasks& operator=(const FakeTasks&) = delete;
+  ~FakeTasks() { leave(); }
+
+  /// The wall clock, "2026-03-01T04:29:00Z". What cron is due by is found anew.
+  void set_time(const std::string& utc) {
+    std::tm tm{};
+    const char* end = ::strptime(utc.c_str(), "%Y-%m-%dT%H:%M:%SZ", &tm);
+    if (end == nullptr || *end != '\0') throw std::invalid_argument("`" + utc + "` is no time like 2026-03-01T04:29:00Z");
+    const Lock lock(host_.mutex_);
+    realtime_ns_ = static_cast<std::int64_t>(::timegm(&tm)) * 1'000'000'000;
+    for (const auto& [id, t] : tasks_)
+      if (t->kind == TENON_TASK_CRON && t->state == TENON_TASK_WAITING) t->due_ns = next_cron(*t);
+  }
+  [[nodiscard]] std::chrono::system_clock::time_point time() const {
+    const Lock lock(host_.mutex_);
+    return std::chrono::system_clock::time_point(
+        std::chrono::duration_cast<std::chrono::system_clock::duration>(std::chrono::nanoseconds(realtime_ns_)));
+  }
+  /// Runs what is due now, and what that posts. How many runs.
+  std::size_t run() { return advance(std::chrono::nanoseconds(0)); }
+  /// Moves both clocks, and runs what falls due on the way, each at its time. How many runs. Then releases what has ended.
+  std::size_t advance(std::chrono::nanoseconds time);
+  /// Waits until no loop runs, or until `patience` is over: false.
+  bool wait_for_loops(std::chrono::nanoseconds patience = std::chrono::seconds(30));
+  /// By id.
+  [[nodiscard]] std::vector<TaskInfo> list() const {
+    const Lock lock(host_.mutex_);
+    std::vector<TaskInfo> out;
+    for (const auto& [id, t] : tasks_) out.push_back({id, t->name, status_of(*t)});
+    return out;
+  }
+  /// What runs returned that was not OK.
+  [[nodiscard]] std::vector<Status> failures() const {
+    const Lock lock(host_.mutex_);
+    return failures_;
+  }
+
+ private:
+  friend class Host;
+  using Lock = std::unique_lock<std::mutex>;
+  struct Entry {
+    tenon_id id = 0;
+    std::int32_t kind = TENON_TASK_POST, state = TENON_TASK_NOT_STARTED;
+    tenon_task_run run = nullptr;
+    void* data = nullptr;
+    void (*release)(void*) noexcept = nullptr;
+    std::string name;
+    std::int64_t delay_ns = 0, timeout_ns = 0, due_ns = INT64_MAX;
+    std::shared_ptr<const CronSchedule> schedule;
+    bool local = false;
+    tenon_loop_options loop{};
+    std::int64_t pause_ns = 0;
+    tenon_task_status count{};
+    bool cancelled = false, releasing = false, released = false, ended_by_itself = false;
+    std::shared_ptr<detail::CallState> call;
+    std::thread::id runner;
+    std::thread thread;
+  };
+  using TaskPtr = std::shared_ptr<Entry>;
+  struct Table;
+
+  // With the host's mutex held.
+  static std::int32_t health_of(const Entry& t) {
+    if (t.ended_by_itself && t.loop.policy == TENON_LOOP_FAIL) return TENON_TASK_FAILED;
+    return t.kind == TENON_TASK_LOOP && t.count.restarts != 0 && t.state == TENON_TASK_WAITING ? TENON_TASK_DEGRADED : TENON_TASK_OK;
+  }
+  static tenon_task_status status_of(const Entry& t) {
+    tenon_task_status out = t.count;
+    out.struct_size = sizeof out;
+    out.kind = t.kind;
+    out.state = t.state;
+    out.health = health_of(t);
+    out.next_ns = t.state == TENON_TASK_WAITING ? t.due_ns : INT64_MAX;
+    return out;
+  }
+  [[nodiscard]] std::int64_t next_cron(const Entry& t) const {
+    const std::int64_t next = t.schedule->next_after(realtime_ns_ / 1'000'000'000, t.local);
+    return next == INT64_MAX ? INT64_MAX : next * 1'000'000'000;
+  }
+  void begin(const TaskPtr& t) {
+    switch (t->kind) {
+      case TENON_TASK_AFTER:
+      case TENON_TASK_EVERY:
+        t->due_ns = monotonic_ns_ + t->delay_ns;
+        break;
+      case TENON_TASK_CRON:
+        t->due_ns = next_cron(*t);
+        break;
+      case TENON_TASK_LOOP:
+        return start_loop(t);
+      default:
+        t->due_ns = monotonic_ns_;
+        t->state = TENON_TASK_QUEUED;
+        return;
+    }
+    t->state = TENON_TASK_WAITING;
+  }
+  void start_loop(const TaskPtr& t) {
+    if (t->thread.joinable()) finished_.push_back(std::move(t->thread));
+    t->state = TENON_TASK_RUNNING;
+    t->call = call_of(INT64_MAX);
+    t->thread = std::thread([this, t] { run_one(t, t->call); });
+  }
+  std::shared_ptr<detail::CallState> call_of(std::int64_t deadline_ns) {
+    auto call = std::make_shared<detail::CallState>();
+    call->host = &host_;
+    call->deadline_ns = deadline_ns;
+    return call;
+  }
+  /// How far a task's clock is from its due time; INT64_MAX = it does not wait.
+  [[nodiscard]] std::int64_t wait_of(const Entry& t) const {
+    if (t.cancelled || (t.state != TENON_TASK_WAITING && t.state != TENON_TASK_QUEUED) || t.due_ns == INT64_MAX) return INT64_MAX;
+    const std::int64_t now = t.kind == TENON_TASK_CRON ? realtime_ns_ : monotonic_ns_;
+    return std::max<std::int64_t>(t.due_ns - now, 0);
+  }
+  tenon_status add(TaskPtr t, tenon_id* out, tenon_error* err) {
+    if (gone_) return tenon::detail::fill(err, TENON_UNAVAILABLE, "CLOSED", "the module is leaving or has left");
+    if (tasks_.size() >= 1024) return tenon::detail::fill(err, TENON_RESOURCE_EXHAUSTED, "TOO_MANY", "more than 1024 tasks are not taken");
+    t->id = host_.next_id_++;
+    if (out != nullptr) *out = t->id;
+    tasks_[t->id] = t;
+    if (host_.phase_ == TENON_PHASE_RUN) begin(t);
+    return TENON_OK;
+  }
+  void cancel(const TaskPtr& t) {
+    t->cancelled = true;
+    if (t->call != nullptr) t->call->cancelled = true;
+    if (t->state != TENON_TASK_RUNNING) t->state = TENON_TASK_ENDED;
+    host_.changed_.notify_all();
+  }
+  // Without the mutex.
+  void run_one(const TaskPtr& t, const std::shared_ptr<detail::CallState>& call);
+  void release_ended();
+  void started() {
+    const Lock lock(host_.mutex_);
+    for (const auto& [id, t] : tasks_)
+      if (t->state == TENON_TASK_NOT_STARTED) begin(t);
+  }
+  void drain() {
+    const Lock lock(host_.mutex_);
+    gone_ = true;
+    for (const auto& [id, t] : tasks_) cancel(t);
+  }
+  void leave() {
+    drain();
+    (void)wait_for_loops(std::chrono::hours(24));
+    release_ended();
+  }
+
+  Host& host_;
+  std::int64_t monotonic_ns_, realtime_ns_ = 0;
+  std::map<tenon_id, TaskPtr> tasks_;
+  std::vector<std::thread> finished_;
+  std::vector<Status> failures_;
+  bool gone_ = false;
+};
+
+inline void FakeTasks::run_one(const TaskPtr& t, const std::shared_ptr<detail::CallState>& call) {
+  tenon_error error;
+  tenon::detail::init_error(error);
+  {
+    const Lock lock(host_.mutex_);
+    t->runner = std::this_thread::get_id();
+  }
+  tenon_status code = TENON_OK;
+  {
+    const detail::Inside inside(&host_);
+    code = t->run(t->data, reinterpret_cast<tenon_call*>(call.get()), &error);
+  }
+  const Lock lock(host_.mutex_);
+  Status status = code == TENON_PENDING ? Status::internal("PENDING where that is not allowed") : Status::from_c(code, error);
+  if (code == TENON_PENDING) host_.problem("a task returned PENDING");
+  t->runner = std::thread::id();
+  t->call = nullptr;
+  ++t->count.runs;
+  t->count.last = status.code();
+  if (!status.ok()) {
+    ++t->count.failures;
+    failures_.push_back(std::move(status));
+  }
+  const bool again = !t->cancelled && !gone_;
+  t->state = TENON_TASK_ENDED;
+  if (again && t->kind == TENON_TASK_EVERY) {
+    t->due_ns += t->delay_ns;
+    for (; t->due_ns <= monotonic_ns_ - t->delay_ns; t->due_ns += t->delay_ns) ++t->count.missed;
+    t->state = TENON_TASK_WAITING;
+  } else if (again && t->kind == TENON_TASK_CRON) {
+    t->due_ns = next_cron(*t);
+    t->state = TENON_TASK_WAITING;
+  } else if (again && t->kind == TENON_TASK_LOOP) {
+    if (t->loop.policy == TENON_LOOP_RESTART) {
+      ++t->count.restarts;
+      t->due_ns = monotonic_ns_ + t->pause_ns;
+      t->pause_ns = std::min(t->pause_ns * 2, t->loop.max_backoff_ns);
+      t->state = TENON_TASK_WAITING;
+    } else {
+      t->ended_by_itself = true;
+    }
+  }
+  host_.changed_.notify_all();
+}
+
+inline std::size_t FakeTasks::advance(std::chrono::nanoseconds time) {
+  std::int64_t left = time.count();
+  std::size_t runs = 0;
+  for (;;) {
+    TaskPtr next;
+    std::shared_ptr<detail::CallState> call;
+    {
+      const Lock lock(host_.mutex_);
+      std::int64_t soonest = INT64_MAX;
+      for (const auto& [id, t] : tasks_)
+        if (const std::int64_t wait = wait_of(*t); wait < soonest) {
+          soonest = wait;
+          next = t;
+        }
+      const std::int64_t step = std::min(soonest, left);
+      monotonic_ns_ += step;
+      realtime_ns_ += step;
+      left -= step;
+      if (soonest > step || next == nullptr) break;
+      if (next->kind == TENON_TASK_LOOP) {
+        start_loop(next);
+        continue;
+      }
+      next->state = TENON_TASK_RUNNING;
+      next->call = call = call_of(detail::now_ns() + (next->timeout_ns != 0 ? next->timeout_ns : 60'000'000'000));
+    }
+    run_one(next, call);
+    ++runs;
+    release_ended();
+  }
+  release_ended();
+  return runs;
+}
+
+inline bool FakeTasks::wait_for_loops(std::chrono::nanoseconds patience) {
+  Lock lock(host_.mutex_);
+  const auto none = [this] {
+    for (const auto& [id, t] : tasks_)
+      if (t->kind == TENON_TASK_LOOP && t->state == TENON_TASK_RUNNING) return false;
+    return true;
+  };
+  if (!host_.changed_.wait_for(lock, patience, none)) return false;
+  std::vector<std::thread> ended;
+  ended.swap(finished_);
+  for (const auto& [id, t] : tasks_)
+    if (t->thread.joinable()) ended.push_back(std::move(t->thread));
+  lock.unlock();
+  for (std::thread& thread : ended) thread.join();
+  return true;
+}
+
+inline void FakeTasks::release_ended() {
+  for (;;) {
+    TaskPtr ended;
+    {
+      const Lock lock(host_.mutex_);
+      for (const auto& [id, t] : tasks_) {
+        if (t->state != TENON_TASK_ENDED || t->releasing) continue;
+        t->releasing = true;
+        ended = t;
+        break;
+      }
+    }
+    if (ended == nullptr) return;
+    if (ended->release != nullptr) {
+      {
+        const Lock lock(host_.mutex_);
+        ended->runner = std::this_thread::get_id();
+      }
+      ended->release(ended->data);
+    }
+    const Lock lock(host_.mutex_);
+    ended->runner = std::thread::id();
+    ended->released = true;
+    // A loop that ended by itself stays visible.
+    if (ended->thread.joinable()) finished_.push_back(std::move(ended->thread));
+    if (!ended->ended_by_itself || ended->cancelled) tasks_.erase(ended->id);
+    host_.changed_.notify_all();
+  }
+}
+
+struct FakeTasks::Table {
+  static FakeTasks& of(tenon_ctx* ctx) { return Host::of(ctx).tasks(); }
+  static constexpr std::int64_t longest_ns = std::int64_t{100} * 365 * 86'400 * 1'000'000'000;
+
+  static tenon_status bad(tenon_error* err, std::string_view reason, std::string_view message) {
+    return tenon::detail::fill(err, TENON_INVALID_ARGUMENT, reason, message);
+  }
+  /// nullptr: the error is written.
+  static TaskPtr make(std::int32_t kind, const tenon_task* task, tenon_error* err) {
+    if (task == nullptr || task->struct_size < sizeof(tenon_task) || task->flags != 0) {
+      (void)bad(err, "BAD_STRUCT", "a task with its struct_size and no flags is needed");
+      return nullptr;
+    }
+    if (task->run == nullptr) {
+      (void)bad(err, "NULL_ARGUMENT", "a task needs a function to run");
+      return nullptr;
+    }
+    if (task->name.len > TENON_TASK_MAX_NAME || task->timeout_ns < 0 || task->timeout_ns > longest_ns) {
+      (void)bad(err, "BAD_TASK", "a task has a name of at most 63 bytes, and a timeout from 0 to 100 years");
+      return nullptr;
+    }
+    auto t = std::make_shared<Entry>();
+    t->kind = kind;
+    t->run = task->run;
+    t->data = task->data;
+    t->release = task->release;
+    t->name = view(task->name);
+    t->timeout_ns = task->timeout_ns;
+    return t;
+  }
+  static tenon_status timed(tenon_ctx* ctx, std::int32_t kind, std::int64_t delay_ns, std::int64_t least_ns, const tenon_task* task,
+                            tenon_id* out, tenon_error* err) {
+    FakeTasks& self = of(ctx);
+    const Lock lock(self.host_.mutex_);
+    if (delay_ns < least_ns || delay_ns > longest_ns) return bad(err, "BAD_TASK", "a delay is from 0, an interval from 1 ms, to 100 years");
+    const TaskPtr t = make(kind, task, err);
+    if (t == nullptr) return TENON_INVALID_ARGUMENT;
+    t->delay_ns = delay_ns;
+    return self.add(t, out, err);
+  }
+
+  static tenon_status post(tenon_ctx* ctx, const tenon_task* task, tenon_id* out, tenon_error* err) noexcept {
+    return timed(ctx, TENON_TASK_POST, 0, 0, task, out, err);
+  }
+  static tenon_status after(tenon_ctx* ctx, std::int64_t delay_ns, const tenon_task* task, tenon_id* out, tenon_error* err) noexcept {
+    return timed(ctx, TENON_TASK_AFTER, delay_ns, 0, task, out, err);
+  }
+  static tenon_status every(tenon_ctx* ctx, std::int64_t interval_ns, const tenon_task* task, tenon_id* out, tenon_error* err) noexcept {
+    return timed(ctx, TENON_TASK_EVERY, interval_ns, 1'000'000, task, out, err);
+  }
+  static tenon_status cron(tenon_ctx* ctx, tenon_str schedule, std::int32_t zone, const tenon_task* task, tenon_id* out,
+                           tenon_error* err) noexcept {
+    FakeTasks& self = of(ctx);
+    const Lock lock(self.host_.mutex_);
+    if (zone != TENON_ZONE_UTC && zone != TENON_ZONE_LOCAL) return bad(err, "BAD_ZONE", "no such zone");
+    const TaskPtr t = make(TENON_TASK_CRON, task, err);
+    if (t == nullptr) return TENON_INVALID_ARGUMENT;
+    try {
+      t->schedule = std::make_shared<const CronSchedule>(view(schedule));
+    } catch (const std::invalid_argument& e) {
+      return bad(err, "BAD_SCHEDULE", e.what());
+    }
+    t->local = zone == TENON_ZONE_LOCAL;
+    return self.add(t, out, err);
+  }
+  static tenon_status loop(tenon_ctx* ctx, const tenon_task* task, const tenon_loop_options* options, tenon_id* out,
+                           tenon_error* err) noexcept {
+    FakeTasks& self = of(ctx);
+    const Lock lock(self.host_.mutex_);
+    const TaskPtr t = make(TENON_TASK_LOOP, task, err);
+    if (t == nullptr) return TENON_INVALID_ARGUMENT;
+    if ((self.host_.module_.flags & TENON_SERIAL) != 0)
+      return tenon::detail::fill(err, TENON_FAILED_PRECONDITION, "SERIAL", "a loop would hold the one turn of this serial module for ever");
+    if (t->timeout_ns != 0) return bad(err, "BAD_TASK", "a loop has no timeout");
+    if (options != nullptr && options->struct_size < sizeof(tenon_loop_options))
+      return bad(err, "BAD_STRUCT", "options need their struct_size");
+    if (options != nullptr) t->loop = *options;
+    if (t->loop.backoff_ns == 0) t->loop.backoff_ns = 1'000'000'000;
+    if (t->loop.max_backoff_ns == 0) t->loop.max_backoff_ns = 60'000'000'000;
+    if (t->loop.policy < TENON_LOOP_FAIL || t->loop.policy > TENON_LOOP_IGNORE) return bad(err, "BAD_POLICY", "no such policy for a loop");
+    if (t->loop.backoff_ns < 1'000'000 || t->loop.max_backoff_ns < t->loop.backoff_ns || t->loop.max_backoff_ns > longest_ns)
+      return bad(err, "BAD_TASK", "a pause is at least 1 ms, and at most the longest pause");
+    std::size_t loops = 0;
+    for (const auto& [id, other] : self.tasks_) loops += other->kind == TENON_TASK_LOOP && other->state != TENON_TASK_ENDED ? 1 : 0;
+    if (loops >= 16) return tenon::detail::fill(err, TENON_RESOURCE_EXHAUSTED, "TOO_MANY_LOOPS", "more than 16 loops are not started");
+    t->pause_ns = t->loop.backoff_ns;
+    return self.add(t, out, err);
+  }
+  static TaskPtr find(FakeTasks& self, tenon_id id) {
+    const auto found = self.tasks_.find(id);
+    return found == self.tasks_.end() ? nullptr : found->second;
+  }
+  static tenon_status cancel(tenon_ctx* ctx, tenon_id id) noexcept {
+    FakeTasks& self = of(ctx);
+    const Lock lock(self.host_.mutex_);
+    const TaskPtr t = find(self, id);
+    if (t == nullptr || t->cancelled) return TENON_NOT_FOUND;
+    self.cancel(t);
+    if (t->released) self.tasks_.erase(id);
+    return TENON_OK;
+  }
+  static tenon_status cancel_wait(tenon_ctx* ctx, tenon_id id, std::int64_t deadline_ns, tenon_error* err) noexcept {
+    FakeTasks& self = of(ctx);
+    Lock lock(self.host_.mutex_);
+    if (self.host_.on_own_turn())
+      return tenon::detail::fill(err, TENON_FAILED_PRECONDITION, "SERIAL",
+                                 "a callback of a serial module cannot wait for a task of its own");
+    const TaskPtr t = find(self, id);
+    if (t == nullptr) return tenon::detail::fill(err, TENON_NOT_FOUND, "NO_TASK", "there is no such task, or it is over");
+    if (t->runner == std::this_thread::get_id())
+      return tenon::detail::fill(err, TENON_FAILED_PRECONDITION, "INSIDE_HANDLER", "a task cannot wait for its own end");
+    self.cancel(t);
+    while (t->state == TENON_TASK_RUNNING && detail::now_ns() < deadline_ns)
+      self.host_.changed_.wait_for(lock, std::chrono::nanoseconds(std::min<std::int64_t>(deadline_ns - detail::now_ns(), 1'000'000'000)));
+    if (t->state == TENON_TASK_RUNNING)
+      return tenon::detail::fill(err, TENON_DEADLINE_EXCEEDED, "STILL_RUNNING", "the task is cancelled, but still runs");
+    if (t->released) self.tasks_.erase(id);
+    lock.unlock();
+    self.release_ended();
+    return TENON_OK;
+  }
+  static tenon_status status(tenon_ctx* ctx, tenon_id id, tenon_task_status* out) noexcept {
+    FakeTasks& self = of(ctx);
+    const Lock lock(self.host_.mutex_);
+    if (out == nullptr) return TENON_INVALID_ARGUMENT;
+    const TaskPtr t = find(self, id);
+    if (t == nullptr) return TENON_NOT_FOUND;
+    tenon_task_status now = status_of(*t);
+    now.struct_size = out->struct_size;
+    std::memcpy(out, &now, std::min<std::size_t>(out->struct_size, sizeof now));
+    return TENON_OK;
+  }
+
+  static inline const tenon_tasks table = {sizeof(tenon_tasks), 0, &post, &after, &every, &cron, &loop, &cancel, &cancel_wait, &status};
+};
+
+inline FakeTasks& Host::tasks() {
+  {
+    const Lock lock(mutex_);
+    if (tasks_ != nullptr) return *tasks_;
+  }
+  auto made = std::make_shared<FakeTasks>(*this);
+  const Lock lock(mutex_);
+  if (tasks_ == nullptr) tasks_ = std::move(made);
+  return *tasks_;
+}
+inline const void* Host::tasks_table() { return &FakeTasks::Table::table; }
+inline void Host::tasks_started() {
+  if (tasks_ != nullptr) tasks_->started();
+}
+inline void Host::tasks_end_calls() {
+  if (tasks_ != nullptr) tasks_->release_ended();
+}
+inline void Host::tasks_drain() {
+  if (tasks_ != nullptr) tasks_->drain();
+}
+inline void Host::tasks_leave() {
+  if (tasks_ != nullptr) tasks_->leave();
+}
+
+}  // namespace testing
+}  // namespace v1
+}  // namespace tenon
+
+#endif
