@@ -34,7 +34,7 @@ std::string token_text(std::string_view name, std::string_view key);
 std::string_view token_interface(std::string_view name);
 
 enum class Lifetime : std::uint8_t {
-  singleton,  ///< made once, at first use; disposed when it is withdrawn and nobody has it any more, or when its provider leaves
+  singleton,  ///< made once, at first use; disposed when it is withdrawn and nobody has it any more, or before its provider is destroyed
   scoped,     ///< made once in each scope, disposed with it
   transient,  ///< made for each lease, disposed with it
 };
@@ -102,7 +102,7 @@ class Container {
   Container(const Container&) = delete;
   Container& operator=(const Container&) = delete;
 
-  /// `owner` must live until `leave` has answered that it may go. The seat may be kept and used longer: it is then answered UNAVAILABLE.
+  /// `owner` must live until `depart`, and for ever if it may not go. The seat may be kept and used longer: it is then answered UNAVAILABLE.
   std::shared_ptr<ContainerSeat> join(Owner& owner, ContainerSeatOptions options);
 
   // ---- providing
@@ -146,14 +146,17 @@ class Container {
   void promote(ContainerSeat& seat);
   /// The gate of the owner is draining: its factories that run are asked to end. [any]
   void drain(ContainerSeat& seat);
-  struct Left {
-    bool quiet = true;                 ///< none of its callbacks runs or will run; false: wedged
+  /// The owner has stopped; its gate is draining. Nobody gets anything of it any more, its scopes end. Who holds something of it keeps it. False: a callback
+  /// of it did not come back by `deadline_ns`, and it must never be freed.
+  bool leave(ContainerSeat& seat, std::int64_t deadline_ns);
+  /// It is about to be destroyed, its gate is closed. Waits for those that hold something, not for wedged ones; disposes, the youngest first, and calls each
+  /// `release`. Its own leases on its own tokens count for nothing here.
+  struct Finished {
+    bool quiet = true;                 ///< false: another callback of it stood in the way until the deadline
     std::vector<LeaseHolder> holders;  ///< not empty: it must not be destroyed. If all of them are wedged it is leaked, and not to blame
     [[nodiscard]] bool may_go() const { return quiet && holders.empty(); }
   };
-  /// The owner leaves as a provider; its gate is draining. Ends its scopes, withdraws what it provided, disposes the youngest first, calls each `release`;
-  /// waits until `deadline_ns` for those that hold something, not for wedged ones. Its own leases on its own tokens count for nothing here.
-  Left leave(ContainerSeat& seat, std::int64_t deadline_ns);
+  Finished finish(ContainerSeat& seat, std::int64_t deadline_ns);
   /// It was destroyed: ends the leases it still has. Never called for a wedged one, whose leases stay.
   void depart(ContainerSeat& seat);
   [[nodiscard]] std::vector<LeaseHolder> holders(const ContainerSeat& provider) const;  ///< sorted by module, generation, token

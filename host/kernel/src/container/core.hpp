@@ -129,6 +129,7 @@ class ContainerSeat : public std::enable_shared_from_this<ContainerSeat> {
   Strand* const strand;
   const std::vector<std::string> required;
   std::atomic<bool> left{false};
+  std::atomic<bool> finishing{false};                      ///< its callbacks are called behind the closed gate
   std::array<std::atomic<std::uint64_t>, 64> permitted{};  ///< serials of provisions it may acquire, as found before
   LeaseSlots slots;
 
@@ -200,7 +201,7 @@ struct ContainerCore : std::enable_shared_from_this<ContainerCore> {
   // dispose.cpp
   enum class Ran : std::uint8_t { yes, not_now, never };
   Ran run_callback(const Due& due, std::int64_t wait_until) const;
-  void finish(const Due& due);
+  void over(const Due& due);
   void queue(Product& product);
   void collect(Lock& lock);  ///< queues what is closing and held by nobody
   void release_if_over(Provision& p);
@@ -208,8 +209,12 @@ struct ContainerCore : std::enable_shared_from_this<ContainerCore> {
   void run_due(Lock& lock, ContainerSeat& seat, std::int64_t wait_until);
   void end_scopes_of(Lock& lock, ContainerSeat& seat);
   void dispose_scope(const std::shared_ptr<ScopeEnd>& end);
+  bool leave_to_provider(ScopeEnd& end);
   void dispose_on_worker(ScopeEnd& end, bool may_call);
-  Container::Left leave(ContainerSeat& seat, std::int64_t deadline_ns);
+  bool leave(ContainerSeat& seat, std::int64_t deadline_ns);
+  Container::Finished finish(ContainerSeat& seat, std::int64_t deadline_ns);
+  bool queue_youngest(ContainerSeat& seat);
+  static bool is_running(const ContainerSeat& seat);
   void depart(ContainerSeat& seat);
   void pinned(std::unordered_map<const Product*, std::vector<ContainerSeat*>>& out) const;
   std::vector<LeaseHolder> holders(const ContainerSeat& provider) const;

@@ -39,7 +39,7 @@ ContainerCore::Ran ContainerCore::run_callback(const Due& due, std::int64_t wait
     for (;;) {
       const std::int64_t now = monotonic_ns();
       if (now >= wait_until) return Ran::not_now;
-      if (owner.wedged() || owner.gate().state() == Gate::State::closed) return Ran::never;
+      if (owner.wedged()) return Ran::never;
       if (strand->enter(std::min(wait_until, now + slice_ns))) break;
     }
   }
@@ -47,7 +47,9 @@ ContainerCore::Ran ContainerCore::run_callback(const Due& due, std::int64_t wait
   {
     Call call;
     call.deadline_ns.store(monotonic_ns() + options.timeout_ns, std::memory_order_relaxed);
-    const GateEntry entry(owner, Phase::run, ThreadTag::worker, &call, Gate::State::draining);
+    const bool last = p.seat->finishing.load(std::memory_order_relaxed);
+    const GateEntry entry(owner, last ? Phase::destroy : Phase::run, ThreadTag::worker, &call,
+                          last ? Gate::State::closed : Gate::State::draining);
     if (entry) {
       ran = Ran::yes;
       const Provision* const before = std::exchange(ending, &p);
@@ -66,7 +68,7 @@ ContainerCore::Ran ContainerCore::run_callback(const Due& due, std::int64_t wait
 }
 
 /// With the lock: what was due is over.
-void ContainerCore::finish(const Due& due) {
+void ContainerCore::over(const Due& due) {
   Provision& p = *due.provision;
   if (due.product != nullptr) {
     Product& product = *due.product;
@@ -111,7 +113,7 @@ void ContainerCore::post_due(ContainerSeat& seat) {
     const auto& j = *static_cast<DueJob*>(d);
     Lock lock(j.core->mutex);
     j.seat->due_posted = false;
-    j.core->run_due(lock, *j.seat, no_deadline);
+    if (!j.seat->left.load(std::memory_order_relaxed)) j.core->run_due(lock, *j.seat, no_deadline);
   };
   job.end = [](void* d, JobEnd how) noexcept {
     const std::unique_ptr<DueJob> j(static_cast<DueJob*>(d));
@@ -138,7 +140,7 @@ void ContainerCore::run_due(Lock& lock, ContainerSeat& seat, std::int64_t wait_u
       seat.due.push_front(due);
       return;
     }
-    finish(due);
+    over(due);
   }
 }
 
@@ -167,8 +169,8 @@ void ContainerCore::collect(Lock&) {
 /// Without the lock: on this thread, or, where somebody has to be waited for, on a worker of whose turn it is, and on from there.
 void ContainerCore::dispose_scope(const std::shared_ptr<ScopeEnd>& end) {
   while (!end->rest.empty()) {
-    Product* product = end->rest.back();
-    const Due due{product, product->provision};
+    const Due due{end->rest.back(), end->rest.back()->provision};
+    if (leave_to_provider(*end)) continue;
     if (run_callback(due, 0) == Ran::not_now) {
       auto data = std::make_unique<std::shared_ptr<ScopeEnd>>(end);
       Job job;
@@ -193,8 +195,23 @@ void ContainerCore::dispose_scope(const std::shared_ptr<ScopeEnd>& end) {
     }
     const std::lock_guard lock(mutex);
     end->rest.pop_back();
-    finish(due);
+    --due.provision->seat->busy;
+    over(due);
   }
+}
+
+/// A provider that leaves ends what is its own; any other one waits until this has.
+bool ContainerCore::leave_to_provider(ScopeEnd& end) {
+  const std::lock_guard lock(mutex);
+  ContainerSeat& seat = *end.rest.back()->provision->seat;
+  if (!seat.left.load(std::memory_order_relaxed)) {
+    ++seat.busy;
+    return false;
+  }
+  seat.due.push_back({end.rest.back(), end.rest.back()->provision});
+  end.rest.pop_back();
+  changed.notify_all();
+  return true;
 }
 
 void ContainerCore::dispose_on_worker(ScopeEnd& end, bool may_call) {
@@ -202,7 +219,8 @@ void ContainerCore::dispose_on_worker(ScopeEnd& end, bool may_call) {
   if (may_call) static_cast<void>(run_callback(due, no_deadline));
   const std::lock_guard lock(mutex);
   end.rest.pop_back();
-  finish(due);
+  --due.provision->seat->busy;
+  over(due);
 }
 
 // ---- an owner leaves
@@ -228,8 +246,13 @@ std::vector<LeaseHolder> ContainerCore::holders(const ContainerSeat& provider) c
   return out;
 }
 
-Container::Left ContainerCore::leave(ContainerSeat& seat, std::int64_t deadline_ns) {
-  Container::Left out;
+/// With the lock.
+bool ContainerCore::is_running(const ContainerSeat& seat) {
+  return seat.busy != 0 || !seat.due.empty() ||
+         std::any_of(seat.provisions.begin(), seat.provisions.end(), [](const auto& p) { return p.second->builds != 0; });
+}
+
+bool ContainerCore::leave(ContainerSeat& seat, std::int64_t deadline_ns) {
   Lock lock(mutex);
   seat.left.store(true, std::memory_order_seq_cst);
   end_scopes_of(lock, seat);
@@ -242,39 +265,51 @@ Container::Left ContainerCore::leave(ContainerSeat& seat, std::int64_t deadline_
   const Blocking blocking;
   for (;;) {
     run_due(lock, seat, deadline_ns);
-    std::size_t making = 0;
-    for (const auto& [id, p] : seat.provisions) {
-      making += p->builds;
-      release_if_over(*p);
-    }
-    if (!seat.due.empty() && monotonic_ns() < deadline_ns) continue;
-    // The youngest first, and none before those that are younger: they may stand on it.
-    Product* last = seat.products.empty() ? nullptr : seat.products.rbegin()->second;
-    if (last != nullptr && !last->disposing) {
-      std::unordered_map<const Product*, std::vector<ContainerSeat*>> held;
-      pinned(held);
-      const auto& by = held[last];
-      const bool kept = std::any_of(by.begin(), by.end(), [&](const ContainerSeat* s) { return s != &seat; }) || last->scope != nullptr;
-      if (!kept) {
-        seat.slots.for_each([&](LeaseSlot& slot) {  // its own leases of it
-          const std::uint64_t id = slot.id.load(std::memory_order_relaxed);
-          if (slot.product.load(std::memory_order_relaxed) != last || id == 0) return;
-          std::uint64_t expected = id;
-          if (!slot.id.compare_exchange_strong(expected, 0, std::memory_order_acq_rel)) return;
-          if (last->lease == id) last->lease = 0;
-          end_lease(seat, slot, id);
-        });
-        last->disposing = true;
-        seat.due.push_back({last, last->provision});
-        continue;
-      }
-    }
+    if (!is_running(seat)) return true;
     const std::int64_t now = monotonic_ns();
-    const bool running = seat.busy != 0 || making != 0 || !seat.due.empty() || (last != nullptr && last->disposing);
-    if (!running && seat.provisions.empty() && seat.products.empty()) break;
+    if (now >= deadline_ns) return false;
+    changed.wait_for(lock, Nanos(std::min<std::int64_t>(1'000'000, deadline_ns - now)));
+  }
+}
+
+/// With the lock: the youngest instance is due if nobody else holds it; one that is older may stand under it.
+bool ContainerCore::queue_youngest(ContainerSeat& seat) {
+  if (seat.products.empty()) return false;
+  Product& last = *seat.products.rbegin()->second;
+  if (last.disposing || last.scope != nullptr) return false;
+  std::unordered_map<const Product*, std::vector<ContainerSeat*>> held;
+  pinned(held);
+  const std::vector<ContainerSeat*>& by = held[&last];
+  if (std::any_of(by.begin(), by.end(), [&](const ContainerSeat* s) { return s != &seat; })) return false;
+  if (!by.empty())
+    seat.slots.for_each([&](LeaseSlot& slot) {  // its own leases of it
+      const std::uint64_t id = slot.id.load(std::memory_order_relaxed);
+      std::uint64_t expected = id;
+      if (id == 0 || slot.product.load(std::memory_order_relaxed) != &last) return;
+      if (!slot.id.compare_exchange_strong(expected, 0, std::memory_order_acq_rel)) return;
+      if (last.lease == id) last.lease = 0;
+      static_cast<void>(end_lease(seat, slot, id));
+    });
+  last.disposing = true;
+  seat.due.push_back({&last, last.provision});
+  return true;
+}
+
+Container::Finished ContainerCore::finish(ContainerSeat& seat, std::int64_t deadline_ns) {
+  Container::Finished out;
+  Lock lock(mutex);
+  seat.finishing.store(true, std::memory_order_relaxed);
+  const Blocking blocking;
+  for (;;) {
+    for (const auto& [id, p] : seat.provisions) release_if_over(*p);
+    run_due(lock, seat, deadline_ns);
+    if (seat.due.empty() && queue_youngest(seat)) continue;
+    if (seat.provisions.empty() && seat.busy == 0) break;
+    const bool running = is_running(seat);
     out.holders = holders(seat);
     const bool all_wedged =
         !out.holders.empty() && std::all_of(out.holders.begin(), out.holders.end(), [](const LeaseHolder& h) { return h.wedged; });
+    const std::int64_t now = monotonic_ns();
     if (now >= deadline_ns || (all_wedged && !running)) {
       out.quiet = !running;
       return out;
@@ -305,7 +340,8 @@ void ContainerCore::depart(ContainerSeat& seat) {
   changed.notify_all();
 }
 
-Container::Left Container::leave(ContainerSeat& seat, std::int64_t deadline_ns) { return core_->leave(seat, deadline_ns); }
+bool Container::leave(ContainerSeat& seat, std::int64_t deadline_ns) { return core_->leave(seat, deadline_ns); }
+Container::Finished Container::finish(ContainerSeat& seat, std::int64_t deadline_ns) { return core_->finish(seat, deadline_ns); }
 void Container::depart(ContainerSeat& seat) { core_->depart(seat); }
 
 std::vector<LeaseHolder> Container::holders(const ContainerSeat& provider) const {

@@ -176,7 +176,7 @@ TEST_CASE("container factory: captive scopes are refused, however they are tried
   CHECK(catalog.acquire("catalog.keeps_each/1", lease, inner) == Code::ok);
   CHECK(catalog.acquire("catalog.request/1", lease) == Code::failed_precondition);
   CHECK(catalog.error.reason == "NEEDS_SCOPE");
-  CHECK(catalog.close(outer) == Code::ok);
+  CHECK(catalog.close_scope(outer) == Code::ok);
 }
 
 TEST_CASE(

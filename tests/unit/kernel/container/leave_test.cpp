@@ -41,8 +41,7 @@ TEST_CASE("container leave: waits for those who hold something, and names them w
   const Leased a = orders.get("catalog.client/1"), b = orders.get("catalog.client/1");
   const std::uint64_t scope = orders.open();
   static_cast<void>(orders.get("catalog.request/1", scope));
-  catalog.owner.gate().advance(Gate::State::draining);
-  const Container::Left left = world.container.leave(*catalog.seat, in_ms(5));
+  const Container::Finished left = catalog.leave(in_ms(5));
   CHECK(left.quiet);
   CHECK_FALSE(left.may_go());
   REQUIRE(left.holders.size() == 2);
@@ -57,10 +56,10 @@ TEST_CASE("container leave: waits for those who hold something, and names them w
   CHECK(world.diary.count("release catalog.client/1") == 0);
   std::thread lets_go([&] {
     CHECK(orders.release(a) == Code::ok);
-    CHECK(orders.close(scope) == Code::ok);
+    CHECK(orders.close_scope(scope) == Code::ok);
     CHECK(orders.release(b) == Code::ok);
   });
-  CHECK(world.container.leave(*catalog.seat, soon()).may_go());
+  CHECK(world.container.finish(*catalog.seat, soon()).may_go());
   lets_go.join();
   CHECK(world.diary.count("release catalog.client/1") == 1);
   CHECK(world.diary.count("dispose catalog.request/1") == 1);
@@ -73,11 +72,10 @@ TEST_CASE("container leave: none is disposed while a younger one is held, it may
   REQUIRE(catalog.factory("catalog.second/1", Lifetime::singleton));
   CHECK(orders.release(orders.get("catalog.first/1")) == Code::ok);
   const Leased kept = orders.get("catalog.second/1");
-  catalog.owner.gate().advance(Gate::State::draining);
-  CHECK_FALSE(world.container.leave(*catalog.seat, in_ms(2)).may_go());
+  CHECK_FALSE(catalog.leave(in_ms(2)).may_go());
   CHECK(world.diary.count("dispose catalog.first/1") == 0);
   CHECK(orders.release(kept) == Code::ok);
-  CHECK(world.container.leave(*catalog.seat, soon()).may_go());
+  CHECK(world.container.finish(*catalog.seat, soon()).may_go());
   CHECK(world.diary.count("dispose catalog.first/1") == 1);
 }
 
@@ -93,13 +91,16 @@ TEST_CASE("container depart: the leases of one that was destroyed end by force, 
     seat = orders.seat;
     forgotten = orders.get("catalog.client/1");
     static_cast<void>(orders.get("catalog.each/1"));
-    orders.owner.gate().advance(Gate::State::draining);
-    CHECK(world.container.leave(*orders.seat, soon()).may_go());
+    orders.close();
+    catalog.close();  // in the daemon all stop, then all are destroyed
+    CHECK(world.container.finish(*orders.seat, soon()).may_go());
     CHECK(call(forgotten) == 17);  // destroy may use what it has
     CHECK(world.container.holders(*catalog.seat).size() == 2);
   }
   CHECK(world.container.holders(*catalog.seat).empty());
-  CHECK(world.diary.gets("dispose catalog.each/1"));
+  CHECK(world.diary.count("dispose catalog.each/1") == 0);
+  CHECK(world.container.finish(*catalog.seat, soon()).may_go());
+  CHECK(world.diary.count("dispose catalog.each/1") == 1);
   CHECK(world.container.release(*seat, forgotten.id) == Code::not_found);
   Leased lease;
   Error error;
@@ -116,8 +117,7 @@ TEST_CASE("container leave: a wedged holder is not waited for, and its provider 
   CHECK(orders->release(orders->get("catalog.one/1")) == Code::ok);
   orders->owner.wedge();
   const std::int64_t began = monotonic_ns();
-  catalog->owner.gate().advance(Gate::State::draining);
-  const Container::Left left = world.container.leave(*catalog->seat, soon());
+  const Container::Finished left = catalog->leave();
   CHECK(monotonic_ns() - began < 5'000'000'000);
   CHECK(left.quiet);
   REQUIRE(left.holders.size() == 1);
@@ -128,7 +128,7 @@ TEST_CASE("container leave: a wedged holder is not waited for, and its provider 
   // In the daemon both stay for ever. Here they end.
   orders->gone = true;
   world.container.depart(*orders->seat);
-  CHECK(world.container.leave(*catalog->seat, soon()).may_go());
+  CHECK(world.container.finish(*catalog->seat, soon()).may_go());
 }
 
 TEST_CASE("container leave: a factory that runs is asked to end, and waited for; one that does not come back wedges its owner") {
@@ -148,14 +148,14 @@ TEST_CASE("container leave: a factory that runs is asked to end, and waited for;
   inside.wait();
   catalog.owner.gate().advance(Gate::State::draining);
   world.container.drain(*catalog.seat);
-  CHECK_FALSE(world.container.leave(*catalog.seat, in_ms(2)).quiet);
+  CHECK_FALSE(world.container.leave(*catalog.seat, in_ms(2)));
   go.open();
   maker.join();
   CHECK(asked);
   CHECK(code == Code::ok);  // it was made after all, and is held
   CHECK(world.container.holders(*catalog.seat).size() == 1);
   CHECK(orders.release(lease) == Code::ok);
-  CHECK(world.container.leave(*catalog.seat, soon()).may_go());
+  CHECK(catalog.leave().may_go());
   CHECK(world.diary.count("dispose catalog.one/1") == 1);
 }
 
@@ -172,12 +172,11 @@ TEST_CASE("container leave: on the strand of a serial module, which another thre
     serial.strand.leave();
   });
   on.wait();
-  serial.owner.gate().advance(Gate::State::draining);
-  CHECK_FALSE(world.container.leave(*serial.seat, in_ms(20)).quiet);
+  CHECK_FALSE(serial.leave(in_ms(20)).quiet);
   CHECK(world.diary.count("dispose serial.one/1") == 0);
   off.open();
   other.join();
-  CHECK(world.container.leave(*serial.seat, soon()).may_go());
+  CHECK(world.container.finish(*serial.seat, soon()).may_go());
   CHECK(world.diary.count("dispose serial.one/1") == 1);
 }
 

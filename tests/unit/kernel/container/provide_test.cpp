@@ -132,7 +132,9 @@ TEST_CASE("container acquire: what a module has registered in init is found by n
   Leased none;
   CHECK(orders.acquire("catalog.client/1", none) == Code::not_found);
   owner.gate().advance(Gate::State::draining);  // a failed init
-  CHECK(world.container.leave(*seat, soon()).may_go());
+  CHECK(world.container.leave(*seat, soon()));
+  owner.gate().advance(Gate::State::closed);
+  CHECK(world.container.finish(*seat, soon()).may_go());
   world.container.depart(*seat);
   CHECK(world.container.stats().tokens == 0);
   CHECK(world.container.stats().instances == 0);
@@ -269,7 +271,7 @@ TEST_CASE("container limits: tokens, scopes and leases of one module end somewhe
   const std::uint64_t scope = catalog.open();
   static_cast<void>(catalog.open());
   CHECK(world.container.open(*catalog.seat, 0, {ScopeKind::job, {}, {}, {}, no_deadline}).error().reason == "TOO_MANY_SCOPES");
-  CHECK(catalog.close(scope) == Code::ok);
+  CHECK(catalog.close_scope(scope) == Code::ok);
   Leased lease;
   Code code = Code::ok;
   std::size_t held = 0;

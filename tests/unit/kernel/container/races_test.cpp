@@ -224,7 +224,7 @@ TEST_CASE("container races: scopes that end while things are made in them leave 
     together(3, [&](int i) {
       Leased lease;
       if (i == 0)
-        CHECK(orders.close(scope) == Code::ok);
+        CHECK(orders.close_scope(scope) == Code::ok);
       else
         static_cast<void>(acquire(orders, i == 1 ? "catalog.request/1" : "catalog.each/1", lease, scope));
     });

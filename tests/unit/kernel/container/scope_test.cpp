@@ -21,9 +21,9 @@ TEST_CASE("container scope: one instance per scope, another one in a scope withi
     CHECK(call(orders.get("catalog.given/1", scope)) == 17);
   }
   CHECK(world.diary.count("make catalog.one/1") == 1);
-  CHECK(orders.close(a) == Code::ok);  // b and c too
+  CHECK(orders.close_scope(a) == Code::ok);  // b and c too
   CHECK(world.diary.count("dispose catalog.request/1") == 2);
-  for (const std::uint64_t scope : {a, b, c}) CHECK(orders.close(scope) == Code::not_found);
+  for (const std::uint64_t scope : {a, b, c}) CHECK(orders.close_scope(scope) == Code::not_found);
   CHECK(world.container.stats().leases == 2);  // those of the root
   CHECK(orders.leave().may_go());
 }
@@ -42,7 +42,7 @@ TEST_CASE("container scope: disposes in reverse order of creation, across provid
   static_cast<void>(orders.get("prices.list/1", scope));
   static_cast<void>(orders.get("catalog.each/1", within));
   const Leased cache = orders.get("catalog.cache/1", scope);
-  CHECK(orders.close(scope) == Code::ok);
+  CHECK(orders.close_scope(scope) == Code::ok);
   CHECK(world.diary.lines() == Lines{"make prices.list/1", "make catalog.db/1", "make catalog.each/1", "make catalog.cache/1",
                                      "dispose catalog.cache/1", "dispose catalog.each/1", "dispose prices.list/1", "dispose catalog.db/1"});
   CHECK(orders.release(cache) == Code::not_found);
@@ -63,7 +63,7 @@ TEST_CASE("container scope: a lease that is released early does not end a scoped
   CHECK(world.diary.count("dispose catalog.request/1") == 0);
   static_cast<void>(orders.get("catalog.request/1", scope));
   CHECK(world.diary.count("make catalog.request/1") == 1);
-  CHECK(orders.close(scope) == Code::ok);
+  CHECK(orders.close_scope(scope) == Code::ok);
   CHECK(world.diary.count("dispose catalog.request/1") == 1);
   CHECK(world.diary.count("dispose catalog.each/1") == 1);
 }
@@ -89,8 +89,8 @@ TEST_CASE("container scope: one that is somebody else's is not found, and a fact
   CHECK_FALSE(world.container.describe(*catalog.seat, scope));
   CHECK(orders.acquire("catalog.request/1", lease, scope) == Code::ok);
   CHECK(inside == Code::ok);
-  CHECK(catalog.close(scope) == Code::not_found);
-  CHECK(orders.close(scope) == Code::ok);
+  CHECK(catalog.close_scope(scope) == Code::not_found);
+  CHECK(orders.close_scope(scope) == Code::ok);
 }
 
 TEST_CASE("container scope: carries request id, tenant, auth and deadline; an inner one has what it does not say itself") {
@@ -140,7 +140,7 @@ TEST_CASE("container scope: where the disposer of a serial module cannot run at 
   const std::uint64_t scope = orders.open();
   for (const char* token : {"plain.first/1", "serial.second/1", "plain.third/1"}) static_cast<void>(orders.get(token, scope));
   REQUIRE(serial.strand.try_enter());
-  CHECK(orders.close(scope) == Code::ok);  // waits for nobody
+  CHECK(orders.close_scope(scope) == Code::ok);  // waits for nobody
   CHECK(world.diary.count("dispose plain.third/1") == 1);
   CHECK(world.diary.count("dispose serial.second/1") == 0);
   CHECK(world.diary.count("dispose plain.first/1") == 0);
@@ -177,7 +177,7 @@ TEST_CASE("container call scope: made when it is asked for, once, and ends with 
     CHECK(scope.id(nullptr));
     kept = scope.keep();
   }
-  CHECK(orders.close(kept) == Code::ok);
+  CHECK(orders.close_scope(kept) == Code::ok);
 }
 
 TEST_CASE("container call scope: what a RuntimeModule says goes on to the calls within, what a plugin says stays its own") {

@@ -115,15 +115,20 @@ class Module {
   Module& operator=(const Module&) = delete;
 
   /// Draining, leaving, closed, destroyed.
-  Container::Left leave(std::int64_t deadline_ns = soon()) {
+  Container::Finished leave(std::int64_t deadline_ns = soon()) {
     gone = true;
+    close(deadline_ns);
+    const Container::Finished finished = world.container.finish(*seat, deadline_ns);
+    if (finished.may_go()) world.container.depart(*seat);
+    return finished;
+  }
+  /// What happens to it when it stops.
+  void close(std::int64_t deadline_ns = soon()) {
     owner.gate().advance(Gate::State::draining);
     world.container.drain(*seat);
-    const Container::Left left = world.container.leave(*seat, deadline_ns);
+    CHECK(world.container.leave(*seat, deadline_ns));
     owner.gate().advance(Gate::State::closed);
     CHECK(world.pool.leave(owner, deadline_ns).quiet);
-    if (left.may_go()) world.container.depart(*seat);
-    return left;
   }
 
   Result<std::uint64_t> instance(const char* token, int& given, const char* key = "", bool replace = false) {
@@ -159,7 +164,7 @@ class Module {
     REQUIRE(id);
     return *id;
   }
-  Code close(std::uint64_t scope) { return world.container.close(*seat, scope); }
+  Code close_scope(std::uint64_t scope) { return world.container.close(*seat, scope); }
 
   World& world;
   Owner owner;
