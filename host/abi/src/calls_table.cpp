@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "abi/instance.hpp"
+#include "kernel/container.hpp"
 #include "kernel/services.hpp"
 #include "kernel/workers.hpp"
 #include "services_part.hpp"
@@ -112,6 +113,7 @@ std::uint8_t* tenon_call::reserve(std::size_t n) noexcept {
 }
 
 void tenon_call::free_reserved() noexcept {
+  if (scope != nullptr) delete std::exchange(scope, nullptr);
   while (reserved_ != nullptr) ::operator delete(std::exchange(reserved_, reserved_->next));
   reserved_bytes = 0;
 }

@@ -85,6 +85,7 @@ Outcome Instance::enter(Phase phase, std::int64_t deadline_ns, Gate::State limit
     if (!entry) return Outcome::failure({Code::unavailable, "the instance is closed", "CLOSED", 0, ExitCode::software});
     const StrictCall strict(host_.strict(), &call_);
     status = callback(&call_, &error_);
+    if (!wedged()) call_.free_reserved();
   }
   if (wedged()) return given_up();
 

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "container_part.hpp"
 #include "events_part.hpp"
 #include "state_part.hpp"
 #include "storage_part.hpp"
@@ -19,6 +20,9 @@ std::span<const Interface> interfaces() {
       Interface{{TENON_CONFIG, sizeof(tenon_config)}, &config_table, nullptr, PartId::count, &strict_config_table},
       Interface{{TENON_CONFIG, sizeof(tenon_config)}, &config_table},
       Interface{{TENON_EVENTS, sizeof(tenon_events)}, &events_table, &EventsPart::make, EventsPart::id},
+      Interface{{TENON_CONTAINER, sizeof(tenon_container)}, &container_table, &ContainerPart::make, ContainerPart::id},
+      Interface{{TENON_EVENTS, sizeof(tenon_events)}, &events_table, &EventsPart::make, EventsPart::id},
+      Interface{{TENON_LEASE, sizeof(tenon_lease)}, &lease_table, &ContainerPart::make, ContainerPart::id},
       Interface{{TENON_LOG, sizeof(tenon_log)}},
       Interface{{TENON_LOG_SINK, sizeof(tenon_log_sink), true}, &log_sink_table, nullptr, PartId::count, &strict_log_sink_table},
       Interface{{TENON_STATE, sizeof(tenon_state)}, &state_table, &StatePart::make, StatePart::id},

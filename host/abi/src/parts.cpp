@@ -1,4 +1,6 @@
 // An instance and its parts of the kernel: made when asked for, told how the instance goes, left in the order of PartId.
+#include <algorithm>
+
 #include "abi/instance.hpp"
 #include "interfaces.hpp"
 #include "kernel/kernel.hpp"
@@ -61,6 +63,16 @@ bool Instance::close_parts(std::int64_t deadline_ns) {
   bool quiet = true;
   for (Part* part : all) quiet = part->closed(deadline_ns) && quiet;
   return host_.kernel()->workers().leave(*this, deadline_ns).quiet && quiet;
+}
+
+Part::Pinned Instance::finish_parts(std::int64_t deadline_ns) {
+  Part::Pinned worst = Part::Pinned::no;
+  for (Part* part : parts()) worst = std::max(worst, part->finish(deadline_ns));
+  return worst;
+}
+
+void Instance::parts_destroyed() {
+  for (Part* part : parts()) part->destroyed();
 }
 
 std::vector<std::string> Instance::part_holders() const {

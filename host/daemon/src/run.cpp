@@ -52,6 +52,7 @@ LoadSpec spec_of(const PlannedModule& p, const std::shared_ptr<const ModuleConfi
   out.expected.name = p.candidate.name;
   out.expected.version = manifest.version.str();
   for (const InterfaceNeed& need : manifest.needs) out.expected.needs.emplace_back(need.id, need.optional);
+  for (const Requirement& requirement : manifest.requirements) out.required.push_back(requirement.name);
   for (const Named& capability : manifest.capabilities) out.expected.capabilities.push_back(capability.name);
   out.trusted = p.trusted;
   out.file = {p.candidate.name, p.candidate.file->path, p.candidate.file->size, p.candidate.file->digest};

@@ -16,6 +16,11 @@ Services::Options with_hooks(Services::Options options, Kernel& kernel) {
   return options;
 }
 
+Container::Options with_hooks(Container::Options options, Kernel& kernel) {
+  options.denied = [&kernel](const ContainerSeat& who, const Error& error) { kernel.denied(seat_module(who), "token", {}, error); };
+  return options;
+}
+
 EventHooks event_hooks(Kernel& kernel) {
   EventHooks hooks;
   hooks.denied = [&kernel](const EventDenial& d) { kernel.denied(d.owner.name(), d.verb, d.name, d.error); };
@@ -50,6 +55,7 @@ Kernel::Kernel(LogCore& log, KernelOptions options, std::unique_ptr<TaskClock> c
       clock_(std::move(clock)),
       tasks_(workers_, *clock_, options.tasks),
       services_(workers_, with_hooks(std::move(options.services), *this)),
+      container_(workers_, with_hooks(std::move(options.container), *this)),
       events_(host_, workers_, options.events, event_hooks(*this)),
       metrics_(options.metrics) {
   host_.set_phase(Phase::run);

@@ -88,7 +88,11 @@ Outcome LoadedModule::create(std::int64_t deadline_ns) {
   Outcome outcome = record.instance.enter(Phase::create, deadline_ns, Gate::State::open, {}, [&record, fn](tenon_call* c, tenon_error* e) {
     return fn(record.instance.ctx(), c, &record.self, e);
   });
-  if (outcome.kind == Outcome::Kind::failed) close(deadline_ns);  // destroy is not owed, but what it registered must go
+  if (outcome.kind == Outcome::Kind::failed) {  // destroy is not owed, but what it registered must go
+    close(deadline_ns);
+    if (!record.instance.wedged() && record.instance.finish_parts(deadline_ns) != Part::Pinned::no) record.instance.leak();
+    if (!record.instance.wedged() && !record.instance.leaked()) record.instance.parts_destroyed();
+  }
   return outcome;
 }
 
@@ -190,12 +194,28 @@ Outcome LoadedModule::destroy(std::int64_t deadline_ns) {
     return Outcome::failure(
         {Code::failed_precondition, "not destroyed, because it is still in use: " + who, "PINNED", 0, ExitCode::unavailable});
   }
-  if (!TENON_HAS(module_->lifecycle, destroy)) return Outcome::ok();
+  if (const Part::Pinned pinned = instance.finish_parts(now + (deadline_ns - now) / 2); pinned != Part::Pinned::no) {
+    instance.leak();
+    std::string who;
+    for (const std::string& h : holders()) who += (who.empty() ? "" : ", ") + h;
+    if (pinned == Part::Pinned::yes)
+      return Outcome::failure(
+          {Code::failed_precondition, "not destroyed, because it is still in use: " + who, "PINNED", 0, ExitCode::unavailable});
+    instance.host().log().log(warn, "not destroyed: what hangs still holds something of it",
+                              {{"module", instance.name()}, {"holders", who}});
+    return Outcome::ok();
+  }
+  if (!TENON_HAS(module_->lifecycle, destroy)) {
+    instance.parts_destroyed();
+    return Outcome::ok();
+  }
   const auto fn = module_->lifecycle->destroy;
-  return instance.enter(Phase::destroy, deadline_ns, Gate::State::closed, {}, [&record, fn](tenon_call*, tenon_error*) {
+  const Outcome outcome = instance.enter(Phase::destroy, deadline_ns, Gate::State::closed, {}, [&record, fn](tenon_call*, tenon_error*) {
     fn(record.self);
     return TENON_OK;
   });
+  if (outcome.kind == Outcome::Kind::done) instance.parts_destroyed();
+  return outcome;
 }
 
 Outcome LoadedModule::configure(const ConfigChange& change, std::int64_t deadline_ns) {

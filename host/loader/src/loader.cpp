@@ -25,6 +25,7 @@ std::vector<std::unique_ptr<ModuleInstance>> Loader::prepare(std::vector<LoadSpe
     options.trusted = spec.trusted;
     options.config = std::move(spec.config);
     options.may_change = std::move(spec.may_change);
+    options.required = std::move(spec.required);
     options.permissions = std::move(spec.permissions);
     shared_->records.push_back(std::make_unique<ModuleRecord>(shared_->host, std::move(options)));
   }

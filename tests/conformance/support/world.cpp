@@ -61,6 +61,7 @@ std::vector<std::unique_ptr<Puppet>> World::prepare(const std::vector<PuppetSpec
     load.trusted = spec.trusted;
     load.file = {spec.name, spec.file, bytes.size(), sha256(std::as_bytes(std::span(bytes.data(), bytes.size())))};
     load.may_change = [](std::string_view) { return true; };
+    load.required = spec.required;
     load.permissions = spec.permissions;
     order.push_back(static_cast<std::uint32_t>(loads.size()));
     loads.push_back(std::move(load));

@@ -24,6 +24,7 @@ struct PuppetSpec {
   std::vector<std::string> needs;
   std::vector<std::string> capabilities = {"runnable"};
   bool trusted = false;
+  std::vector<std::string> required{};                   ///< modules named by `requires`
   std::shared_ptr<const host::Permissions> permissions;  ///< null: what is its own
 };
 

@@ -27,8 +27,9 @@
 #include "tenon/log_sink.h"
 
 namespace tenon::host {
+class CallScope;
 class Instance;
-}
+}  // namespace tenon::host
 
 /// One call into a module. Lifecycle calls of an instance share one: a callback that is abandoned wedges the instance, so that it is never reused.
 struct tenon_call : tenon::host::Call {
@@ -45,13 +46,14 @@ struct tenon_call : tenon::host::Call {
   tenon_call(tenon::host::Instance& provider, tenon::host::Call& service_call)
       : instance(&provider), target(&service_call), phase(tenon::host::Phase::run), may_defer(true) {}
   ~tenon_call() {
-    if (reserved_ != nullptr) free_reserved();
+    if (reserved_ != nullptr || scope != nullptr) free_reserved();
   }
   tenon_call(const tenon_call&) = delete;
   tenon_call& operator=(const tenon_call&) = delete;
   /// Memory until the call ends; nullptr beyond 64 KiB in all, or without memory. Of its own thread only.
   std::uint8_t* reserve(std::size_t n) noexcept;
-  void free_reserved() noexcept;
+  void free_reserved() noexcept;            ///< and ends `scope`
+  tenon::host::CallScope* scope = nullptr;  ///< made when the module asks for it
 
  private:
   struct Block;
@@ -68,6 +70,7 @@ struct InstanceOptions {
   std::shared_ptr<const Value> config;  ///< null = empty
   /// True if on_change may be registered for a path: live itself, or above something live.
   std::function<bool(std::string_view)> may_change;
+  std::vector<std::string> required;               ///< modules named by `requires`
   std::shared_ptr<const Permissions> permissions;  ///< null: everything if trusted, else what is the module's own
 };
 
@@ -111,7 +114,13 @@ class Instance final : public Owner {
   bool leave_parts(std::int64_t deadline_ns);
   /// The last of it, behind the closed gate.
   bool close_parts(std::int64_t deadline_ns);
+  /// Just before destroy; the worst of what its parts say.
+  Part::Pinned finish_parts(std::int64_t deadline_ns);
+  void parts_destroyed();
   [[nodiscard]] std::vector<std::string> part_holders() const;
+  /// Not destroyed because others hold something of it: never freed, but not wedged.
+  void leak() { leaked_.store(true, std::memory_order_release); }
+  [[nodiscard]] bool leaked() const { return leaked_.load(std::memory_order_acquire); }
 
   // --- calls ---
   using Callback = std::function<tenon_status(tenon_call*, tenon_error*)>;
@@ -185,6 +194,7 @@ class Instance final : public Owner {
   ConfigStore config_;
 
   std::unique_ptr<Strand> strand_;
+  std::atomic<bool> leaked_{false};
   std::atomic<PartSet*> parts_{nullptr};  ///< made with the first part: most modules have none
 
   mutable std::mutex mutex_;

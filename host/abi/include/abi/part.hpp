@@ -35,6 +35,15 @@ class Part {
     static_cast<void>(deadline_ns);
     return true;
   }
+  /// What others hold of the instance: nothing; something, but all of them hang for good, so that it is kept as it is and not to blame; something.
+  enum class Pinned : std::uint8_t { no, by_wedged, yes };
+  /// It is about to be destroyed, its gate is closed. Waits for those who hold something; ends what could not end before.
+  virtual Pinned finish(std::int64_t deadline_ns) {
+    static_cast<void>(deadline_ns);
+    return Pinned::no;
+  }
+  /// It was destroyed: what it still holds of others ends.
+  virtual void destroyed() {}
   /// What keeps the instance from being destroyed now, in words, for messages. Empty = nothing. [any]
   [[nodiscard]] virtual std::vector<std::string> holders() const { return {}; }
 };

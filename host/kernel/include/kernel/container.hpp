@@ -59,6 +59,7 @@ struct TokenOffer {
   bool replace = false;  ///< takes the place of the same owner's offer; who holds an instance of that keeps it
 };
 
+inline constexpr std::size_t max_scope_text = 1024;  ///< bytes of each text of a scope
 enum class ScopeKind : std::uint8_t { root, request, job };
 struct ScopeContext {
   ScopeKind kind = ScopeKind::root;
@@ -71,6 +72,8 @@ struct Leased {
   std::uint64_t id = 0;
   TokenInstance instance;
 };
+
+const std::string& seat_module(const ContainerSeat& seat);
 
 /// Who keeps a provider from being destroyed.
 struct LeaseHolder {
@@ -126,6 +129,8 @@ class Container {
   /// NOT_FOUND `NO_PROVIDER`, `NO_SCOPE`; FAILED_PRECONDITION `NOT_REQUIRED`, `TABLE_TOO_SMALL`, `CAPTIVE_SCOPE`, `NEEDS_SCOPE`, `CYCLE`, `REENTRANT`;
   /// UNAVAILABLE `NOT_STARTED`, `LEAVING`; RESOURCE_EXHAUSTED; DEADLINE_EXCEEDED; CANCELLED; what the factory answered.
   Code acquire(ContainerSeat& seat, const Token& token, std::uint64_t scope, Leased& out, Error& error);
+  /// The same for an instance that is there and that nothing speaks against; false: ask `acquire`. [any]
+  bool acquire_ready(ContainerSeat& seat, const Token& token, std::uint64_t scope, Leased& out);
   /// Ends it; what has to be disposed because of that is, on a worker. NOT_FOUND: it has ended already. [any]
   Code release(ContainerSeat& seat, std::uint64_t lease);
 
@@ -137,8 +142,8 @@ class Container {
   /// Ends all leases in it and in the scopes within, and disposes what was made there, the youngest first; on this thread as far as nobody has
   /// to be waited for, the rest on workers. NOT_FOUND. Not the root. May run disposers.
   Code close(ContainerSeat& seat, std::uint64_t scope);
-  /// NOT_FOUND for scopes that ended, and for those of others (but for a factory in the one it makes something for).
-  Result<ScopeContext> describe(const ContainerSeat& seat, std::uint64_t scope) const;
+  /// Good until the scope ends. NOT_FOUND for scopes that ended, and for those of others (but for a factory in the one it makes something for).
+  Result<const ScopeContext*> describe(const ContainerSeat& seat, std::uint64_t scope) const;
 
   // ---- the host
 

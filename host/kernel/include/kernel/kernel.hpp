@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "kernel/audit.hpp"
+#include "kernel/container.hpp"
 #include "kernel/events.hpp"
 #include "kernel/log.hpp"
 #include "kernel/metrics.hpp"
@@ -21,7 +22,8 @@ namespace tenon::host {
 
 struct KernelOptions {
   WorkerPool::Options workers;
-  Services::Options services;  ///< without hooks: they are the kernel's
+  Services::Options services;    ///< without hooks: they are the kernel's
+  Container::Options container;  ///< likewise
   EventLimits events;
   MetricLimits metrics;
   Tasks::Options tasks;
@@ -44,6 +46,7 @@ class Kernel {
   WorkerPool& workers() { return workers_; }
   Tasks& tasks() { return tasks_; }
   Services& services() { return services_; }
+  Container& container() { return container_; }
   Events& events() { return events_; }
   Metrics& metrics() { return metrics_; }
   AuditLog& audit() { return *audit_; }
@@ -79,6 +82,7 @@ class Kernel {
   std::unique_ptr<TaskClock> clock_;
   Tasks tasks_;
   Services services_;
+  Container container_;
   Events events_;
   Metrics metrics_;
   std::unique_ptr<State> state_;

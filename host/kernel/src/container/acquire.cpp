@@ -32,26 +32,25 @@ inline bool ContainerCore::may_use(ContainerSeat& seat, const Provision& p) {
   return true;
 }
 
+bool Container::acquire_ready(ContainerSeat& seat, const Token& token, std::uint64_t scope, Leased& out) {
+  if (scope != 0) return false;
+  const ContainerCore& core = *core_;
+  const Reading reading(core.epochs);
+  if (!reading || seat.left.load(std::memory_order_seq_cst)) return false;
+  const TokenEntry* entry = core.tokens.find(token.name, token.key);
+  if (entry == nullptr || entry->shadowed.load(std::memory_order_seq_cst)) return false;
+  const Provision* p = entry->active.load(std::memory_order_seq_cst);
+  Product* product = p == nullptr ? nullptr : p->ready.load(std::memory_order_acquire);
+  if (product == nullptr || product->table_size < token.min_size || !ContainerCore::may_use(seat, *p)) return false;
+  LeaseSlot* slot = seat.slots.take();
+  if (slot == nullptr) return false;
+  out.instance = product->instance;
+  out.id = begin(*slot, *product);
+  return true;
+}
+
 Code Container::acquire(ContainerSeat& seat, const Token& token, std::uint64_t scope, Leased& out, Error& error) {
-  ContainerCore& core = *core_;
-  if (scope == 0) {
-    const Reading reading(core.epochs);
-    if (reading && !seat.left.load(std::memory_order_seq_cst)) [[likely]] {
-      const TokenEntry* entry = core.tokens.find(token.name, token.key);
-      if (entry != nullptr && !entry->shadowed.load(std::memory_order_seq_cst)) [[likely]] {
-        const Provision* p = entry->active.load(std::memory_order_seq_cst);
-        Product* product = p == nullptr ? nullptr : p->ready.load(std::memory_order_acquire);
-        if (product != nullptr && product->table_size >= token.min_size && ContainerCore::may_use(seat, *p)) [[likely]] {
-          if (LeaseSlot* slot = seat.slots.take(); slot != nullptr) [[likely]] {
-            out.instance = product->instance;
-            out.id = begin(*slot, *product);
-            return Code::ok;
-          }
-        }
-      }
-    }
-  }
-  return core.acquire(seat, token, scope, out, error);
+  return acquire_ready(seat, token, scope, out) ? Code::ok : core_->acquire(seat, token, scope, out, error);
 }
 
 Code Container::release(ContainerSeat& seat, std::uint64_t lease) {

@@ -40,6 +40,8 @@ Code container_error(Error& error, Code code, std::string message, std::string r
   return code;
 }
 
+const std::string& seat_module(const ContainerSeat& seat) { return seat.module; }
+
 std::string whose(const ContainerSeat& seat) { return "`" + seat.module + "` (generation " + std::to_string(seat.generation) + ")"; }
 
 Product& ContainerCore::add_product(Provision& p, const TokenInstance& instance) {

@@ -9,7 +9,6 @@
 namespace tenon::host {
 namespace {
 
-constexpr std::size_t max_text = 1024;   // of each of a scope's texts
 constexpr std::uint32_t max_depth = 64;  // of scopes in scopes
 
 thread_local CallScope* innermost = nullptr;  // of the calls this thread is in, the one that was asked for a scope last
@@ -62,7 +61,7 @@ Code ContainerCore::find_scope(const ContainerSeat& seat, std::uint64_t id, Scop
 
 Code ContainerCore::open(ContainerSeat& seat, std::uint64_t outer, ScopeContext context, std::uint64_t& out, Error& error) {
   for (const std::string* text : {&context.request_id, &context.tenant, &context.auth})
-    if (text->size() > max_text)
+    if (text->size() > max_scope_text)
       return container_error(error, Code::invalid_argument,
                              "a text of a scope is " + std::to_string(text->size()) + " bytes long: at most 1024 are taken", "TOO_LONG");
   if (context.kind == ScopeKind::root)
@@ -167,12 +166,13 @@ Code Container::close(ContainerSeat& seat, std::uint64_t id) {
   return Code::ok;
 }
 
-Result<ScopeContext> Container::describe(const ContainerSeat& seat, std::uint64_t id) const {
+Result<const ScopeContext*> Container::describe(const ContainerSeat& seat, std::uint64_t id) const {
   const std::lock_guard lock(core_->mutex);
   Error error;
   ScopeRecord* scope = nullptr;
   if (core_->find_scope(seat, id, scope, error) != Code::ok) return error;
-  return scope == nullptr ? ScopeContext{} : scope->context;
+  static const ScopeContext root;
+  return scope == nullptr ? &root : &scope->context;
 }
 
 // ---- the scope of a call
@@ -182,7 +182,11 @@ CallScope::CallScope(Container& container, std::shared_ptr<ContainerSeat> seat, 
 
 CallScope::~CallScope() {
   if (linked_) innermost = outer_;
-  if (id_ != 0) static_cast<void>(container_.close(*seat_, id_));
+  if (id_ == 0) return;
+  try {
+    static_cast<void>(container_.close(*seat_, id_));
+  } catch (const std::bad_alloc&) {  // it ends when its owner leaves
+  }
 }
 
 Result<std::uint64_t> CallScope::id(const ScopeContext* said) {
@@ -203,10 +207,10 @@ Result<std::uint64_t> CallScope::id(const ScopeContext* said) {
   const auto all = container_.describe(*seat_, id_);
   if (around != nullptr) passed_on_ = *around;
   if (all && seat_->trusted)
-    passed_on_ = *all;
+    passed_on_ = **all;
   else if (all && passed_on_.request_id.empty() && (said == nullptr || said->request_id.empty()))
-    passed_on_.request_id = all->request_id;  // made by the host
-  passed_on_.deadline_ns = no_deadline;       // that goes with the calls themselves
+    passed_on_.request_id = (*all)->request_id;  // made by the host
+  passed_on_.deadline_ns = no_deadline;          // that goes with the calls themselves
   outer_ = innermost;
   innermost = this;
   linked_ = true;

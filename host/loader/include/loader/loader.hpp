@@ -27,6 +27,7 @@ struct LoadSpec {
   std::shared_ptr<const Value> config;
   std::function<bool(std::string_view)> may_change;  ///< see InstanceOptions
   std::shared_ptr<const Permissions> permissions;    ///< see InstanceOptions
+  std::vector<std::string> required;                 ///< modules named by `requires`
 };
 
 struct LoaderOptions {

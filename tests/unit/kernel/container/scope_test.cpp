@@ -103,16 +103,16 @@ TEST_CASE("container scope: carries request id, tenant, auth and deadline; an in
   REQUIRE(outer);
   const auto inner = open(*outer, {ScopeKind::job, {}, "other", {}, 2000});
   REQUIRE(inner);
-  const ScopeContext c = *world.container.describe(*orders.seat, *inner);
+  const ScopeContext c = **world.container.describe(*orders.seat, *inner);
   CHECK(c.kind == ScopeKind::job);
   CHECK(c.request_id == "r-1");
   CHECK(c.tenant == "other");
   CHECK(c.auth == "user:7");
   CHECK(c.deadline_ns == 1000);
-  CHECK(world.container.describe(*orders.seat, 0)->kind == ScopeKind::root);
+  CHECK((*world.container.describe(*orders.seat, 0))->kind == ScopeKind::root);
   const auto first = open(0, {ScopeKind::job, {}, {}, {}, no_deadline}), second = open(0, {ScopeKind::job, {}, {}, {}, no_deadline});
-  const std::string a = world.container.describe(*orders.seat, *first)->request_id,
-                    b = world.container.describe(*orders.seat, *second)->request_id;
+  const std::string a = (*world.container.describe(*orders.seat, *first))->request_id,
+                    b = (*world.container.describe(*orders.seat, *second))->request_id;
   CHECK(a.size() == 16);
   CHECK(a != b);
   CHECK(open(0, {ScopeKind::root, {}, {}, {}, no_deadline}).error().reason == "BAD_KIND");
@@ -166,8 +166,8 @@ TEST_CASE("container call scope: made when it is asked for, once, and ends with 
     const auto id = scope.id(nullptr);
     REQUIRE(id);
     CHECK(*scope.id(nullptr) == *id);
-    CHECK(world.container.describe(*orders.seat, *id)->deadline_ns == 12345);
-    CHECK(world.container.describe(*orders.seat, *id)->kind == ScopeKind::job);
+    CHECK((*world.container.describe(*orders.seat, *id))->deadline_ns == 12345);
+    CHECK((*world.container.describe(*orders.seat, *id))->kind == ScopeKind::job);
     static_cast<void>(orders.get("catalog.request/1", *id));
   }
   CHECK(world.diary.lines() == Lines{"make catalog.request/1", "dispose catalog.request/1"});
@@ -189,7 +189,7 @@ TEST_CASE("container call scope: what a RuntimeModule says goes on to the calls 
     CallScope scope(world.container, m.seat, ScopeKind::request, call);
     const auto id = scope.id(said);
     REQUIRE(id);
-    then(*world.container.describe(*m.seat, *id));
+    then(**world.container.describe(*m.seat, *id));
   };
   const ScopeContext said{ScopeKind::request, "r-1", "acme", "user:7", no_deadline};
   const ScopeContext forged{ScopeKind::request, "r-2", "evil", "root", no_deadline};
