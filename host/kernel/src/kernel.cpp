@@ -34,6 +34,20 @@ EventHooks event_hooks(Kernel& kernel) {
   return hooks;
 }
 
+Health::Options health_options(LogCore& log) {
+  Health::Options options;
+  options.changed = [&log](const CheckStatus& c) {
+    const bool well = c.state == CheckState::healthy;
+    try {
+      std::vector<LogField> fields = {{"module", c.module}, {"check", c.name}, {"required", c.required ? "true" : "false"}};
+      if (!well) fields.push_back({"why", c.why});
+      log.log(well ? info : c.required ? error : warn, well ? "healthy" : "unhealthy", fields);
+    } catch (...) {  // out of memory: the report says it too
+    }
+  };
+  return options;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Kernel>> Kernel::make(LogCore& log, KernelOptions options) {
@@ -57,7 +71,8 @@ Kernel::Kernel(LogCore& log, KernelOptions options, std::unique_ptr<TaskClock> c
       services_(workers_, with_hooks(std::move(options.services), *this)),
       container_(workers_, with_hooks(std::move(options.container), *this)),
       events_(host_, workers_, options.events, event_hooks(*this)),
-      metrics_(options.metrics) {
+      metrics_(options.metrics),
+      health_(workers_, tasks_, health_options(log)) {
   host_.set_phase(Phase::run);
   host_.set_reach(Reach::callable);
 }
@@ -78,6 +93,7 @@ void Kernel::tick(std::int64_t now) {
     log_.log(warn, "a handler is over its deadline; its worker was replaced", {{"module", o.owner}});
   events_.tick(now);
   if (storage_) tick_storage(now);
+  health_.tick(now);
   if (now - audit_ticked_ns_ < second_ns) return;
   audit_ticked_ns_ = now;
   audit_->tick();

@@ -19,12 +19,15 @@
 #ifndef TENON_TENON_HPP
 #define TENON_TENON_HPP
 
+#include "tenon/cpp/audit.hpp"
 #include "tenon/cpp/calls.hpp"
 #include "tenon/cpp/check.hpp"
 #include "tenon/cpp/config.hpp"
 #include "tenon/cpp/context.hpp"
 #include "tenon/cpp/events.hpp"
+#include "tenon/cpp/health.hpp"
 #include "tenon/cpp/log.hpp"
+#include "tenon/cpp/metrics.hpp"
 #include "tenon/cpp/module.hpp"
 #include "tenon/cpp/status.hpp"
 #include "tenon/cpp/tasks.hpp"

@@ -17,9 +17,12 @@
 #define TENON_TESTING_HPP
 
 #include "tenon/tenon.hpp"
+#include "tenon/testing/audit.hpp"
 #include "tenon/testing/config.hpp"
 #include "tenon/testing/events.hpp"
+#include "tenon/testing/health.hpp"
 #include "tenon/testing/host.hpp"
+#include "tenon/testing/metrics.hpp"
 #include "tenon/testing/run.hpp"
 #include "tenon/testing/tables.hpp"
 #include "tenon/testing/tasks.hpp"

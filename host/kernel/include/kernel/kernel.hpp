@@ -8,6 +8,7 @@
 #include "kernel/audit.hpp"
 #include "kernel/container.hpp"
 #include "kernel/events.hpp"
+#include "kernel/health.hpp"
 #include "kernel/log.hpp"
 #include "kernel/metrics.hpp"
 #include "kernel/owner.hpp"
@@ -49,6 +50,7 @@ class Kernel {
   Container& container() { return container_; }
   Events& events() { return events_; }
   Metrics& metrics() { return metrics_; }
+  Health& health() { return health_; }
   AuditLog& audit() { return *audit_; }
   /// Opens storage and state, once, before any module is loaded; without it there are none. Errors carry the exit code. `storage`: `state` and
   /// `executor` are the kernel's.
@@ -89,6 +91,7 @@ class Kernel {
   std::unique_ptr<Storage> storage_;  ///< behind the state, which it keeps equal
   std::int64_t storage_ticked_ns_ = 0;
   bool storage_is_slow_ = false, storage_is_full_ = false;
+  Health health_;
   std::atomic<bool> in_use_{false};
   std::int64_t audit_ticked_ns_ = 0;
 };

@@ -35,6 +35,8 @@ class MetricCounter {
  public:
   MetricCounter() = default;
   void add(std::uint64_t n = 1) const noexcept;
+  /// The same for all handles of one series; nullptr if empty.
+  [[nodiscard]] const MetricSeries* series() const { return series_.get(); }
 
  private:
   friend class Metrics;
@@ -46,6 +48,8 @@ class MetricGauge {
   MetricGauge() = default;
   void set(double value) const noexcept;
   void add(double value) const noexcept;
+  /// The same for all handles of one series; nullptr if empty.
+  [[nodiscard]] const MetricSeries* series() const { return series_.get(); }
 
  private:
   friend class Metrics;
@@ -57,6 +61,8 @@ class MetricHistogram {
   MetricHistogram() = default;
   /// NaN is not counted.
   void observe(double value) const noexcept;
+  /// The same for all handles of one series; nullptr if empty.
+  [[nodiscard]] const MetricSeries* series() const { return series_.get(); }
 
  private:
   friend class Metrics;

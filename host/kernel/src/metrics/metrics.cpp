@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kind_names = {"counter", "gauge", "histogram"};
 
-Error invalid(std::string message) { return {Code::invalid_argument, std::move(message), "", 0, ExitCode::usage}; }
+Error invalid(std::string message) { return {Code::invalid_argument, std::move(message), "BAD_METRIC", 0, ExitCode::usage}; }
 
 /// [a-z_][a-z0-9_]*: the format would allow more, `promtool check metrics` would not.
 bool is_identifier(std::string_view name, std::size_t max) {
@@ -168,7 +168,7 @@ Result<std::shared_ptr<MetricSeries>> Metrics::get(Owner& owner, int kind_number
       return Error{Code::already_exists,
                    "`" + std::string(name) + "` is already a " + std::string(kind_names[static_cast<std::size_t>(family.kind)]) + " of `" +
                        family.first_owner + "`" + (family.kind == kind ? " with other bounds" : ""),
-                   "", 0, ExitCode::unavailable};
+                   "OTHER_METRIC", 0, ExitCode::unavailable};
     if (const auto same = family.series.find(key); same != family.series.end()) return same->second;
   }
   std::uint32_t& held = state.held[&owner];

@@ -11,7 +11,9 @@
 
 #include "tenon/check.h"
 #include "tenon/cpp/module.hpp"
+#include "tenon/testing/audit.hpp"
 #include "tenon/testing/config.hpp"
+#include "tenon/testing/metrics.hpp"
 
 namespace tenon {
 inline namespace v1 {
@@ -27,6 +29,13 @@ struct LogLine {
       if (k == key) return v;
     return "";
   }
+};
+
+/// A health check as the module declares it.
+struct HealthCheck {
+  std::string name;
+  bool required = false;
+  std::chrono::nanoseconds timeout{}, interval{};  ///< 0 = the host's default
 };
 
 class Host;
@@ -157,6 +166,11 @@ class Host {
     return module_cast<T>(self_);
   }
   [[nodiscard]] tenon_ctx* ctx() { return &seat_.ctx; }
+  [[nodiscard]] const FakeMetrics& metrics() const { return metrics_; }
+  [[nodiscard]] const FakeAudit& audit() const { return audit_; }
+  /// What the module offers under `health`, and one of its checks, run now on this thread.
+  [[nodiscard]] std::vector<HealthCheck> health_checks() const;
+  Status check_health(std::string_view name);
   [[nodiscard]] void* self() const { return self_; }
   [[nodiscard]] std::vector<LogLine> log() const {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -180,6 +194,8 @@ class Host {
   }
 
  private:
+  friend class FakeAudit;
+  friend class FakeMetrics;
   struct Tables;  // the C functions
   struct Seat {
     tenon_ctx ctx;
@@ -237,6 +253,8 @@ class Host {
   Seat seat_{};
   tenon_host host_{};
   tenon_log log_{};
+  FakeMetrics metrics_;
+  FakeAudit audit_;
   void* self_ = nullptr;
   bool created_ = false, started_ = false, stopped_ = false, destroyed_ = false;
   std::chrono::nanoseconds time_per_call_ = std::chrono::nanoseconds::max();

@@ -252,6 +252,7 @@ inline void Host::destroy() {
   }
   deliver();
   phase_ = TENON_PHASE_NONE;
+  metrics_.leave();
   const Lock lock(mutex_);
   destroyed_ = true;
   for (const auto& [id, call] : deferred_)

@@ -42,6 +42,8 @@ struct Host::Tables {
     if (name == TENON_CHECK) return &check;
     if (name == TENON_EVENTS) return h.events_table();
     if (name == TENON_TASKS) return h.tasks_table();
+    if (name == TENON_METRICS) return &FakeMetrics::table();
+    if (name == TENON_AUDIT) return &FakeAudit::table();
     return nullptr;
   }
 
@@ -316,6 +318,9 @@ struct Host::Tables {
                                            &id_cancelled,       &on_cancel};
   static inline const tenon_check check = {sizeof(tenon_check), 0, &thread, &current_phase, &violation};
 };
+
+inline FakeMetrics& FakeMetrics::of(tenon_ctx* ctx) { return Host::Tables::of(ctx).metrics_; }
+inline FakeAudit& FakeAudit::of(tenon_ctx* ctx) { return Host::Tables::of(ctx).audit_; }
 
 }  // namespace testing
 }  // namespace v1
