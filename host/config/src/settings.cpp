@@ -136,6 +136,12 @@ void fill_settings(const Value& tree, std::unordered_map<std::string, std::vecto
     for (const ValueMap::Member& timeout : *timeouts->as_map())
       if (std::chrono::nanoseconds* duration = out.timeouts.find(timeout.key)) read(&timeout.value, *duration);
 
+  read(child(child(lifecycle, "timeouts"), "storage"), out.storage_close);
+  if (const Value* url = child(tree.find("storage"), "url")) {
+    read(url, out.storage_url);
+    out.storage_url_where = url->where();
+  }
+
   if (const Value* modules = tree.find("modules"); modules != nullptr && modules->is_map())
     for (const ValueMap::Member& member : *modules->as_map()) out.modules.emplace(member.key, module_settings(member));
   for (auto& [module, settings] : pending) {

@@ -11,6 +11,7 @@
 #include "base/clock.hpp"
 #include "discovery/candidate.hpp"
 #include "markers.hpp"
+#include "storage_file.hpp"
 #include "tenon/core.h"
 
 extern char** environ;
@@ -80,6 +81,7 @@ Plan prepare_plan(const Config& config, const BootOptions& options, BootTimes* t
   PlanOptions plan_options;
   plan_options.safe_mode = options.safe_mode;
   Plan plan = make_plan(std::move(discovery), options.builtins, host_offer(), config, plan_options);
+  check_storage_url(config, plan);
   if (times != nullptr) *times = {begin, discovered, monotonic_ns()};
   return plan;
 }

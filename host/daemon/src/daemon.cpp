@@ -15,6 +15,7 @@
 #include "journal.hpp"
 #include "kernel/gate.hpp"
 #include "run.hpp"
+#include "storage_file.hpp"
 
 namespace tenon::host {
 
@@ -164,6 +165,39 @@ DaemonResult run_daemon(const DaemonOptions& options) {
     tell_error(log, state.error(), diagnostics);
     exit = worse(exit, state.error().exit);
   }
+  // The storage is opened in every boot that has got this far, so that what is wrong with it is told together with the rest. Closed last.
+  UniqueFd storage_directory;
+  KernelOptions kernel_options;
+  if (state && exit == ExitCode::ok) {
+    if (Result<std::unique_ptr<AuditLog>> audit = open_audit(config->host, log); audit) {
+      kernel_options.audit = std::move(*audit);
+    } else {
+      tell_error(log, audit.error(), diagnostics);
+      exit = audit.error().exit;
+    }
+  }
+  Result<std::unique_ptr<Kernel>> kernel = Kernel::make(log, std::move(kernel_options));
+  if (!kernel) {
+    tell_error(log, kernel.error(), diagnostics);
+    exit = worse(exit, kernel.error().exit);
+  } else if (state && needs_storage(plan) && serves_storage_url(*config)) {
+    if (const Result<void> opened = open_storage(**kernel, *config, *state, storage_directory); !opened) {
+      tell_error(log, opened.error(), diagnostics);
+      exit = worse(exit, opened.error().exit);
+    }
+  }
+  // Adds to how the process ends. True: a disk does not answer, so nothing that is open may be freed.
+  const auto close_storage = [&](ExitCode& with) {
+    if (!kernel) return false;
+    const Result<void> closed = (*kernel)->close_storage(monotonic_ns() + config->host.storage_close.count());
+    if (closed) return false;
+    tell_error(log, closed.error(), diagnostics);
+    with = worse(with, closed.error().exit);
+    if (closed.error().code != Code::deadline_exceeded) return false;
+    static_cast<void>(kernel->release());
+    static_cast<void>(storage_directory.release());
+    return true;
+  };
   Result<void> reportable;
   if (!options.startup_report.empty()) reportable = check_startup_report(options.startup_report);
   if (!reportable) {
@@ -171,6 +205,7 @@ DaemonResult run_daemon(const DaemonOptions& options) {
     exit = worse(exit, reportable.error().exit);
   }
   if (exit != ExitCode::ok) {
+    static_cast<void>(close_storage(exit));
     if (state) log.log(error, "not started", {{"exit", std::to_string(static_cast<int>(exit))}});
     if (reportable && !options.startup_report.empty()) write_failed_report(log, options, *config, times, plan);
     return refuse(exit);
@@ -180,24 +215,12 @@ DaemonResult run_daemon(const DaemonOptions& options) {
     Result<ModuleStore> opened = ModuleStore::open(state->path);
     if (!opened) {
       tell_error(log, opened.error(), diagnostics);
+      exit = opened.error().exit;
+      static_cast<void>(close_storage(exit));
       if (!options.startup_report.empty()) write_failed_report(log, options, *config, times, plan);
-      return refuse(opened.error().exit);
+      return refuse(exit);
     }
     store = std::move(*opened);
-  }
-
-  Result<std::unique_ptr<AuditLog>> audit = open_audit(config->host, log);
-  if (!audit) {
-    tell_error(log, audit.error(), diagnostics);
-    if (!options.startup_report.empty()) write_failed_report(log, options, *config, times, plan);
-    return refuse(audit.error().exit);
-  }
-  KernelOptions kernel_options;
-  kernel_options.audit = std::move(*audit);
-  const Result<std::unique_ptr<Kernel>> kernel = Kernel::make(log, std::move(kernel_options));
-  if (!kernel) {
-    tell_error(log, kernel.error(), diagnostics);
-    return refuse(kernel.error().exit);
   }
 
   (*kernel)->audit().record({"daemon.start", "info", "host", config->host.instance_name, {}, "ok", {{"version", host_version()}}});
@@ -205,6 +228,7 @@ DaemonResult run_daemon(const DaemonOptions& options) {
   DaemonResult result;
   Run run(options, config, log, **kernel, std::move(*state), std::move(boot), times);
   result = run.run(std::move(plan), std::move(store), std::move(watch));
+  if (close_storage(result.exit)) result.wedged = true;
   if (result.wedged) log.log(error, "a module never came back from a call: the process ends without cleaning up behind it", {});
   if (options.migrate_only && result.exit == ExitCode::ok) {
     std::fputs(options.json_output ? no_migrations_json : no_migrations_text, stdout);

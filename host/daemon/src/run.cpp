@@ -301,7 +301,10 @@ void Run::extend_supervisor(std::int64_t deadline_ns) {
 void Run::feed_watchdog() {
   const std::int64_t interval_ns = supervisor_.watchdog_interval().count();
   if (interval_ns == 0) return;
-  static_cast<void>(supervisor_.watchdog());
+  // A writer that has been at one group for that long hangs, and with it everybody who waits for the disk.
+  Storage* const storage = kernel_.storage();
+  const std::int64_t writing_since = storage == nullptr ? 0 : storage->busy_since_ns();
+  if (writing_since == 0 || monotonic_ns() - writing_since < interval_ns) static_cast<void>(supervisor_.watchdog());
   constexpr std::int64_t shortest_ns = 1'000'000;
   loop_.set_timer(watchdog_timer_, monotonic_ns() + std::max(interval_ns / 4, shortest_ns));
 }

@@ -113,6 +113,9 @@ struct HostSettings {
   PhaseTimeouts timeouts;
   std::chrono::nanoseconds shutdown{std::chrono::seconds(30)};
   std::chrono::nanoseconds stop_total{std::chrono::seconds(15)};
+  std::string storage_url = "sqlite:kernel.db";
+  Where storage_url_where;
+  std::chrono::nanoseconds storage_close{std::chrono::seconds(3)};  ///< lifecycle.timeouts.storage
   std::unordered_map<std::string, ModuleSettings> modules;
 };
 
