@@ -5,6 +5,7 @@
 namespace tenon::host {
 
 struct Cursors::Open {
+  explicit Open(StorageCursor cursor) : at(std::move(cursor)) {}
   StorageCursor at;
   StorageBatch batch = {};
   std::vector<tenon_storage_row> rows = {};

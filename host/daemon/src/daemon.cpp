@@ -193,10 +193,13 @@ DaemonResult run_daemon(const DaemonOptions& options) {
     if (closed) return false;
     tell_error(log, closed.error(), diagnostics);
     with = worse(with, closed.error().exit);
-    if (closed.error().code != Code::deadline_exceeded) return false;
+    return closed.error().code == Code::deadline_exceeded;
+  };
+  // For a boot that ends here: nothing that is still in use is freed.
+  const auto give_up_storage = [&] {
+    if (!close_storage(exit)) return;
     static_cast<void>(kernel->release());
     static_cast<void>(storage_directory.release());
-    return true;
   };
   Result<void> reportable;
   if (!options.startup_report.empty()) reportable = check_startup_report(options.startup_report);
@@ -205,7 +208,7 @@ DaemonResult run_daemon(const DaemonOptions& options) {
     exit = worse(exit, reportable.error().exit);
   }
   if (exit != ExitCode::ok) {
-    static_cast<void>(close_storage(exit));
+    give_up_storage();
     if (state) log.log(error, "not started", {{"exit", std::to_string(static_cast<int>(exit))}});
     if (reportable && !options.startup_report.empty()) write_failed_report(log, options, *config, times, plan);
     return refuse(exit);
@@ -216,7 +219,7 @@ DaemonResult run_daemon(const DaemonOptions& options) {
     if (!opened) {
       tell_error(log, opened.error(), diagnostics);
       exit = opened.error().exit;
-      static_cast<void>(close_storage(exit));
+      give_up_storage();
       if (!options.startup_report.empty()) write_failed_report(log, options, *config, times, plan);
       return refuse(exit);
     }

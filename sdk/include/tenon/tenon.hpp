@@ -29,7 +29,9 @@
 #include "tenon/cpp/log.hpp"
 #include "tenon/cpp/metrics.hpp"
 #include "tenon/cpp/module.hpp"
+#include "tenon/cpp/state.hpp"
 #include "tenon/cpp/status.hpp"
+#include "tenon/cpp/storage.hpp"
 #include "tenon/cpp/tasks.hpp"
 #include "tenon/cpp/views.hpp"
 

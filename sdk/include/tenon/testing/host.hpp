@@ -14,6 +14,7 @@
 #include "tenon/testing/audit.hpp"
 #include "tenon/testing/config.hpp"
 #include "tenon/testing/metrics.hpp"
+#include "tenon/testing/storage.hpp"
 
 namespace tenon {
 inline namespace v1 {
@@ -157,6 +158,8 @@ class Host {
 
   FakeEvents& events();  ///< testing/events.hpp
   FakeTasks& tasks();    ///< testing/tasks.hpp
+  /// Storage and state of the module.
+  FakeStorage& storage() { return storage_; }
 
   // ---- what the module did ---------------------------------------------------------------------------------------------
 
@@ -171,6 +174,10 @@ class Host {
   /// What the module offers under `health`, and one of its checks, run now on this thread.
   [[nodiscard]] std::vector<HealthCheck> health_checks() const;
   Status check_health(std::string_view name);
+  static Host& from(tenon_ctx* ctx) { return *reinterpret_cast<Seat*>(ctx)->host; }
+  [[nodiscard]] std::string_view module_name() const { return view(module_.name); }
+  /// start was called and stop was not: handlers may be called.
+  [[nodiscard]] bool is_running() const { return started_ && !stopped_; }
   [[nodiscard]] void* self() const { return self_; }
   [[nodiscard]] std::vector<LogLine> log() const {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -197,6 +204,7 @@ class Host {
   friend class FakeAudit;
   friend class FakeMetrics;
   struct Tables;  // the C functions
+  friend struct StorageTables;
   struct Seat {
     tenon_ctx ctx;
     Host* host;
@@ -225,6 +233,8 @@ class Host {
   Status phase(std::int32_t phase, PhaseMember member, bool may_defer);
   std::shared_ptr<detail::CallState> new_call(bool may_defer);
   Status end_call(detail::CallState& call, Status returned, std::string_view phase);
+  template <class F>
+  Status handle(std::string_view what, F&& handler);  // runs a handler of the module, as a call
   void end_pending();
   /// What the module has registered with the interfaces of the kernel ends, and is released.
   void leave() {
@@ -262,6 +272,7 @@ class Host {
   std::map<std::string, const void*, std::less<>> provided_;
   std::vector<std::string> live_ = {""};
   std::atomic<std::int32_t> phase_{TENON_PHASE_NONE};
+  FakeStorage storage_;
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;

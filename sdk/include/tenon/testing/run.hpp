@@ -191,9 +191,27 @@ inline void Host::cancel() {
   deliver();
 }
 
+template <class F>
+Status Host::handle(std::string_view what, F&& handler) {
+  const auto before = running_;
+  const auto call = new_call(false);
+  tenon_error error;
+  tenon::detail::init_error(error);
+  tenon_status code = TENON_OK;
+  {
+    const detail::Inside inside(this);
+    code = handler(reinterpret_cast<tenon_call*>(call.get()), &error);
+  }
+  Status status = end_call(*call, code == TENON_PENDING ? Status::pending() : Status::from_c(code, error), what);
+  const Lock lock(mutex_);
+  running_ = before;
+  return status;
+}
+
 inline void Host::deliver() {
   events_end_calls();
   tasks_end_calls();
+  StorageTables::deliver(*this);
   for (;;) {
     std::pair<std::pair<tenon_call_ended, void*>, tenon_status> next;
     {
@@ -238,6 +256,7 @@ inline Status Host::change(std::string_view path, Value value) {
 inline void Host::destroy() {
   if (!created_ || destroyed_) return;
   leave();
+  StorageTables::leave(*this);
   std::map<tenon_id, Subscription> subscriptions;
   {
     const Lock lock(mutex_);

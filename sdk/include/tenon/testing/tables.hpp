@@ -5,6 +5,7 @@
 #include "tenon/events.h"
 #include "tenon/tasks.h"
 #include "tenon/testing/host.hpp"
+#include "tenon/testing/storage_tables.hpp"
 
 namespace tenon {
 inline namespace v1 {
@@ -44,6 +45,8 @@ struct Host::Tables {
     if (name == TENON_TASKS) return h.tasks_table();
     if (name == TENON_METRICS) return &FakeMetrics::table();
     if (name == TENON_AUDIT) return &FakeAudit::table();
+    if (name == TENON_STORAGE) return &StorageTables::storage;
+    if (name == TENON_STATE) return &StorageTables::state;
     return nullptr;
   }
 
