@@ -23,6 +23,7 @@
 #include "tenon/cpp/calls.hpp"
 #include "tenon/cpp/check.hpp"
 #include "tenon/cpp/config.hpp"
+#include "tenon/cpp/container.hpp"
 #include "tenon/cpp/context.hpp"
 #include "tenon/cpp/events.hpp"
 #include "tenon/cpp/health.hpp"
