@@ -63,7 +63,21 @@ ExitCode list_running(const Options& options) {
   std::vector<TableRow> rows = {{"MODULE", "VERSION", "KIND", "STATE", "SINCE", "REASON"}};
   for (const nlohmann::json& m : status["modules"])
     rows.push_back({word(m, "name"), word(m, "version"), word(m, "kind"), word(m, "state"), word(m, "since"), word(m, "reason")});
-  return print("pid " + std::to_string(pid) + ", " + word(status, "state") + " since " + word(status, "started") + "\n" + table(rows));
+  std::string health;
+  if (const auto h = status.find("health"); h != status.end() && h->is_object()) {
+    const auto flag = [&h](const char* key) { return h->contains(key) && (*h)[key].is_boolean() && (*h)[key].get<bool>(); };
+    health = std::string("health: ") + (flag("ready") ? "ready" : "not ready") + (flag("degraded") ? ", degraded" : "") + "\n";
+    std::vector<TableRow> checks = {{"MODULE", "CHECK", "REQUIRED", "STATE", "SINCE", "WHY"}};
+    if (h->contains("checks") && (*h)["checks"].is_array())
+      for (const nlohmann::json& c : (*h)["checks"]) {
+        const bool required = c.is_object() && c.contains("required") && c["required"].is_boolean() && c["required"].get<bool>();
+        checks.push_back(
+            {word(c, "module"), word(c, "check"), required ? "yes" : "no", word(c, "state"), word(c, "since"), word(c, "why")});
+      }
+    if (checks.size() > 1) health += table(checks);
+  }
+  return print("pid " + std::to_string(pid) + ", " + word(status, "state") + " since " + word(status, "started") + "\n" + table(rows) +
+               health);
 }
 
 }  // namespace

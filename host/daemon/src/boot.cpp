@@ -56,7 +56,7 @@ HostOffer host_offer() {
   HostOffer offer;
   offer.host_version = host_version();
   for (const InterfaceInfo& i : offered_interfaces()) offer.interfaces.push_back({std::string(i.id), i.runtime_only});
-  offer.capabilities = {"runnable", "system"};
+  offer.capabilities = {"runnable", "system", "health"};
   return offer;
 }
 

@@ -252,6 +252,18 @@ void Run::tick_kernel() {
   loop_.set_timer(kernel_timer_, now + Kernel::tick_ns);
 }
 
+// Checks say when they change; background loops are looked at.
+void Run::watch_health(std::int64_t now) {
+  const HealthReport health = kernel_.health().report(now);
+  const std::uint64_t changes = kernel_.health().changes();
+  if (changes == health_changes_ && health.ready == health_ready_ && health.degraded == health_degraded_) return;
+  health_changes_ = changes;
+  health_ready_ = health.ready;
+  health_degraded_ = health.degraded;
+  write_status(false);
+  status_line_due_ = true;
+}
+
 void Run::look() {
   loop_.set_timer(check_timer_, runner_->check());
   if (supervisor_.active() && is_moving()) extend_supervisor(runner_->latest_deadline());
@@ -270,7 +282,12 @@ void Run::on_tick() {
     kernel_ticks_ = true;
     tick_kernel();
   }
-  if (!kernel_ticks_) kernel_.audit().tick();
+  if (kernel_ticks_) {
+    watch_health(now);
+  } else {
+    kernel_.audit().tick();
+    kernel_.health().tick(now);
+  }
   loop_.set_timer(tick_timer_, now + second_ns);
 }
 
@@ -316,11 +333,21 @@ std::string Run::status_line() const {
   std::string out = std::to_string(running) + "/" + std::to_string(modules_.size()) + " modules running";
   if (bad != 0) out += ", " + std::to_string(bad) + " not";
   if (stopping_handled_) return "stopping: " + out;
+  if (ready_handled_ && kernel_.in_use()) {
+    const HealthReport health = kernel_.health().report(monotonic_ns());
+    if (!health.ready || health.degraded) out += health.ready ? ", health degraded" : ", not ready";
+    for (const CheckStatus& c : health.checks)
+      if (c.state == CheckState::unhealthy) {
+        out += ": " + c.module + "/" + c.name;  // the first one says where to look
+        break;
+      }
+  }
   return ready_handled_ ? out : observer_.current_phase() + ": " + out;
 }
 
 void Run::became_ready() {
   ready_handled_ = true;
+  kernel_.health().host_started();
   write_status(!status_written_);  // the first one, unless the boot took longer than a second
   const std::int64_t ready = observer_.ready_at_ns.load();
   static_cast<void>(supervisor_.ready(status_line()));
@@ -357,6 +384,7 @@ void Run::became_ready() {
 
 void Run::began_stopping() {
   stopping_handled_ = true;
+  kernel_.health().host_stopping();
   static_cast<void>(supervisor_.stopping(status_line()));
   // At once: the supervisor's own limit may be shorter than ours for the whole way back.
   extended_ns_ = extended_until_ns_ = 0;
@@ -373,9 +401,10 @@ void Run::write_status(bool now) {
   status_written_ = true;
   if (options_.migrate_only) return;
   StatusSnapshot s{host_version(), std::string(), config_->host.instance_name, "starting", started_realtime_ns_, all_modules()};
+  s.health = kernel_.health().report(t);
   const tenon_str id = host_->c_host()->instance_id;
   s.instance_id.assign(id.ptr, id.len);
-  if (ready_handled_) s.state = is_degraded(s.modules) ? "degraded" : "running";
+  if (ready_handled_) s.state = is_degraded(s.modules) || s.health.degraded ? "degraded" : "running";
   if (stopping_handled_) s.state = finished_handled_ ? "stopped" : "stopping";
   const std::string path = config_->host.runtime_dir_status.empty() ? state_.path : config_->host.runtime_dir_status;
   if (const Result<void> written = write_file_atomic(path + "/" + status_file_name, status_json(s), 0644); !written)

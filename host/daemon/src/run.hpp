@@ -47,6 +47,7 @@ class Run {
   void on_tick();
   void audit_module(const ModuleStatus& status);
   void tick_kernel();
+  void watch_health(std::int64_t now);
   void look();
   void became_ready();
   void began_stopping();
@@ -100,6 +101,8 @@ class Run {
   std::int64_t started_realtime_ns_ = 0, status_written_ns_ = 0, extended_ns_ = 0, extended_until_ns_ = 0;
   int stop_signals_ = 0;
   bool kernel_ticks_ = false;
+  std::uint64_t health_changes_ = 0;  ///< what was told of health
+  bool health_ready_ = false, health_degraded_ = false;
   bool ready_handled_ = false, stopping_handled_ = false, finished_handled_ = false;
   bool status_line_due_ = false;  ///< states changed since the supervisor was told; the next tick tells
   bool interrupted_ = false;      ///< --migrate-only was told to stop before it was through

@@ -55,7 +55,24 @@ std::string status_json(const StatusSnapshot& snapshot) {
     if (!m.reason.empty()) member("reason", m.reason);
     out += "}";
   }
-  return out + "]}\n";
+  const auto flag = [&out](std::string_view key, bool value) { out.append(key).append(value ? "true" : "false"); };
+  const HealthReport& h = snapshot.health;
+  flag("],\"health\":{\"live\":", h.live);
+  flag(",\"started\":", h.started);
+  flag(",\"ready\":", h.ready);
+  flag(",\"degraded\":", h.degraded);
+  out += ",\"checks\":[";
+  for (const CheckStatus& c : h.checks) {
+    out += out.back() == '}' ? ",{\"module\":" : "{\"module\":";
+    append_json_string(out, c.module);
+    member("check", c.name);
+    flag(",\"required\":", c.required);
+    member("state", check_state_name(c.state));
+    member("since", time(wall - (mono - c.since_ns)));
+    if (!c.why.empty()) member("why", c.why);
+    out += '}';
+  }
+  return out + "]}}\n";
 }
 
 }  // namespace tenon::host

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "kernel/health.hpp"
 #include "lifecycle/module_state.hpp"
 
 namespace tenon::host {
@@ -16,6 +17,7 @@ struct StatusSnapshot {
   std::string state;  ///< starting, running, degraded, stopping, stopped
   std::int64_t started_realtime_ns = 0;
   std::vector<ModuleStatus> modules;
+  HealthReport health = {};
 };
 
 /// Meant to run, and does not: refused, blocked, failed or wedged.
@@ -26,7 +28,8 @@ struct StatusSnapshot {
 [[nodiscard]] std::size_t count_not_running(const std::vector<ModuleStatus>& modules);
 
 /// {"format":1,"pid":n,"version":s,"instance":s,"instance_id":s,"state":s,"started":rfc3339,"written":rfc3339,"modules":[{"name":s,"version":s,
-/// "kind":"runtime"|"plugin","required":b,"state":s,"since":rfc3339,"reason"?:s}]}
+/// "kind":"runtime"|"plugin","required":b,"state":s,"since":rfc3339,"reason"?:s}],"health":{"live":b,"started":b,"ready":b,"degraded":b,"checks":[{"module":s,
+/// "check":s,"required":b,"state":"unknown"|"healthy"|"unhealthy","since":rfc3339,"why"?:s}]}}
 std::string status_json(const StatusSnapshot& snapshot);
 
 inline constexpr const char* status_file_name = "status.json";

@@ -15,29 +15,29 @@ namespace {
 constexpr std::size_t max_why = 400;
 constexpr std::int64_t queued_limit_ns = 10'000'000'000;  ///< a check that gets no worker for this long was not answered either
 
-Error bad_check(const Owner& owner, const std::string& what) {
-  return {Code::invalid_argument, "the health check " + what + " of `" + owner.name() + "`", "BAD_CHECK", 0, ExitCode::unavailable};
+Error bad_check(const std::string& what) {
+  return {Code::invalid_argument, "the health check " + what, "BAD_CHECK", 0, ExitCode::unavailable};
 }
 
-Result<void> examine(const Owner& owner, const std::vector<HealthCheck>& checks) {
-  if (checks.size() > Health::max_checks) return bad_check(owner, "number " + std::to_string(Health::max_checks + 1) + " is one too many");
+}  // namespace
+
+Result<void> examine_checks(const std::vector<HealthCheck>& checks) {
+  if (checks.size() > Health::max_checks) return bad_check("number " + std::to_string(Health::max_checks + 1) + " is one too many");
   for (std::size_t i = 0; i < checks.size(); ++i) {
     const HealthCheck& c = checks[i];
     const std::string name = "`" + printable(c.name, 63) + "` ";
     if (c.name.size() > 63 || c.name.find('.') != std::string::npos || !is_dotted_name(c.name))
-      return bad_check(owner, name + "has no name of letters, digits, `_` and `-`");
-    if (c.run == nullptr) return bad_check(owner, name + "has no function");
+      return bad_check(name + "has no name of letters, digits, `_` and `-`");
+    if (c.run == nullptr) return bad_check(name + "has no function");
     if (c.timeout_ns < Health::min_timeout_ns || c.timeout_ns > Health::max_timeout_ns)
-      return bad_check(owner, name + "has a timeout that is not from 1ms to 60s");
+      return bad_check(name + "has a timeout that is not from 1ms to 60s");
     if (c.interval_ns < Health::min_interval_ns || c.interval_ns > Health::max_interval_ns)
-      return bad_check(owner, name + "has an interval that is not from 100ms to 1h");
+      return bad_check(name + "has an interval that is not from 100ms to 1h");
     for (std::size_t k = 0; k < i; ++k)
-      if (checks[k].name == c.name) return bad_check(owner, name + "is there twice");
+      if (checks[k].name == c.name) return bad_check(name + "is there twice");
   }
   return {};
 }
-
-}  // namespace
 
 std::string_view check_state_name(CheckState state) {
   constexpr std::array<std::string_view, 3> names = {"unknown", "healthy", "unhealthy"};
@@ -183,7 +183,7 @@ Health::Health(WorkerPool& pool, const Tasks& tasks, Options options) : core_(st
 Health::~Health() = default;
 
 Result<void> Health::join(Owner& owner, std::vector<HealthCheck> checks) {
-  if (auto ok = examine(owner, checks); !ok) return ok.error();
+  if (auto ok = examine_checks(checks); !ok) return ok.error();
   const std::lock_guard lock(core_->mutex);
   for (HealthCheck& check : checks) {
     auto record = std::make_shared<Core::Record>();

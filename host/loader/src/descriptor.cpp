@@ -106,6 +106,28 @@ void check_capabilities(const tenon_module& module, const ExpectedDescriptor& ex
   for (const auto& [word, id] : tables) compare(word, asks && module.query(c_str(id)) != nullptr, "table " + std::string(id));
 }
 
+/// The one capability table this host serves. Its members are constant data of a stranger, followed later without looking.
+void check_health(const tenon_module& module, const MappedImage& image, Lies& lies) {
+  if (!TENON_HAS(&module, query)) return;
+  const auto* table = static_cast<const tenon_health*>(module.query(c_str(TENON_HEALTH)));
+  if (table == nullptr) return;
+  const auto wrong = [&lies](std::string_view what) { lies.push_back("table " TENON_HEALTH ": " + std::string(what)); };
+  if (!image.contains(table, sizeof(std::uint32_t)) || table->struct_size < TENON_END_OF(tenon_health, check_count) ||
+      !image.contains(table, table->struct_size))
+    return wrong("it is not inside the file, or too small");
+  if (table->check_count == 0 || table->check_count > Health::max_checks) return wrong("it has not 1 to 64 checks");
+  if (!image.contains(table->checks, table->check_count * sizeof(void*))) return wrong("its list of checks is not inside the file");
+  for (std::size_t i = 0; i < table->check_count; ++i) {
+    const tenon_health_check* check = table->checks[i];
+    const std::string which = "check " + std::to_string(i) + " ";
+    if (check == nullptr || !image.contains(check, sizeof(std::uint32_t)) || check->struct_size < TENON_END_OF(tenon_health_check, check) ||
+        !image.contains(check, check->struct_size))
+      return wrong(which + "is not inside the file, or too small");
+    if (!is_text(image, check->name)) return wrong(which + "has a name that is not inside the file");
+  }
+  if (const Result<void> ok = examine_checks(health_checks_of(*table)); !ok) wrong(ok.error().message);
+}
+
 }  // namespace
 
 Result<const tenon_module*> bind_descriptor(const tenon_entry& entry, const MappedImage& image, const ExpectedDescriptor& expected) {
@@ -137,6 +159,7 @@ Result<const tenon_module*> bind_descriptor(const tenon_entry& entry, const Mapp
     return lie(lies, lie("the descriptor has no lifecycle table inside the file"));
   if (Result<void> r = check_needs(module, image, expected, lies); !r) return lie(lies, r.error());
   check_capabilities(module, expected, lies);
+  check_health(module, image, lies);
   if (!lies.empty()) return lie(lies);
   return &module;
 }

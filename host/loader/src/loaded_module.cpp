@@ -83,7 +83,10 @@ Outcome LoadedModule::load() {
 
 Outcome LoadedModule::create(std::int64_t deadline_ns) {
   ModuleRecord& record = *record_.load();
-  if (!TENON_HAS(module_->lifecycle, create)) return Outcome::ok();
+  if (!TENON_HAS(module_->lifecycle, create)) {
+    offer_capabilities();
+    return Outcome::ok();
+  }
   const auto fn = module_->lifecycle->create;
   Outcome outcome = record.instance.enter(Phase::create, deadline_ns, Gate::State::open, {}, [&record, fn](tenon_call* c, tenon_error* e) {
     return fn(record.instance.ctx(), c, &record.self, e);
@@ -92,8 +95,18 @@ Outcome LoadedModule::create(std::int64_t deadline_ns) {
     close(deadline_ns);
     if (!record.instance.wedged() && record.instance.finish_parts(deadline_ns) != Part::Pinned::no) record.instance.leak();
     if (!record.instance.wedged() && !record.instance.leaked()) record.instance.parts_destroyed();
+    return outcome;
   }
+  offer_capabilities();
   return outcome;
+}
+
+// The tables were examined when the descriptor was bound, so that nothing is left to refuse.
+void LoadedModule::offer_capabilities() {
+  ModuleRecord& record = *record_.load();
+  if (!TENON_HAS(module_, query)) return;
+  if (const auto* health = static_cast<const tenon_health*>(module_->query(c_str(TENON_HEALTH))))
+    static_cast<void>(record.instance.offer_health(*health, record.self));
 }
 
 Outcome LoadedModule::call(Phase phase, Callback fn, std::int64_t deadline_ns) {

@@ -59,6 +59,7 @@ class LoadedModule final : public ModuleInstance {
   using Callback = tenon_status (*)(void*, tenon_call*, tenon_error*) noexcept;
   Outcome load();
   Outcome create(std::int64_t deadline_ns);
+  void offer_capabilities();
   Outcome call(Phase phase, Callback fn, std::int64_t deadline_ns);
   Outcome stop(std::int64_t deadline_ns);
   Outcome call_stop(std::int64_t deadline_ns);

@@ -16,6 +16,7 @@
 #include "abi/part.hpp"
 #include "base/clock.hpp"
 #include "kernel/config_store.hpp"
+#include "kernel/health.hpp"
 #include "kernel/log.hpp"
 #include "kernel/owner.hpp"
 #include "kernel/permissions.hpp"
@@ -23,6 +24,7 @@
 #include "tenon/calls.h"
 #include "tenon/config.h"
 #include "tenon/core.h"
+#include "tenon/health.h"
 #include "tenon/log.h"
 #include "tenon/log_sink.h"
 
@@ -107,6 +109,8 @@ class Instance final : public Owner {
     const PartSet* set = parts_.load(std::memory_order_acquire);
     return set == nullptr ? nullptr : static_cast<P*>((*set)[static_cast<std::size_t>(P::id)].load(std::memory_order_acquire));
   }
+  /// What the module offers under the capability `health`; after create, once. The table was examined. Errors: as of Health::join.
+  Result<void> offer_health(const tenon_health& table, void* self);
   /// Moves the reach and tells every part.
   void reach_to(Reach reach);
   void drain_parts(std::int64_t deadline_ns);
@@ -206,6 +210,8 @@ class Instance final : public Owner {
   std::uint64_t next_id_ = 1;
 };
 
+/// The checks of a table as the kernel takes them, without what belongs to an instance: `run` is set if the module has a function.
+std::vector<HealthCheck> health_checks_of(const tenon_health& table);
 /// A status outside 0..16 reads as UNKNOWN.
 Code code_of(tenon_status status);
 /// Message, reason and errno a module gave, made safe to show: cut at its sizes, escaped.

@@ -28,6 +28,9 @@ struct HealthCheck {
   Call* call = nullptr;  ///< what `run` is given, alive as long as data; null = one of the check
 };
 
+/// Names, functions and times of all checks of one owner. INVALID_ARGUMENT `BAD_CHECK` naming the check.
+Result<void> examine_checks(const std::vector<HealthCheck>& checks);
+
 enum class CheckState : std::uint8_t {
   unknown,  ///< not answered yet
   healthy,
@@ -72,7 +75,7 @@ class Health {
   Health(const Health&) = delete;
   Health& operator=(const Health&) = delete;
 
-  /// All of an owner's checks, once. INVALID_ARGUMENT `BAD_CHECK` naming the check; then none is taken.
+  /// All of an owner's checks, once. Errors: as of examine_checks; then none is taken.
   Result<void> join(Owner& owner, std::vector<HealthCheck> checks);
   /// The owner has become callable: its checks are asked from now on.
   void started(Owner& owner);
