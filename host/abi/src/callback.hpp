@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "abi/instance.hpp"
+#include "abi/strict.hpp"
 
 namespace tenon::host {
 
@@ -25,13 +26,18 @@ class Callback {
     error_.sys_errno = 0;
     error_.message_len = 0;
     error_.reason[0] = error_.message[0] = '\0';
-    const tenon_status status = f(&call_, &error_);
+    const tenon_status status = called(f);
     call_.free_reserved();
     if (strand != nullptr) strand->leave();
     return status == TENON_OK ? Code::ok : failed(name, status);
   }
 
  private:
+  template <class F>
+  tenon_status called(F& f) {
+    const StrictCall live(instance_.host().strict(), &call_);
+    return f(&call_, &error_);
+  }
   bool enter(Strand& strand);
   Code no_turn(std::string_view name) noexcept;
   Code failed(std::string_view name, tenon_status status) noexcept;

@@ -26,7 +26,20 @@ struct Subscriber {
                                {reinterpret_cast<const std::uint8_t*>(e.payload.data()), e.payload.size()},
                                c_str(e.content_type),
                                c_str(e.traceparent)};
-    return s.callback.run(s.pattern, [&](tenon_call* call, tenon_error* error) { return s.fn(s.data, call, &event, error); });
+    return s.callback.run(s.pattern, [&](tenon_call* call, tenon_error* error) {
+      if (Strict* strict = s.callback.instance().host().strict()) return s.lent(*strict, call, event, error);
+      return s.fn(s.data, call, &event, error);
+    });
+  }
+  // All of the event on pages that are gone when the handler has returned.
+  tenon_status lent(Strict& strict, tenon_call* call, const tenon_event& event, tenon_error* error) {
+    Borrowed borrowed(strict, callback.instance());
+    tenon_event* copy = borrowed.object("an event", event);
+    copy->topic = borrowed.text("the topic of an event", event.topic);
+    copy->payload = borrowed.bytes("the payload of an event", event.payload);
+    copy->content_type = borrowed.text("the content type of an event", event.content_type);
+    copy->traceparent = borrowed.text("the trace context of an event", event.traceparent);
+    return fn(data, call, copy, error);
   }
   static void end(void* self) noexcept {
     const std::unique_ptr<Subscriber> s(static_cast<Subscriber*>(self));

@@ -13,7 +13,7 @@ class Instance;
 
 struct Interface {
   InterfaceInfo info;
-  const void* table = nullptr;   ///< null: the instance's own (log)
+  const void* table = nullptr;  ///< null: the instance's own (log)
   /// Of the kernel: which part the table's functions look for, made for an instance by `make`. Null: needs none. `make` may give nullptr: this
   /// host does not offer it now.
   std::unique_ptr<Part> (*make)(Instance&) = nullptr;

@@ -9,10 +9,10 @@
 #include "tenon/config.h"
 #include "tenon/log.h"
 #include "tenon/log_sink.h"
+#include "tenon/metrics.h"
+#include "tenon/services.h"
 #include "tenon/state.h"
 #include "tenon/storage.h"
-#include "tenon/services.h"
-#include "tenon/metrics.h"
 
 namespace tenon::host {
 

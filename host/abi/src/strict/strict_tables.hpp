@@ -1,6 +1,9 @@
 // The proxies' tables: same ids, same types as those in tables.hpp.
 #pragma once
 
+#include "../container_part.hpp"
+#include "../events_part.hpp"
+#include "../tasks_part.hpp"
 #include "guarded.hpp"
 
 namespace tenon::host {
@@ -8,6 +11,12 @@ namespace tenon::host {
 extern const tenon_calls strict_calls_table;
 extern const tenon_config strict_config_table;
 extern const tenon_log_sink strict_log_sink_table;
+extern const tenon_events strict_events_table;
+extern const tenon_tasks strict_tasks_table;
+extern const tenon_storage strict_storage_table;
+extern const tenon_state strict_state_table;
+extern const tenon_container strict_container_table;
+extern const tenon_lease strict_lease_table;
 
 /// The only Strict of the process, or nullptr: functions that get a tenon_call and nothing else must not look into it before they know it is one.
 Strict* strict_of_process() noexcept;
