@@ -82,6 +82,7 @@ void DaemonObserver::ready() {
 }
 
 void DaemonObserver::stopping() {
+  if (on_stopping) on_stopping();
   running_.store(true);
   is_stopping.store(true);
   wake_();

@@ -28,6 +28,7 @@ class DaemonObserver final : public RunnerObserver {
   std::function<void(const ModuleStatus& status)> on_state;
   std::function<void(const std::string& module, bool required)> on_load_overdue;
   std::function<void(const std::string& module)> on_load_interrupted;
+  std::function<void()> on_stopping;
 
   void phase_began(Phase phase, std::int64_t at_ns) override;
   void phase_ended(Phase phase, std::int64_t at_ns, std::uint32_t modules) override;

@@ -88,15 +88,20 @@ Run::Run(const DaemonOptions& options, std::shared_ptr<const Config> config, Log
       state_(std::move(state)),
       boot_(std::move(boot)),
       times_(times),
+      topics_(kernel_, log_),
       observer_(log_, [this] { loop_.wake(); }),
       started_realtime_ns_(realtime_ns()),
       status_written_ns_(monotonic_ns()) {
   SupervisorEnvironment environment = take_supervisor_environment();
   supervisor_ = SupervisorNotifier::connect(environment);
   for (const std::string& problem : environment.problems) log_.log(warn, problem, {});
-  observer_.on_state = [this](const ModuleStatus& status) { audit_module(status); };
+  observer_.on_state = [this](const ModuleStatus& status) {
+    audit_module(status);
+    topics_.module_state(status);
+  };
   observer_.on_load_overdue = [this](const std::string& module, bool required) { load_overdue(module, required); };
   observer_.on_load_interrupted = [this](const std::string& module) { load_interrupted(module); };
+  observer_.on_stopping = [this, grace = config_->host.shutdown.count()] { topics_.shutdown(grace); };
 }
 
 Run::~Run() {
@@ -210,6 +215,7 @@ void Run::on_signal(int signal) {
       }
       if (options_.migrate_only && !observer_.is_stopping.load()) interrupted_ = true;
       log_.log(info, stop_signals_ == 1 ? "stopping" : "stopping in a hurry", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+      if (!observer_.is_stopping.load()) topics_.stop_signalled(signal);
       runner_->request_stop();
       look();
       break;

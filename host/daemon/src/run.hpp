@@ -18,6 +18,7 @@
 #include "daemon/notify.hpp"
 #include "daemon/state_dir.hpp"
 #include "event_loop.hpp"
+#include "host_topics.hpp"
 #include "kernel/kernel.hpp"
 #include "lifecycle/runner.hpp"
 #include "loader/loader.hpp"
@@ -84,6 +85,7 @@ class Run {
   BootTimes times_;
   EventLoop loop_;
   SupervisorNotifier supervisor_;
+  HostTopics topics_;
   DaemonObserver observer_;
   std::unique_ptr<HostContext> host_;
   std::unique_ptr<CodeRanges> ranges_;

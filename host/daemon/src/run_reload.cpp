@@ -79,12 +79,15 @@ void Run::apply(ReloadOutcome outcome) {
   for (const auto& [name, level] : before.modules)
     if (!config_->host.log.modules.contains(name)) log_.set_level(name, -1);
   for (const auto& [name, level] : config_->host.log.modules) log_.set_level(name, level);
+  std::vector<HostTopics::Change> changes;
   for (ReloadOutcome::ModuleChange& change : outcome.modules) {
+    if (!change.change.paths.empty()) changes.push_back({modules_[change.module].name, change.change.paths});
     modules_[change.module].config = std::make_shared<const ModuleConfig>(std::move(change.config));
     for (const std::string& path : change.change.paths)
       outcome.diff.applied.push_back("modules." + modules_[change.module].name + ".config." + path);
     runner_->configure(change.module, std::move(change.change));
   }
+  topics_.config_changed(changes);
   std::string applied;
   for (const std::string& key : outcome.diff.applied) applied += (applied.empty() ? "" : ", ") + key;
   log_.log(info, "reloaded", {{"applied", applied.empty() ? "nothing" : applied}});

@@ -17,7 +17,8 @@
  *                           wedged, blocked
  *  - `tenon.config.changed` {"modules":[{"module":"orders","paths":["limits.max"]}]}: paths within the module's configuration that were applied; after a
  *                           reload that changed something
- *  - `tenon.shutdown`       {"reason":"SIGTERM","grace_ms":30000}: once, before the first module is stopped; grace_ms is the time all of them have together */
+ *  - `tenon.shutdown`       {"reason":"SIGTERM","grace_ms":30000}: once, before the first module is stopped; SIGTERM, SIGINT or failure. Subscribe
+ *                           with `drain` to be sure to get it; grace_ms is the time all modules have together */
 #ifndef TENON_EVENTS_H
 #define TENON_EVENTS_H
 #include "tenon/core.h"
