@@ -1,5 +1,7 @@
 #include "kernel/kernel.hpp"
 
+#include <algorithm>
+
 #include "base/text.hpp"
 
 namespace tenon::host {
@@ -21,17 +23,30 @@ Container::Options with_hooks(Container::Options options, Kernel& kernel) {
   return options;
 }
 
-EventHooks event_hooks(Kernel& kernel) {
+EventHooks event_hooks(Kernel& kernel, std::vector<EventDrops>& drops) {
   EventHooks hooks;
   hooks.denied = [&kernel](const EventDenial& d) { kernel.denied(d.owner.name(), d.verb, d.name, d.error); };
-  hooks.dropped = [&kernel](const EventDrops& d) {
-    kernel.log().log(warn, "a full queue dropped events",
-                     {{"module", d.owner},
-                      {"pattern", d.pattern.empty() ? "(subscriptions that have ended)" : d.pattern},
-                      {"dropped", std::to_string(d.count)},
-                      {"total", std::to_string(d.total)}});
-  };
+  hooks.dropped = [&drops](const EventDrops& d) { drops.push_back(d); };
   return hooks;
+}
+
+// One line, however many queues are full: the one that lost most, and how many others there are.
+void tell_drops(LogCore& log, const std::vector<EventDrops>& drops) {
+  const auto less = [](const EventDrops& a, const EventDrops& b) { return a.count < b.count; };
+  const EventDrops& worst = *std::max_element(drops.begin(), drops.end(), less);
+  std::vector<LogField> fields = {{"module", worst.owner},
+                                  {"pattern", worst.pattern.empty() ? std::string_view("(subscriptions that have ended)") : worst.pattern}};
+  const std::string dropped = std::to_string(worst.count), total = std::to_string(worst.total);
+  fields.push_back({"dropped", dropped});
+  fields.push_back({"total", total});
+  std::uint64_t all = 0;
+  for (const EventDrops& d : drops) all += d.count;
+  const std::string others = std::to_string(drops.size() - 1), by_others = std::to_string(all - worst.count);
+  if (drops.size() > 1) {
+    fields.push_back({"other_queues", others});
+    fields.push_back({"dropped_by_others", by_others});
+  }
+  log.log(warn, "a full queue dropped events", fields);
 }
 
 Health::Options health_options(LogCore& log) {
@@ -70,7 +85,7 @@ Kernel::Kernel(LogCore& log, KernelOptions options, std::unique_ptr<TaskClock> c
       tasks_(workers_, *clock_, options.tasks),
       services_(workers_, with_hooks(std::move(options.services), *this)),
       container_(workers_, with_hooks(std::move(options.container), *this)),
-      events_(host_, workers_, options.events, event_hooks(*this)),
+      events_(host_, workers_, options.events, event_hooks(*this, drops_)),
       metrics_(options.metrics),
       health_(workers_, tasks_, health_options(log)) {
   host_.set_phase(Phase::run);
@@ -92,6 +107,8 @@ void Kernel::tick(std::int64_t now) {
   for (const WorkerPool::Overrun& o : workers_.tick(now))
     log_.log(warn, "a handler is over its deadline; its worker was replaced", {{"module", o.owner}});
   events_.tick(now);
+  if (!drops_.empty()) tell_drops(log_, drops_);
+  drops_.clear();
   if (storage_) tick_storage(now);
   health_.tick(now);
   if (now - audit_ticked_ns_ < second_ns) return;

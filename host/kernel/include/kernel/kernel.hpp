@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "kernel/audit.hpp"
 #include "kernel/container.hpp"
@@ -85,6 +86,7 @@ class Kernel {
   Tasks tasks_;
   Services services_;
   Container container_;
+  std::vector<EventDrops> drops_;  ///< of one tick
   Events events_;
   Metrics metrics_;
   std::unique_ptr<State> state_;
