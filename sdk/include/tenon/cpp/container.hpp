@@ -252,11 +252,11 @@ class Container {
     return out;
   }
   /// NOT_FOUND. [any]
-  Status withdraw(tenon_id id) const { return Status(table_->withdraw(ctx_, id)); }
+  Status withdraw(tenon_id provided) const { return Status(table_->withdraw(ctx_, provided)); }
   /// And waits until nobody holds it. [control][worker]
-  Status withdraw_wait(tenon_id id, Clock::time_point deadline) const {
+  Status withdraw_wait(tenon_id provided, Clock::time_point deadline) const {
     const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(deadline.time_since_epoch()).count();
-    return Status(table_->withdraw_wait(ctx_, id, deadline == Clock::time_point::max() ? INT64_MAX : static_cast<std::int64_t>(ns)));
+    return Status(table_->withdraw_wait(ctx_, provided, deadline == Clock::time_point::max() ? INT64_MAX : static_cast<std::int64_t>(ns)));
   }
   [[nodiscard]] const tenon_container* table() const noexcept { return table_; }
 
