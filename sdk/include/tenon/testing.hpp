@@ -19,6 +19,7 @@
 #include "tenon/tenon.hpp"
 #include "tenon/testing/audit.hpp"
 #include "tenon/testing/config.hpp"
+#include "tenon/testing/container.hpp"
 #include "tenon/testing/events.hpp"
 #include "tenon/testing/health.hpp"
 #include "tenon/testing/host.hpp"

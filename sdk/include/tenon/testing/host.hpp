@@ -42,6 +42,7 @@ struct HealthCheck {
 class Host;
 class FakeEvents;
 class FakeTasks;
+class FakeContainer;
 
 namespace detail {
 
@@ -160,6 +161,7 @@ class Host {
   FakeTasks& tasks();    ///< testing/tasks.hpp
   /// Storage and state of the module.
   FakeStorage& storage() { return storage_; }
+  FakeContainer& container();  ///< testing/container.hpp
 
   // ---- what the module did ---------------------------------------------------------------------------------------------
 
@@ -220,6 +222,7 @@ class Host {
   using Lock = std::unique_lock<std::mutex>;
   friend class FakeEvents;
   friend class FakeTasks;
+  friend class FakeContainer;
   static Host& of(tenon_ctx* ctx) { return *reinterpret_cast<Seat*>(ctx)->host; }
 
   static const tenon_module& select(const tenon_entry& entry, std::string_view name) {
@@ -240,6 +243,7 @@ class Host {
   void leave() {
     tasks_leave();
     events_leave();
+    container_leave();
   }
   const void* events_table();
   void events_end_calls();
@@ -250,6 +254,11 @@ class Host {
   void tasks_end_calls();
   void tasks_drain();
   void tasks_leave();
+  const void* container_table(bool lease);
+  void container_end_call(const detail::CallState& call);
+  void container_leave();
+  void container_finish();
+  void container_destroyed();
   [[nodiscard]] bool on_own_turn() const;  ///< a serial module is on this thread: it cannot wait for its own callbacks
   void problem(std::string text) { problems_.push_back(std::move(text)); }  // with the mutex held
   void end(detail::CallState& call, tenon_status why);                      // with the mutex held
@@ -288,6 +297,7 @@ class Host {
   bool cancel_next_ = false;
   std::shared_ptr<FakeEvents> events_;
   std::shared_ptr<FakeTasks> tasks_;
+  std::shared_ptr<FakeContainer> container_;
 };
 
 }  // namespace testing

@@ -76,6 +76,7 @@ inline void Host::end(detail::CallState& call, tenon_status why) {
 
 /// What the function returned, and whether it may.
 inline Status Host::end_call(detail::CallState& call, Status returned, std::string_view phase) {
+  container_end_call(call);
   const Lock lock(mutex_);
   running_ = nullptr;
   const std::string name(phase);
@@ -264,11 +265,13 @@ inline void Host::destroy() {
   }
   for (const auto& [id, s] : subscriptions)
     if (s.release != nullptr) s.release(s.data);
+  container_finish();
   phase_ = TENON_PHASE_DESTROY;
   if (module_.lifecycle->destroy != nullptr) {
     const detail::Inside inside(this);
     module_.lifecycle->destroy(self_);
   }
+  container_destroyed();
   deliver();
   phase_ = TENON_PHASE_NONE;
   metrics_.leave();

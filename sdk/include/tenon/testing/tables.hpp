@@ -4,6 +4,7 @@
 
 #include "tenon/events.h"
 #include "tenon/tasks.h"
+#include "tenon/container.h"
 #include "tenon/testing/host.hpp"
 #include "tenon/testing/storage_tables.hpp"
 
@@ -47,6 +48,7 @@ struct Host::Tables {
     if (name == TENON_AUDIT) return &FakeAudit::table();
     if (name == TENON_STORAGE) return &StorageTables::storage;
     if (name == TENON_STATE) return &StorageTables::state;
+    if (name == TENON_CONTAINER || name == TENON_LEASE) return h.container_table(name == TENON_LEASE);
     return nullptr;
   }
 

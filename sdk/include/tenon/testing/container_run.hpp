@@ -1,0 +1,489 @@
+// What the fake container does; included by testing/container.hpp.
+#ifndef TENON_TESTING_CONTAINER_RUN_HPP
+#define TENON_TESTING_CONTAINER_RUN_HPP
+
+#include "tenon/testing/container.hpp"
+
+namespace tenon {
+inline namespace v1 {
+namespace testing {
+
+inline void FakeContainer::end(Ends& ends) {
+  for (std::size_t i = 0; i < ends.size(); ++i) {
+    const End e = ends[i];
+    if (e.product != nullptr) {
+      if (e.product->offer->dispose) e.product->offer->dispose(e.product->self);
+      const Lock lock(host_.mutex_);
+      --e.product->offer->products;
+      release_if_over(e.product->offer, ends);
+    } else if (e.offer->release != nullptr) {
+      e.offer->release(e.offer->data);
+    }
+    const Lock lock(host_.mutex_);
+    host_.changed_.notify_all();
+  }
+}
+
+inline tenon_status FakeContainer::provide_raw(const tenon_token* token, const tenon_instance* instance, const tenon_factory* factory,
+                                               std::uint32_t flags, void* data, void (*on_release)(void*) noexcept, tenon_id* out,
+                                               tenon_error* err) {
+  using tenon::detail::fill;
+  const auto bad = [err](std::string_view reason, const std::string& message) {
+    return fill(err, TENON_INVALID_ARGUMENT, reason, message);
+  };
+  const bool complete = token != nullptr && token->struct_size >= sizeof(tenon_token) && out != nullptr &&
+                        (instance != nullptr ? instance->struct_size >= sizeof(tenon_instance)
+                                             : factory != nullptr && factory->struct_size >= sizeof(tenon_factory));
+  if (!complete) return bad("NULL_ARGUMENT", "a token, an instance or a factory with its struct_size, and a place for the id are needed");
+  if ((flags & ~TENON_PROVIDE_REPLACE) != 0) return bad("BAD_FLAGS", "flags has bits this host does not know");
+  if (instance == nullptr && factory->make == nullptr) return bad("NO_FACTORY", "the factory has no `make`");
+  if (instance == nullptr && factory->lifetime > TENON_TRANSIENT)
+    return bad("BAD_LIFETIME", "no such lifetime: singleton is 0, scoped 1, transient 2");
+  const OfferPtr offer = new_offer(*token, true);
+  if (!is_token(offer->name)) return bad("BAD_TOKEN", "`" + offer->name + "` is no token: expected one as in `catalog.client/1`");
+  if (!offer->key.empty() && !is_name(offer->key)) return bad("BAD_KEY", "`" + offer->key + "` is no key of a token");
+  if (instance != nullptr && (instance->table == nullptr || *static_cast<const std::uint32_t*>(instance->table) < 8))
+    return bad("BAD_INSTANCE", "`" + offer->text() + "` has no table that begins with its size");
+  if (offer->name.compare(0, 6, "tenon.") == 0 || offer->name.compare(0, 6, "tenon/") == 0)
+    return fill(err, TENON_PERMISSION_DENIED, "FOREIGN_TOKEN", "tokens below `tenon` are the host's own");
+  offer->data = data;
+  offer->release = on_release;
+  if (instance != nullptr) {
+    offer->is_instance = true;
+  } else {
+    offer->factory = *factory;
+    offer->lifetime = factory->lifetime;
+    offer->make = [f = *factory, data](tenon_call* call, tenon_id scope, tenon_instance* made, tenon_error* e) {
+      return f.make(data, call, scope, made, e);
+    };
+    if (factory->dispose != nullptr) offer->dispose = [f = *factory, data](void* self) { f.dispose(data, self); };
+  }
+  Ends ends;
+  {
+    const Lock lock(host_.mutex_);
+    if (left_) return fill(err, TENON_UNAVAILABLE, "LEAVING", "the module is leaving: it provides nothing any more");
+    if (const OfferPtr old = find(offer->name, offer->key)) {
+      bool same = old->own && old->is_instance == offer->is_instance;
+      if (same && instance != nullptr) {
+        for (const ProductPtr& p : products_)
+          if (p->offer == old) same = p->table == instance->table && p->self == instance->self;
+      } else if (same) {
+        same = old->factory.make == factory->make && old->factory.dispose == factory->dispose && old->lifetime == factory->lifetime &&
+               old->data == data;
+      }
+      if (same) {
+        *out = old->id;
+        return TENON_OK;
+      }
+      if (!old->own || (flags & TENON_PROVIDE_REPLACE) == 0)
+        return fill(err, TENON_ALREADY_EXISTS, "TAKEN", "`" + offer->text() + "` is provided already");
+      close(old, ends);
+    }
+    offers_.push_back(offer);
+    if (instance != nullptr) {
+      products_.push_back(std::make_shared<Product>(Product{offer, instance->table, instance->self, 0, ++made_, 0}));
+      ++offer->products;
+    }
+    *out = offer->id;
+  }
+  end(ends);
+  return TENON_OK;
+}
+
+inline tenon_status FakeContainer::withdraw_raw(tenon_id id, bool wait, std::int64_t deadline_ns) {
+  Ends ends;
+  OfferPtr offer;
+  {
+    const Lock lock(host_.mutex_);
+    for (const OfferPtr& o : offers_)
+      if (o->own && o->id == id) offer = o;
+    if (offer == nullptr) return TENON_NOT_FOUND;
+    if (wait)
+      for (const BuildPtr& b : builds_)
+        if (b->offer == offer && b->thread == std::this_thread::get_id()) return TENON_FAILED_PRECONDITION;
+    close(offer, ends);
+  }
+  end(ends);
+  if (!wait) return TENON_OK;
+  Lock lock(host_.mutex_);
+  while (std::find(closed_.begin(), closed_.end(), offer) != closed_.end()) {
+    const std::int64_t left = deadline_ns - detail::now_ns();
+    if (left <= 0) return TENON_DEADLINE_EXCEEDED;
+    host_.changed_.wait_for(lock, std::chrono::nanoseconds(std::min<std::int64_t>(left, 3'600'000'000'000)));
+  }
+  return TENON_OK;
+}
+
+inline Status FakeContainer::make(Lock& lock, const OfferPtr& offer, tenon_id scope, ProductPtr& out) {
+  const tenon_id home = offer->lifetime == TENON_SINGLETON ? 0 : scope;
+  const auto me = std::this_thread::get_id();
+  const std::int64_t until =
+      std::min(host_.running_ != nullptr ? host_.running_->deadline_ns : INT64_MAX, detail::now_ns() + 5'000'000'000);
+  for (;;) {
+    if (offer->lifetime != TENON_TRANSIENT)
+      for (const ProductPtr& p : products_)
+        if (p->offer == offer && p->scope == home) {
+          out = p;
+          return Status();
+        }
+    BuildPtr other;
+    std::string path;
+    for (const BuildPtr& b : builds_) {
+      const bool this_one = b->offer == offer && (offer->lifetime == TENON_TRANSIENT ? b->thread == me : b->scope == home);
+      if (this_one && other == nullptr) other = b;
+      if (other != nullptr && b->thread == me) path += "`" + b->offer->text() + "` -> ";
+    }
+    if (other == nullptr) break;
+    if (other->thread == me)
+      return Status(TENON_FAILED_PRECONDITION, "CYCLE", "each of these needs the next one to be made: " + path + "`" + offer->text() + "`");
+    while (!other->ended) {
+      const std::int64_t left = until - detail::now_ns();
+      if (left <= 0) return Status(TENON_DEADLINE_EXCEEDED, "DEADLINE", "the deadline came before `" + offer->text() + "` was made");
+      host_.changed_.wait_for(lock, std::chrono::nanoseconds(left));
+    }
+    if (!other->status.ok()) return other->status;
+    if (offer->closed) return Status(TENON_NOT_FOUND, "NO_PROVIDER", "`" + offer->text() + "` was withdrawn");
+  }
+  const auto build = std::make_shared<Build>();
+  build->offer = offer;
+  build->scope = home;
+  build->thread = me;
+  builds_.push_back(build);
+  ++offer->builds;
+  const auto outer = host_.running_;
+  lock.unlock();
+  const auto call = host_.new_call(false);
+  tenon_error error;
+  tenon::detail::init_error(error);
+  tenon_instance made{sizeof(tenon_instance), 0, nullptr, nullptr};
+  tenon_status code = TENON_OK;
+  {
+    const detail::Inside inside(&host_);
+    code = offer->make(reinterpret_cast<tenon_call*>(call.get()), home, &made, &error);
+  }
+  Status status = host_.end_call(*call, code == TENON_PENDING ? Status::pending() : Status::from_c(code, error), "make");
+  if (status.ok() && (made.table == nullptr || *static_cast<const std::uint32_t*>(made.table) < 8))
+    status = Status(TENON_INTERNAL, "BAD_INSTANCE", "the factory of `" + offer->text() + "` gave no table that begins with its size");
+  lock.lock();
+  host_.running_ = outer;
+  build->ended = true;
+  build->status = status;
+  builds_.erase(std::find(builds_.begin(), builds_.end(), build));
+  --offer->builds;
+  host_.changed_.notify_all();
+  Ends ends;
+  if (status.ok()) {
+    out = std::make_shared<Product>(Product{offer, made.table, made.self, home, ++made_, 0});
+    ++offer->products;
+    if (home != 0 && scopes_.count(home) == 0) {
+      ends.push_back({std::exchange(out, nullptr), nullptr});
+      status = Status(TENON_FAILED_PRECONDITION, "NO_SCOPE", "the scope ended before `" + offer->text() + "` was made in it");
+    } else {
+      products_.push_back(out);
+    }
+  } else {
+    release_if_over(offer, ends);
+  }
+  if (!ends.empty()) {
+    lock.unlock();
+    end(ends);
+    lock.lock();
+  }
+  return status;
+}
+
+inline tenon_status FakeContainer::acquire_raw(bool own, const tenon_token* token, tenon_id scope, tenon_leased* out, tenon_error* err) {
+  using tenon::detail::fill;
+  if (token == nullptr || token->struct_size < sizeof(tenon_token) || out == nullptr || out->struct_size < sizeof(tenon_leased))
+    return fill(err, TENON_INVALID_ARGUMENT, "NULL_ARGUMENT", "a token and a place for the lease, with their struct_size, are needed");
+  Ends ends;
+  tenon_status result = TENON_OK;
+  {
+    Lock lock(host_.mutex_);
+    if (own && left_) return fill(err, TENON_UNAVAILABLE, "LEAVING", "the module has left: it acquires nothing any more");
+    const std::string name(view(token->name)), key(view(token->key));
+    const OfferPtr offer = find(name, key);
+    const std::int32_t phase = host_.phase_;
+    const bool hidden =
+        offer != nullptr && offer->own && !own && (phase < TENON_PHASE_INIT || (phase == TENON_PHASE_INIT && host_.running_ != nullptr));
+    if (offer == nullptr || hidden) {
+      if (!is_token(name)) return fill(err, TENON_INVALID_ARGUMENT, "BAD_TOKEN", "`" + name + "` is no token: `catalog.client/1` is one");
+      return fill(err, TENON_NOT_FOUND, "NO_PROVIDER", "no module provides `" + (key.empty() ? name : name + " (" + key + ")") + "`");
+    }
+    if (offer->own != own) {
+      if (own && !offer->required)
+        return fill(err, TENON_FAILED_PRECONDITION, "NOT_REQUIRED", "the module does not require who provides `" + offer->text() + "`");
+      if (own ? phase < TENON_PHASE_START : phase < TENON_PHASE_RUN)
+        return fill(err, TENON_UNAVAILABLE, "NOT_STARTED", "acquire `" + offer->text() + "` in start, or later");
+    }
+    if (!may_see(own, scope)) return fill(err, TENON_NOT_FOUND, "NO_SCOPE", "there is no such scope, or it is somebody else's");
+    const bool scoped = !offer->is_instance && offer->lifetime == TENON_SCOPED;
+    if (const Build* maker = factory_here()) {
+      tenon_id of = maker->scope;
+      while (of != 0 && of != scope) of = scopes_[of].outer;
+      if (scope != 0 ? of == 0 : scoped)
+        return fill(err, TENON_FAILED_PRECONDITION, "CAPTIVE_SCOPE",
+                    "`" + maker->offer->text() + "` would keep `" + offer->text() + "` longer than the scope that has it");
+    }
+    if (scoped && scope == 0)
+      return fill(err, TENON_FAILED_PRECONDITION, "NEEDS_SCOPE", "`" + offer->text() + "` is made once per scope, not in the root");
+    ProductPtr product;
+    if (offer->is_instance) {
+      for (const ProductPtr& p : products_)
+        if (p->offer == offer) product = p;
+    } else {
+      const Status status = make(lock, offer, scope, product);
+      if (!status.ok()) return status.report(err);
+    }
+    if (const auto size = *static_cast<const std::uint32_t*>(product->table); size < token->min_size) {
+      result =
+          fill(err, TENON_FAILED_PRECONDITION, "TABLE_TOO_SMALL",
+               std::to_string(token->min_size) + " bytes of `" + offer->text() + "` are needed, " + std::to_string(size) + " are offered");
+      if (offer->lifetime == TENON_TRANSIENT && !offer->is_instance) take(product, ends);
+    } else {
+      ++product->leases;
+      *out = {out->struct_size, 0, host_.next_id_++, product->table, product->self};
+      leases_[out->id] = {product, scope, own};
+    }
+  }
+  end(ends);
+  return result;
+}
+
+inline tenon_status FakeContainer::release_raw(bool own, tenon_id id) {
+  Ends ends;
+  {
+    const Lock lock(host_.mutex_);
+    const auto lease = leases_.find(id);
+    if (lease == leases_.end() || lease->second.own != own) return TENON_NOT_FOUND;
+    end_lease(lease, ends);
+  }
+  end(ends);
+  return TENON_OK;
+}
+
+inline tenon_status FakeContainer::open_raw(bool own, tenon_id outer, const tenon_scope* said, tenon_id* out, tenon_error* err) {
+  using tenon::detail::fill;
+  const auto bad = [err](std::string_view reason, std::string_view message) { return fill(err, TENON_INVALID_ARGUMENT, reason, message); };
+  if (out == nullptr || (said != nullptr && said->struct_size < sizeof(tenon_scope)))
+    return bad("NULL_ARGUMENT", "a place for the scope, and struct_size of what is said of it, are needed");
+  if (said != nullptr && (said->kind == TENON_SCOPE_ROOT || said->kind > TENON_SCOPE_JOB))
+    return bad("BAD_KIND", "open a request or a job");
+  ScopeRecord made;
+  const auto text = [](tenon_str s) { return std::make_shared<std::string>(view(s)); };
+  const Lock lock(host_.mutex_);
+  if (own && left_) return fill(err, TENON_UNAVAILABLE, "LEAVING", "the module is leaving: it opens no scopes any more");
+  if (said != nullptr) {
+    for (const tenon_str& s : {said->request_id, said->tenant, said->auth})
+      if (s.len > 1024) return bad("TOO_LONG", "a text of a scope has at most 1024 bytes");
+    made.kind = said->kind;
+    made.deadline_ns = said->deadline_ns;
+  }
+  made.request_id = text(said != nullptr ? said->request_id : tenon_str{});
+  made.tenant = text(said != nullptr ? said->tenant : tenon_str{});
+  made.auth = text(said != nullptr ? said->auth : tenon_str{});
+  if (outer != 0) {
+    const auto around = scopes_.find(outer);
+    if (around == scopes_.end() || around->second.own != own)
+      return fill(err, TENON_NOT_FOUND, "NO_SCOPE", "there is no such scope, or it is somebody else's");
+    if (around->second.depth >= 64) return fill(err, TENON_RESOURCE_EXHAUSTED, "TOO_DEEP", "scopes are nested 64 deep");
+    made.depth = around->second.depth + 1;
+    if (made.request_id->empty()) made.request_id = around->second.request_id;
+    if (made.tenant->empty()) made.tenant = around->second.tenant;
+    if (made.auth->empty()) made.auth = around->second.auth;
+    made.deadline_ns = std::min(made.deadline_ns, around->second.deadline_ns);
+  }
+  made.outer = outer;
+  made.own = own;
+  *out = host_.next_id_++;
+  if (made.request_id->empty()) {
+    const std::string number = std::to_string(*out);
+    made.request_id = std::make_shared<std::string>(std::string(16 - std::min<std::size_t>(16, number.size()), '0') + number);
+  }
+  scopes_[*out] = std::move(made);
+  return TENON_OK;
+}
+
+inline tenon_status FakeContainer::close_raw(bool own, tenon_id id) {
+  Ends ends;
+  {
+    const Lock lock(host_.mutex_);
+    const auto found = scopes_.find(id);
+    if (found == scopes_.end() || found->second.own != own) return TENON_NOT_FOUND;
+    end_scopes({id}, ends);
+  }
+  end(ends);
+  return TENON_OK;
+}
+
+inline tenon_status FakeContainer::call_scope_raw(detail::CallState& call, const tenon_scope* said, tenon_id* out, tenon_error* err) {
+  if (out == nullptr) return tenon::detail::fill(err, TENON_INVALID_ARGUMENT, "NULL_ARGUMENT", "a place for the scope is needed");
+  {
+    const Lock lock(host_.mutex_);
+    const auto found = call_scopes_.find(&call);
+    if (found != call_scopes_.end()) {
+      *out = found->second;
+      return TENON_OK;
+    }
+  }
+  tenon_scope job{sizeof(tenon_scope), TENON_SCOPE_JOB, {}, {}, {}, INT64_MAX};
+  if (said != nullptr && said->struct_size >= sizeof job) {
+    job = *said;
+    job.kind = TENON_SCOPE_JOB;
+  }
+  job.deadline_ns = std::min(job.deadline_ns, call.deadline_ns);
+  const tenon_status status = open_raw(true, 0, &job, out, err);
+  const Lock lock(host_.mutex_);
+  if (status == TENON_OK) call_scopes_[&call] = *out;
+  return status;
+}
+
+inline tenon_status FakeContainer::describe_raw(tenon_id id, tenon_scope* out, tenon_error* err) {
+  using tenon::detail::fill;
+  if (out == nullptr || out->struct_size < sizeof(tenon_scope))
+    return fill(err, TENON_INVALID_ARGUMENT, "NULL_ARGUMENT", "a tenon_scope with its struct_size is needed");
+  const Lock lock(host_.mutex_);
+  if (!may_see(true, id)) return fill(err, TENON_NOT_FOUND, "NO_SCOPE", "there is no such scope, or it is somebody else's");
+  *out = {out->struct_size, TENON_SCOPE_ROOT, {}, {}, {}, INT64_MAX};
+  if (id == 0) return TENON_OK;
+  const ScopeRecord& s = scopes_[id];
+  *out = {out->struct_size, s.kind, to_c(*s.request_id), to_c(*s.tenant), to_c(*s.auth), s.deadline_ns};
+  return TENON_OK;
+}
+
+/// The function that received the call has returned.
+inline void FakeContainer::end_call(const detail::CallState& call) {
+  Ends ends;
+  {
+    const Lock lock(host_.mutex_);
+    const auto found = call_scopes_.find(&call);
+    if (found == call_scopes_.end()) return;
+    end_scopes({found->second}, ends);
+    call_scopes_.erase(found);
+  }
+  end(ends);
+}
+
+inline void FakeContainer::leave() {
+  Ends ends;
+  {
+    const Lock lock(host_.mutex_);
+    left_ = true;
+    std::vector<tenon_id> own;
+    for (const auto& [id, s] : scopes_)
+      if (s.own) own.push_back(id);
+    end_scopes(own, ends);
+    const std::vector<OfferPtr> all = offers_;
+    for (const OfferPtr& o : all) {
+      if (!o->own) continue;
+      o->closed = true;
+      offers_.erase(std::find(offers_.begin(), offers_.end(), o));
+      closed_.push_back(o);
+    }
+  }
+  end(ends);
+}
+
+/// Just before destroy: what the test still holds is a problem, what was made ends, the youngest first.
+inline void FakeContainer::finish() {
+  Ends ends;
+  {
+    const Lock lock(host_.mutex_);
+    if (std::exchange(gone_, true)) return;
+    std::vector<tenon_id> others;
+    for (const auto& [id, l] : leases_)
+      if (!l.own && l.product->offer->own) {
+        host_.problem("the test still has a lease of `" + l.product->offer->text() + "`: the daemon would not destroy the module");
+        others.push_back(id);
+      }
+    for (const tenon_id id : others) leases_.erase(id);
+    for (auto l = leases_.begin(); l != leases_.end();)
+      l = l->second.product->offer->own ? leases_.erase(l) : std::next(l);  // its own, on its own
+    std::vector<ProductPtr> all = products_;
+    for (auto p = all.rbegin(); p != all.rend(); ++p)
+      if ((*p)->offer->own) take(*p, ends);
+    const std::vector<OfferPtr> closed = closed_;
+    for (const OfferPtr& o : closed)
+      if (o->own) release_if_over(o, ends);
+  }
+  end(ends);
+}
+
+inline void FakeContainer::destroyed() {
+  Ends ends;
+  {
+    const Lock lock(host_.mutex_);
+    for (auto l = leases_.begin(); l != leases_.end();) {
+      const auto lease = l++;
+      if (lease->second.own) end_lease(lease, ends);
+    }
+  }
+  end(ends);
+}
+
+struct FakeContainer::Table {
+  static FakeContainer& of(tenon_ctx* ctx) { return Host::of(ctx).container(); }
+  static tenon_status provide(tenon_ctx* ctx, const tenon_token* token, const tenon_instance* instance, std::uint32_t flags, void* data,
+                              void (*release)(void*) noexcept, tenon_id* out, tenon_error* err) noexcept {
+    if (instance == nullptr) return tenon::detail::fill(err, TENON_INVALID_ARGUMENT, "NULL_ARGUMENT", "an instance is needed");
+    return of(ctx).provide_raw(token, instance, nullptr, flags, data, release, out, err);
+  }
+  static tenon_status provide_factory(tenon_ctx* ctx, const tenon_token* token, const tenon_factory* factory, std::uint32_t flags,
+                                      void* data, void (*release)(void*) noexcept, tenon_id* out, tenon_error* err) noexcept {
+    return of(ctx).provide_raw(token, nullptr, factory, flags, data, release, out, err);
+  }
+  static tenon_status withdraw(tenon_ctx* ctx, tenon_id id) noexcept { return of(ctx).withdraw_raw(id, false, 0); }
+  static tenon_status withdraw_wait(tenon_ctx* ctx, tenon_id id, std::int64_t deadline_ns) noexcept {
+    return of(ctx).withdraw_raw(id, true, deadline_ns);
+  }
+  static tenon_status acquire(tenon_ctx* ctx, const tenon_token* token, tenon_id scope, tenon_leased* out, tenon_error* err) noexcept {
+    return of(ctx).acquire_raw(true, token, scope, out, err);
+  }
+  static tenon_status release(tenon_ctx* ctx, tenon_id lease) noexcept { return of(ctx).release_raw(true, lease); }
+  static tenon_status call_scope(tenon_ctx* ctx, tenon_call* call, const tenon_scope* said, tenon_id* out, tenon_error* err) noexcept {
+    if (call == nullptr) return tenon::detail::fill(err, TENON_INVALID_ARGUMENT, "NULL_ARGUMENT", "a call is needed");
+    return of(ctx).call_scope_raw(*reinterpret_cast<detail::CallState*>(call), said, out, err);
+  }
+  static tenon_status open_scope(tenon_ctx* ctx, tenon_id outer, const tenon_scope* said, tenon_id* out, tenon_error* err) noexcept {
+    return of(ctx).open_raw(true, outer, said, out, err);
+  }
+  static tenon_status close_scope(tenon_ctx* ctx, tenon_id scope) noexcept { return of(ctx).close_raw(true, scope); }
+  static tenon_status describe_scope(tenon_ctx* ctx, tenon_id scope, tenon_scope* out, tenon_error* err) noexcept {
+    return of(ctx).describe_raw(scope, out, err);
+  }
+  static inline const tenon_container container_table = {sizeof(tenon_container), 0, &provide, &provide_factory, &withdraw, &withdraw_wait};
+  static inline const tenon_lease lease_table = {sizeof(tenon_lease), 0,           &acquire,     &release,
+                                                 &call_scope,         &open_scope, &close_scope, &describe_scope};
+};
+
+inline FakeContainer& Host::container() {
+  const Lock lock(mutex_);
+  if (container_ == nullptr) container_ = std::make_shared<FakeContainer>(*this);
+  return *container_;
+}
+inline const void* Host::container_table(bool lease) {
+  return lease ? static_cast<const void*>(&FakeContainer::Table::lease_table) : &FakeContainer::Table::container_table;
+}
+inline void Host::container_end_call(const detail::CallState& call) {
+  std::shared_ptr<FakeContainer> container;
+  {
+    const Lock lock(mutex_);
+    container = container_;
+  }
+  if (container != nullptr) container->end_call(call);
+}
+inline void Host::container_leave() {
+  if (container_ != nullptr) container_->leave();
+}
+inline void Host::container_finish() {
+  if (container_ != nullptr) container_->finish();
+}
+inline void Host::container_destroyed() {
+  if (container_ != nullptr) container_->destroyed();
+}
+
+}  // namespace testing
+}  // namespace v1
+}  // namespace tenon
+
+#endif
