@@ -3,8 +3,10 @@
 #include <tenon/calls.h>
 #include <tenon/check.h>
 #include <tenon/config.h>
+#include <tenon/container.h>
 #include <tenon/core.h>
 #include <tenon/events.h>
+#include <tenon/lease.h>
 #include <tenon/log.h>
 #include <tenon/log_sink.h>
 #include <tenon/tasks.h>
@@ -243,6 +245,8 @@ static_assert(same(TENON_CONFIG, "tenon.config/1"));
 static_assert(same(TENON_CALLS, "tenon.calls/1"));
 static_assert(same(TENON_CHECK, "tenon.check/1"));
 static_assert(same(TENON_LOG_SINK, "tenon.log_sink/1"));
+static_assert(same(TENON_LEASE, "tenon.lease/1"));
+static_assert(same(TENON_CONTAINER, "tenon.container/1"));
 
 // ---- types of their own
 
@@ -252,6 +256,74 @@ static_assert(
 static_assert(std::is_same_v<tenon_call_ended, void (*)(void* data, tenon_status why) noexcept>);
 static_assert(std::is_same_v<tenon_log_emit, void (*)(void* emit_data, const tenon_log_record* record) noexcept>);
 static_assert(std::is_same_v<decltype(tenon_entry_v1), const tenon_entry>);
+
+// ---- tenon/lease.h, tenon/container.h
+
+GROWS(tenon_token, 40);
+MEMBER(tenon_token, struct_size, 0, uint32_t);
+MEMBER(tenon_token, min_size, 4, uint32_t);
+MEMBER(tenon_token, name, 8, tenon_str);
+MEMBER(tenon_token, key, 24, tenon_str);
+
+GROWS(tenon_leased, 32);
+MEMBER(tenon_leased, struct_size, 0, uint32_t);
+MEMBER(tenon_leased, reserved, 4, uint32_t);
+MEMBER(tenon_leased, id, 8, tenon_id);
+MEMBER(tenon_leased, table, 16, const void*);
+MEMBER(tenon_leased, self, 24, void*);
+
+GROWS(tenon_scope, 64);
+MEMBER(tenon_scope, struct_size, 0, uint32_t);
+MEMBER(tenon_scope, kind, 4, uint32_t);
+MEMBER(tenon_scope, request_id, 8, tenon_str);
+MEMBER(tenon_scope, tenant, 24, tenon_str);
+MEMBER(tenon_scope, auth, 40, tenon_str);
+MEMBER(tenon_scope, deadline_ns, 56, int64_t);
+
+GROWS(tenon_lease, 56);
+MEMBER(tenon_lease, struct_size, 0, uint32_t);
+MEMBER(tenon_lease, reserved, 4, uint32_t);
+MEMBER(tenon_lease, acquire, 8,
+       tenon_status (*)(tenon_ctx* ctx, const tenon_token* token, tenon_id scope, tenon_leased* out, tenon_error* err) noexcept);
+MEMBER(tenon_lease, release, 16, tenon_status (*)(tenon_ctx* ctx, tenon_id lease) noexcept);
+MEMBER(tenon_lease, call_scope, 24,
+       tenon_status (*)(tenon_ctx* ctx, tenon_call* call, const tenon_scope* said, tenon_id* out, tenon_error* err) noexcept);
+MEMBER(tenon_lease, open_scope, 32,
+       tenon_status (*)(tenon_ctx* ctx, tenon_id outer, const tenon_scope* said, tenon_id* out, tenon_error* err) noexcept);
+MEMBER(tenon_lease, close_scope, 40, tenon_status (*)(tenon_ctx* ctx, tenon_id scope) noexcept);
+MEMBER(tenon_lease, describe_scope, 48, tenon_status (*)(tenon_ctx* ctx, tenon_id scope, tenon_scope* out, tenon_error* err) noexcept);
+
+GROWS(tenon_instance, 24);
+MEMBER(tenon_instance, struct_size, 0, uint32_t);
+MEMBER(tenon_instance, reserved, 4, uint32_t);
+MEMBER(tenon_instance, table, 8, const void*);
+MEMBER(tenon_instance, self, 16, void*);
+
+GROWS(tenon_factory, 24);
+MEMBER(tenon_factory, struct_size, 0, uint32_t);
+MEMBER(tenon_factory, lifetime, 4, uint32_t);
+MEMBER(tenon_factory, make, 8,
+       tenon_status (*)(void* data, tenon_call* call, tenon_id scope, tenon_instance* out, tenon_error* err) noexcept);
+MEMBER(tenon_factory, dispose, 16, void (*)(void* data, void* self) noexcept);
+
+GROWS(tenon_container, 40);
+MEMBER(tenon_container, struct_size, 0, uint32_t);
+MEMBER(tenon_container, reserved, 4, uint32_t);
+MEMBER(tenon_container, provide, 8,
+       tenon_status (*)(tenon_ctx* ctx, const tenon_token* token, const tenon_instance* instance, uint32_t flags, void* data,
+                        void (*release)(void* data) noexcept, tenon_id* out, tenon_error* err) noexcept);
+MEMBER(tenon_container, provide_factory, 16,
+       tenon_status (*)(tenon_ctx* ctx, const tenon_token* token, const tenon_factory* factory, uint32_t flags, void* data,
+                        void (*release)(void* data) noexcept, tenon_id* out, tenon_error* err) noexcept);
+MEMBER(tenon_container, withdraw, 24, tenon_status (*)(tenon_ctx* ctx, tenon_id id) noexcept);
+MEMBER(tenon_container, withdraw_wait, 32, tenon_status (*)(tenon_ctx* ctx, tenon_id id, int64_t deadline_ns) noexcept);
+NUMBER(TENON_SCOPE_ROOT, 0u);
+NUMBER(TENON_SCOPE_REQUEST, 1u);
+NUMBER(TENON_SCOPE_JOB, 2u);
+NUMBER(TENON_SINGLETON, 0u);
+NUMBER(TENON_SCOPED, 1u);
+NUMBER(TENON_TRANSIENT, 2u);
+NUMBER(TENON_PROVIDE_REPLACE, 0x1u);
 
 // ---- tenon/events.h
 

@@ -31,4 +31,23 @@ struct DirectCall {
 bool c_cancelled(const DirectCall* c) { return c->table->cancelled(c->call) != 0; }
 bool cpp_cancelled(const tenon::Call* c) { return c->cancelled(); }
 
+// A call through a leased table: what the host gives are the provider's own two pointers. Once as a plain table and self of somebody's, once as
+// the host's struct, once as the wrapper.
+struct Client {
+  std::uint32_t struct_size, reserved;
+  std::int64_t (*price)(void* self, std::int64_t article) noexcept;
+};
+struct PlainPair {
+  const Client* table;
+  void* self;
+};
+std::int64_t c_leased_raw(const PlainPair* p, std::int64_t article) { return p->table->price(p->self, article); }
+std::int64_t cpp_leased_raw(const tenon_leased* l, std::int64_t article) {
+  return static_cast<const Client*>(l->table)->price(l->self, article);
+}
+std::int64_t c_leased_call(const PlainPair* p, std::int64_t article) { return p->table->price(p->self, article); }
+std::int64_t cpp_leased_call(const tenon::Lease<Client>* l, std::int64_t article) { return l->call(&Client::price, article); }
+std::int64_t c_leased_arrow(const PlainPair* p, std::int64_t article) { return p->table->price(p->self, article); }
+std::int64_t cpp_leased_arrow(const tenon::Lease<Client>* l, std::int64_t article) { return (*l)->price(l->self(), article); }
+
 }  // extern "C"
