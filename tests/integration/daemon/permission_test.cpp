@@ -84,3 +84,35 @@ TEST_CASE("a reload does not change grants of a running plugin, and says so") {
   p.signal(SIGTERM);
   CHECK(p.wait() == 0);
 }
+
+TEST_CASE("a plugin that reaches for what is not its own is refused, audited, and alone with it") {
+  Host host({"modules/alpha", "watch/squatter"});
+  const Ran ran = boot_and_stop(host);
+  REQUIRE(ran.exit == 0);
+  const auto got = [&](const std::string& what, const std::string& name, const std::string& status) {
+    return contains(ran.err, "squatter/init: attempt what=" + what + " name=" + name + " status=" + status);
+  };
+  for (const char* name : {"logger.log", "alpha.get", "tenon.stop"}) CHECK_MESSAGE(got("register", name, "PERMISSION_DENIED"), name);
+  for (const char* name : {"tenon.module.state", "alpha.price"}) CHECK_MESSAGE(got("publish", name, "PERMISSION_DENIED"), name);
+  for (const char* name : {"\">\"", "alpha.*"}) CHECK_MESSAGE(got("subscribe", name, "PERMISSION_DENIED"), name);
+  for (const char* name : {"alpha", "tenon"}) CHECK_MESSAGE(got("open", name, "PERMISSION_DENIED"), name);
+  CHECK(got("query", "tenon.log_sink/1", "NULL"));
+  // What is its own, it may.
+  for (const char* what : {"register", "publish"}) CHECK_MESSAGE(got(what, "squatter.own", "OK"), what);
+  CHECK(got("subscribe", "squatter.>", "OK"));
+  CHECK(got("open", "squatter", "OK"));
+
+  const std::string audit = read_file(host.state + "/audit.log");
+  std::size_t denied = 0;
+  for (const std::string& line : lines_of(audit)) {
+    if (!contains(line, "\"type\":\"module.denied\"")) continue;
+    ++denied;
+    CHECK_MESSAGE(contains(line, "\"actor\":\"squatter\""), line);
+    CHECK_MESSAGE(contains(line, "\"outcome\":\"denied\""), line);
+  }
+  CHECK(denied == 10);
+  for (const char* name : {"logger.log", "alpha.get", "tenon.stop", "tenon.module.state", "alpha.price", "alpha.*", "tenon.log_sink/1"})
+    CHECK_MESSAGE(contains(audit, name), name);
+  CHECK(host.run_command("audit", {"verify"}).exit == 0);
+  CHECK(host.trace("alpha").back() == "destroy leave");
+}
