@@ -4,29 +4,13 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <system_error>
-
-#include "usage.hpp"
 
 namespace sysmon {
 namespace {
 
-constexpr std::size_t max_file = 4U << 20U;      // /proc/stat of the largest machines has less
-constexpr std::size_t max_cpu_text = 8U << 10U;  // the host cuts a line at 16 KiB
-constexpr std::size_t max_disks = 40;            // the host takes 64 pairs
-
-std::string percent(unsigned permille) { return std::to_string(permille / 10) + "." + std::to_string(permille % 10); }
-
-std::string decimal(double value) {
-  char out[32];
-  const auto end = std::to_chars(out, out + sizeof out, value, std::chars_format::fixed, 2).ptr;
-  return {out, end};
-}
-
-unsigned used_permille(std::uint64_t used, std::uint64_t total) {
-  return total == 0 ? 0 : static_cast<unsigned>(static_cast<double>(used) / static_cast<double>(total) * 1000 + 0.5);
-}
+constexpr std::size_t max_file = 4U << 20U;  // /proc/stat of the largest machines has less
+constexpr std::size_t max_disks = 40;        // the host takes 64 pairs
 
 }  // namespace
 
@@ -73,44 +57,21 @@ Snapshot Reader::read() {
   return s;
 }
 
-Sample make_sample(const Snapshot& before, const Snapshot& after) {
-  Sample out;
-  if (after.load) {
-    const LoadAverage& l = *after.load;
-    out.insert(out.end(), {{"load1", decimal(l.one)},
-                           {"load5", decimal(l.five)},
-                           {"load15", decimal(l.fifteen)},
-                           {"running", std::to_string(l.running)},
-                           {"tasks", std::to_string(l.tasks)}});
-  }
-  if (after.memory) {
-    const Memory& m = *after.memory;
-    out.insert(out.end(), {{"mem_total", std::to_string(m.total)},
-                           {"mem_available", std::to_string(m.available)},
-                           {"mem_used", percent(used_permille(m.total - m.available, m.total))},
-                           {"swap_total", std::to_string(m.swap_total)},
-                           {"swap_used", percent(used_permille(m.swap_total - m.swap_free, m.swap_total))}});
-  }
+Use use_between(const Snapshot& before, const Snapshot& after) {
+  Use use;
+  use.load = after.load;
+  use.memory = after.memory;
   if (before.stat.total && after.stat.total) {
-    if (const auto all = busy_permille(*before.stat.total, *after.stat.total)) out.emplace_back("cpu", percent(*all));
-    out.emplace_back("cpu_count", std::to_string(after.stat.cpus.size()));
-    std::string each;
-    for (const CpuUse& use : cpu_use(before.stat.cpus, after.stat.cpus)) {
-      std::string one = (each.empty() ? "" : " ") + std::to_string(use.index) + ":" + percent(use.permille);
-      if (each.size() + one.size() > max_cpu_text) break;
-      each += one;
-    }
-    if (!each.empty()) out.emplace_back("cpu_each", std::move(each));
+    use.cpu_permille = busy_permille(*before.stat.total, *after.stat.total);
+    use.cpu_count = after.stat.cpus.size();
+    use.cpus = cpu_use(before.stat.cpus, after.stat.cpus);
   }
-  std::size_t disks = 0;
-  for (const DiskUse& d : disk_use(before.disks, after.disks, after.at - before.at)) {
-    if (++disks > max_disks) continue;
-    out.emplace_back("disk." + d.name, "reads=" + std::to_string(d.reads) + " writes=" + std::to_string(d.writes) +
-                                           " read_bytes=" + std::to_string(d.read_bytes) +
-                                           " write_bytes=" + std::to_string(d.written_bytes) + " busy=" + percent(d.busy_permille));
+  use.disks = disk_use(before.disks, after.disks, after.at - before.at);
+  if (use.disks.size() > max_disks) {
+    use.disks_omitted = use.disks.size() - max_disks;
+    use.disks.erase(use.disks.begin() + max_disks, use.disks.end());
   }
-  if (disks > max_disks) out.emplace_back("disks_omitted", std::to_string(disks - max_disks));
-  return out;
+  return use;
 }
 
 }  // namespace sysmon

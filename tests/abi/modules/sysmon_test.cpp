@@ -50,9 +50,9 @@ class Proc {
   std::filesystem::path root_;
 };
 
-Config config(const Proc& proc, const char* interval) { return {{"interval", interval}, {"proc_root", proc.path()}}; }
+Config config(const Proc& proc, const char* interval) { return {{"interval", interval}, {"history", 3}, {"proc_root", proc.path()}}; }
 
-std::string value(const sysmon::Sample& sample, std::string_view key) {
+std::string value(const sysmon::Fields& sample, std::string_view key) {
   for (const auto& [k, v] : sample)
     if (k == key) return v;
   return "absent";
@@ -68,7 +68,7 @@ TEST_CASE("one sample has everything") {
   auto after = reader.read();
   CHECK(after.files_read == 4);
   after.at = before.at + 1s;
-  const auto sample = sysmon::make_sample(before, after);
+  const auto sample = sysmon::fields_of(sysmon::use_between(before, after));
   CHECK(value(sample, "load1") == "0.10");
   CHECK(value(sample, "load15") == "0.30");
   CHECK(value(sample, "running") == "1");
@@ -91,7 +91,7 @@ TEST_CASE("a file that is missing, unreadable or malformed is reported once, and
   });
   proc.remove("loadavg");
   (void)reader.read();
-  auto sample = sysmon::make_sample(reader.read(), reader.read());
+  auto sample = sysmon::fields_of(sysmon::use_between(reader.read(), reader.read()));
   CHECK(warnings == std::vector<std::string>{"loadavg: No such file or directory"});
   CHECK(value(sample, "load1") == "absent");
   CHECK(value(sample, "mem_used") == "75.0");
@@ -146,7 +146,7 @@ TEST_CASE("many CPUs and disks fit into one line") {
     before.disks.push_back({"disk" + std::to_string(i), 1, 0, 0, 0, 0});
     after.disks.push_back({"disk" + std::to_string(i), 2, 0, 0, 0, 0});
   }
-  const auto sample = sysmon::make_sample(before, after);
+  const auto sample = sysmon::fields_of(sysmon::use_between(before, after));
   CHECK(sample.size() <= TENON_LOG_MAX_KV);
   CHECK(value(sample, "cpu_count") == "5000");
   CHECK(value(sample, "disks_omitted") == "60");
@@ -208,7 +208,7 @@ TEST_CASE("one warning per broken file, samples go on") {
 }
 
 TEST_CASE("a proc_root with nothing in it fails start") {
-  Host host(tenon_entry_v1, {{"interval", "1s"}, {"proc_root", "/nonexistent"}});
+  Host host(tenon_entry_v1, {{"interval", "1s"}, {"history", 3}, {"proc_root", "/nonexistent"}});
   const auto status = host.boot();
   CHECK(status.code() == TENON_UNAVAILABLE);
   CHECK(status.message() == "none of the files below `proc_root` can be read");
@@ -216,7 +216,7 @@ TEST_CASE("a proc_root with nothing in it fails start") {
 }
 
 TEST_CASE("the real /proc") {
-  Host host(tenon_entry_v1, {{"interval", "50ms"}, {"proc_root", "/proc"}});
+  Host host(tenon_entry_v1, {{"interval", "50ms"}, {"history", 3}, {"proc_root", "/proc"}});
   REQUIRE(host.boot().ok());
   REQUIRE(host.wait_for_log("sample", 2));
   REQUIRE(host.stop().ok());
@@ -225,4 +225,82 @@ TEST_CASE("the real /proc") {
     CHECK(std::stod(line.field("mem_total")) > 0);
     CHECK(std::stol(line.field("cpu_count")) == sysconf(_SC_NPROCESSORS_ONLN));
   }
+}
+
+TEST_CASE("a sample as JSON has the same keys, and names of disks cannot break it") {
+  sysmon::Use use;
+  CHECK(sysmon::json_of(use, {}) == R"({"time":"1970-01-01T00:00:00.000Z"})");
+  use.load = sysmon::LoadAverage{0.1, 0.25, 3, 1, 99};
+  use.memory = sysmon::Memory{1000, 250, 0, 0};
+  use.cpu_permille = 250;
+  use.cpu_count = 2;
+  use.cpus = {{0, 31}, {1, 1000}};
+  use.disks = {{"sda", 1, 2, 512, 1024, 4}, {"a\"\\\n\xff", 0, 0, 0, 0, 0}};
+  use.disks_omitted = 3;
+  CHECK(sysmon::json_of(use, std::chrono::system_clock::time_point(1'767'268'800'042ms)) ==
+        R"({"time":"2026-01-01T12:00:00.042Z","load1":0.10,"load5":0.25,"load15":3.00,"running":1,"tasks":99,)"
+        R"("mem_total":1000,"mem_available":250,"mem_used":75.0,"swap_total":0,"swap_used":0.0,"cpu":25.0,"cpu_count":2,)"
+        R"("cpu_each":{"0":3.1,"1":100.0},"disks":{"sda":{"reads":1,"writes":2,"read_bytes":512,"write_bytes":1024,"busy":0.4},)"
+        R"("a\"\\\u000a\u00ff":{"reads":0,"writes":0,"read_bytes":0,"write_bytes":0,"busy":0.0}},"disks_omitted":3})");
+}
+
+TEST_CASE("each sample is published, the last one kept, and of the history no more than configured") {
+  const Proc proc;
+  Host host(tenon_entry_v1, config(proc, "10ms"));
+  host.storage().put("sysmon", "history.00000000000000000007", "an old one");
+  host.storage().put("sysmon", "history.other", "not a sample");
+  REQUIRE(host.boot().ok());
+  REQUIRE(host.wait_for_log("sample", 6));
+  REQUIRE(host.stop().ok());
+  const auto events = host.events().published();
+  REQUIRE(events.size() >= 5);
+  CHECK(events.back().topic == "sysmon.sample");
+  CHECK(events.back().content_type == "application/json");
+  CHECK(events.back().retain);
+  const auto last = host.storage().get("sysmon", "last");
+  REQUIRE(last);
+  CHECK(last->value == events.back().payload);
+  CHECK(last->content_type == "application/json");
+  CHECK(last->value.rfind(R"({"time":"2)", 0) == 0);
+  auto keys = host.storage().keys("sysmon");
+  CHECK(keys.size() <=
+        2 + 3 + events.size());  // the fake tells the outcome of commits at the end of a phase, so that old ones stay until then
+  CHECK(std::find(keys.begin(), keys.end(), "history.00000000000000000007") == keys.end());
+  CHECK(std::find(keys.begin(), keys.end(), "history.other") != keys.end());
+  CHECK(std::find(keys.begin(), keys.end(), "history.00000000000000000008") == keys.end());
+  CHECK(host.finish().empty());
+}
+
+TEST_CASE("a history can be switched off, and a value out of bounds is refused") {
+  const Proc proc;
+  Config all = config(proc, "10ms");
+  all.set("history", 0);
+  Host host(tenon_entry_v1, all);
+  host.storage().put("sysmon", "history.00000000000000000001", "an old one");
+  REQUIRE(host.boot().ok());
+  CHECK(host.change("history", 100'001).code() == TENON_INVALID_ARGUMENT);
+  REQUIRE(host.wait_for_log("sample", 3));
+  REQUIRE(host.stop().ok());
+  CHECK(host.storage().keys("sysmon") == std::vector<std::string>{"last"});
+  CHECK(host.finish().empty());
+}
+
+TEST_CASE("a full disk costs the history and nothing else, and is told once") {
+  const Proc proc;
+  Host host(tenon_entry_v1, config(proc, "10ms"));
+  host.storage().set_disk_full(true);
+  REQUIRE(host.boot().ok());
+  REQUIRE(host.wait_for_log("sample", 4));
+  host.deliver();
+  REQUIRE(host.stop().ok());
+  std::size_t told = 0;
+  for (const auto& line : host.log()) {
+    if (line.level != TENON_LEVEL_WARN) continue;
+    ++told;
+    CHECK(line.message == "samples cannot be kept in storage; going on without it");
+    CHECK(line.field("reason") == "STORAGE_FULL");
+  }
+  CHECK(told == 1);
+  CHECK_FALSE(host.events().published().empty());
+  CHECK(host.finish().empty());
 }
