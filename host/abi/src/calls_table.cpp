@@ -14,13 +14,18 @@ namespace {
 
 constexpr std::size_t max_reserved = 64 * 1024;
 
-std::int64_t deadline_ns(tenon_call* call) noexcept { return call == nullptr ? no_deadline : deadline_of(*call->target); }
+std::int64_t deadline_ns(tenon_call* raw) noexcept {
+  tenon_call* const call = full_call(raw);
+  return call == nullptr ? no_deadline : deadline_of(*call->target);
+}
 
-std::int32_t cancelled(tenon_call* call) noexcept {
+std::int32_t cancelled(tenon_call* raw) noexcept {
+  tenon_call* const call = full_call(raw);
   return call == nullptr || call->instance->wedged() || is_cancelled(*call->target) ? 1 : 0;
 }
 
-std::int32_t wait(tenon_call* call, std::int64_t until_ns) noexcept {
+std::int32_t wait(tenon_call* raw, std::int64_t until_ns) noexcept {
+  tenon_call* const call = full_call(raw);
   if (call == nullptr || call->instance->wedged()) return 1;
   const Blocking blocking;
   if (!call->target->is_service) return call->target->wait_cancelled(until_ns) ? 1 : 0;
@@ -34,9 +39,13 @@ std::int32_t wait(tenon_call* call, std::int64_t until_ns) noexcept {
   }
 }
 
-std::uint8_t* reserve(tenon_call* call, std::size_t n) noexcept { return call == nullptr ? nullptr : call->reserve(n); }
+std::uint8_t* reserve(tenon_call* raw, std::size_t n) noexcept {
+  tenon_call* const call = full_call(raw);
+  return call == nullptr ? nullptr : call->reserve(n);
+}
 
-tenon_status defer(tenon_call* call, tenon_id* out) noexcept {
+tenon_status defer(tenon_call* raw, tenon_id* out) noexcept {
+  tenon_call* const call = full_call(raw);
   if (call == nullptr || out == nullptr) return TENON_INVALID_ARGUMENT;
   if (call->instance->wedged()) return TENON_CANCELLED;
   try {
@@ -93,6 +102,18 @@ tenon_status on_cancel(tenon_ctx* ctx, tenon_id id, tenon_call_ended fn, void* d
 }
 
 }  // namespace
+
+tenon_call* full_call(tenon_call* raw) {
+  if (raw == nullptr || !reinterpret_cast<Call*>(raw)->is_service) return raw;
+  auto& room = *reinterpret_cast<ServiceRoom*>(raw);
+  if (!room.made) {
+    const auto& handler = *static_cast<const CHandler*>(target_of(room.place.call).data);
+    new (&room.full) tenon_call(*handler.provider, room.place.call);
+    room.made = true;
+  }
+  return &room.full;
+}
+
 }  // namespace tenon::host
 
 /// A block of reserved memory; its bytes follow.

@@ -30,8 +30,6 @@ Instance::~Instance() {
   free_parts();
 }
 
-Instance* Instance::from(tenon_ctx* ctx) { return ctx == nullptr ? nullptr : static_cast<Seat*>(ctx)->instance; }
-
 const void* Instance::query(std::string_view id) {
   if (id == TENON_LOG) return &log_table_;
   const auto all = interfaces();

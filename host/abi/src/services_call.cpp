@@ -59,7 +59,7 @@ Error said(Code code, std::string_view service, const tenon_error& error) {
 Code outcome_of(tenon_status status) { return status == TENON_PENDING ? pending : code_of(status); }
 
 /// The handler of the short way has answered with more than bytes in the buffer, has failed, was late, or has deferred.
-[[gnu::noinline]] tenon_status finish(ShortCall& way, ServiceCall& call, const Instance& provider, Code code, tenon_reply& reply,
+[[gnu::noinline]] tenon_status finish(ShortCall way, ServiceCall& call, const Instance& provider, Code code, tenon_reply& reply,
                                       const tenon_error& error, tenon_error* err) noexcept {
   const std::string_view service = call.service();
   Reply answer{buffer_of(reply)};
@@ -107,31 +107,52 @@ template <class Key>
   return give_error(err, bad_call());
 }
 
+/// The call in the middle of the short way. Handlers get its address as their tenon_call, which is made only if they ask for more than a ServiceCall
+/// knows (full_call).
+struct ShortCallRoom : ServiceRoom {
+  ~ShortCallRoom() {
+    if (made) [[unlikely]]
+      full.~tenon_call();
+  }
+  tenon_call* raw() { return reinterpret_cast<tenon_call*>(static_cast<Call*>(&place.call)); }
+};
+
 /// `key`: a handle or a name.
 template <class Key>
 [[gnu::always_inline]] inline tenon_status call_service(tenon_ctx* ctx, Key key, const tenon_request* request, tenon_reply* reply,
-                                                        const tenon_call_options* options, tenon_error* err) noexcept {
+                                                        const tenon_call_options* options, std::int64_t deadline_ns,
+                                                        tenon_error* err) noexcept {
   Instance* const instance = Instance::from(ctx);
   ServicesPart* const part = instance == nullptr ? nullptr : instance->part<ServicesPart>();
-  if (part == nullptr || instance->wedged() || !is_reply(reply) || !is_request(request) || !is_options(options)) [[unlikely]]
+  if (part == nullptr || instance->wedged() || !is_reply(reply) || !(is_bare(request) || is_request(request))) [[unlikely]]
     return refuse(instance, reply, err);
   clear_reply(*reply);
-  const CallOptions how = options_of(options);
-
   ShortCall way;
-  ShortCall::Place place;
-  if (!how.trace_parent.empty() || !way.begin(place, part->lane(), key, request->payload.len, how.deadline_ns, &run_c_handler)) [[unlikely]]
-    return call_long(*part, key, *request, *reply, how, err);
+  ShortCallRoom room;
+  if (!way.begin(room.place, part->lane(), key, request->payload.len, deadline_ns, &run_c_handler)) [[unlikely]]
+    return call_long(*part, key, *request, *reply, options_of(options), err);
   const auto& handler = *static_cast<const CHandler*>(way.target().data);
   tenon_error said_here;
   clear_error(said_here);
-  tenon_call call(*handler.provider, place.call);
-  const tenon_status status = handler.handle(handler.data, &call, request, reply, &said_here);
+  const tenon_status status = handler.handle(handler.data, room.raw(), request, reply, &said_here);
   if (status == TENON_OK && reply->payload.release == nullptr && (reply->payload.ptr == reply->buffer || reply->payload.len == 0) &&
-      reply->payload.len <= reply->capacity && (reply->content_type.len | reply->metadata_count) == 0 && way.end(place.call, Code::ok))
+      reply->payload.len <= reply->capacity && (reply->content_type.len | reply->metadata_count) == 0 && way.end(room.place.call, Code::ok))
       [[likely]]
     return TENON_OK;
-  return finish(way, place.call, *handler.provider, outcome_of(status), *reply, said_here, err);
+  return finish(way, room.place.call, *handler.provider, outcome_of(status), *reply, said_here, err);
+}
+
+template <class Key>
+[[gnu::noinline]] tenon_status call_with_options(tenon_ctx* ctx, Key key, const tenon_request* request, tenon_reply* reply,
+                                                 const tenon_call_options* options, tenon_error* err) noexcept {
+  Instance* const instance = Instance::from(ctx);
+  if (!is_options(options)) return refuse(instance, reply, err);
+  if (options->traceparent.len == 0)
+    return call_service(ctx, key, request, reply, options, options->deadline_ns == 0 ? no_deadline : options->deadline_ns, err);
+  ServicesPart* const part = instance == nullptr ? nullptr : instance->part<ServicesPart>();
+  if (part == nullptr || instance->wedged() || !is_reply(reply) || !is_request(request)) return refuse(instance, reply, err);
+  clear_reply(*reply);
+  return call_long(*part, key, *request, *reply, options_of(options), err);
 }
 
 }  // namespace
@@ -160,13 +181,17 @@ CallOptions options_of(const tenon_call_options* o) {
 // Structs a module made against a larger header are handed to the handler as they are: it looks at their struct_size.
 tenon_status call_by_handle(tenon_ctx* ctx, tenon_id handle, const tenon_request* request, tenon_reply* reply,
                             const tenon_call_options* options, tenon_error* err) noexcept {
-  return call_service(ctx, handle, request, reply, options, err);
+  if (options == nullptr) [[likely]]
+    return call_service(ctx, handle, request, reply, nullptr, no_deadline, err);
+  return call_with_options(ctx, handle, request, reply, options, err);
 }
 
 tenon_status call_by_name(tenon_ctx* ctx, tenon_str name, const tenon_request* request, tenon_reply* reply,
                           const tenon_call_options* options, tenon_error* err) noexcept {
   if (!is_view(name)) return refuse(Instance::from(ctx), reply, err);
-  return call_service(ctx, view(name), request, reply, options, err);
+  if (options == nullptr) [[likely]]
+    return call_service(ctx, view(name), request, reply, nullptr, no_deadline, err);
+  return call_with_options(ctx, view(name), request, reply, options, err);
 }
 
 Code run_c_handler(void* data, ServiceCall& service_call, const Request& asked, Reply& answer) {

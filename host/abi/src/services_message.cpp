@@ -43,10 +43,6 @@ bool is_request(const tenon_request* q) {
          are_pairs(q->metadata, q->metadata_count);
 }
 
-bool is_reply(const tenon_reply* r) {
-  return r != nullptr && r->struct_size >= sizeof(tenon_reply) && (r->capacity == 0 || r->buffer != nullptr);
-}
-
 bool take_reply(ServicesPart& provider, tenon_reply& from, Reply& to) {
   const tenon_blob body = std::exchange(from.payload, {});
   bool good = true;

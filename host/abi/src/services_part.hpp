@@ -63,6 +63,20 @@ class ServicesPart final : public Part {
 
 /// nullptr: no thread or memory for it.
 std::unique_ptr<Part> make_services_part(Instance& instance);
+/// A call on the short way and, once somebody asks for it, the tenon_call of it. `place` is first: its address is the one handlers have.
+struct ServiceRoom {
+  ServiceRoom() noexcept {}  // NOLINT(modernize-use-equals-default): must not touch the place
+  ServiceRoom(const ServiceRoom&) = delete;
+  ServiceRoom& operator=(const ServiceRoom&) = delete;
+  ~ServiceRoom() {}  // NOLINT(modernize-use-equals-default): who made `full` ends it
+  ShortCall::Place place;
+  bool made = false;
+  union {
+    tenon_call full;
+  };
+};
+/// What a module hands in as its call, as a tenon_call with all of it; nullptr stays nullptr.
+tenon_call* full_call(tenon_call* raw);
 /// The one handler the kernel sees of all that are written in C.
 Code run_c_handler(void* data, ServiceCall& call, const Request& request, Reply& reply);
 /// What a handler answered, as the kernel has it: blobs pinned, views copied. Takes `from` whatever it returns; false: beyond the limits, or no memory.
@@ -71,7 +85,14 @@ bool take_reply(ServicesPart& provider, tenon_reply& from, Reply& to);
 bool give_reply(Reply& from, tenon_reply& to);
 /// False: something in it is beyond the limits.
 bool is_request(const tenon_request* request);
-bool is_reply(const tenon_reply* reply);
+/// The same for most: nothing but a payload.
+inline bool is_bare(const tenon_request* q) {
+  return q != nullptr && q->struct_size >= sizeof(tenon_request) && q->payload.ptr != nullptr && q->payload.len <= max_service_payload &&
+         (q->content_type.len | q->metadata_count) == 0;
+}
+inline bool is_reply(const tenon_reply* r) {
+  return r != nullptr && r->struct_size >= sizeof(tenon_reply) && (r->capacity == 0 || r->buffer != nullptr);
+}
 /// tenon_calls and tenon_services: `complete` and `on_cancel` of a service call. Takes the reply's blob whatever it returns.
 tenon_status complete_service(Instance& instance, tenon_id id, tenon_status status, const tenon_error* error, tenon_reply& reply) noexcept;
 tenon_status on_service_cancel(ServicesPart& part, tenon_id id, tenon_call_ended fn, void* data);

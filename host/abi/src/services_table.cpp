@@ -119,7 +119,8 @@ tenon_status complete(tenon_ctx* ctx, tenon_id id, tenon_status status, const te
   return complete_service(*Instance::from(ctx), id, status, error, answer);
 }
 
-tenon_status describe(tenon_call* call, tenon_call_info* out) noexcept {
+tenon_status describe(tenon_call* raw, tenon_call_info* out) noexcept {
+  tenon_call* const call = full_call(raw);
   if (call == nullptr || out == nullptr) return TENON_INVALID_ARGUMENT;
   if (!call->target->is_service) return TENON_FAILED_PRECONDITION;
   const auto& service = static_cast<const ServiceCall&>(*call->target);

@@ -78,6 +78,9 @@ struct InstanceOptions {
 
 /// Never freed while a thread of the module could still come back: whoever owns it (the loader) leaks it when wedged. Thread-safe.
 class Instance final : public Owner {
+  struct Seat : tenon_ctx {
+    Instance* instance = nullptr;
+  };
   using PartSet = std::array<std::atomic<Part*>, static_cast<std::size_t>(PartId::count)>;
 
  public:
@@ -87,7 +90,7 @@ class Instance final : public Owner {
   Instance& operator=(const Instance&) = delete;
 
   /// nullptr for a null ctx.
-  static Instance* from(tenon_ctx* ctx);
+  static Instance* from(tenon_ctx* ctx) { return ctx == nullptr ? nullptr : static_cast<Seat*>(ctx)->instance; }
   [[nodiscard]] tenon_ctx* ctx() { return &seat_; }
   [[nodiscard]] HostContext& host() { return host_; }
   ModuleLog& log() { return *log_; }
@@ -155,9 +158,6 @@ class Instance final : public Owner {
 
  private:
   void free_parts();
-  struct Seat : tenon_ctx {
-    Instance* instance = nullptr;
-  };
   struct Deferred {
     tenon_id id = 0;
     Phase phase = Phase::none;

@@ -64,8 +64,8 @@ bool prepare_gates() noexcept;
 /// writer's half of frames and targets, which are stored with `announce`.
 void frames_barrier() noexcept;
 /// How a thread announces in a frame what it is about to look at, before it looks.
-inline void announce(std::atomic<std::uintptr_t>& target, std::uintptr_t what) noexcept {
-  if (gates_use_membarrier()) {
+inline void announce(std::atomic<std::uintptr_t>& target, std::uintptr_t what, bool membarrier = gates_use_membarrier()) noexcept {
+  if (membarrier) [[likely]] {
     target.store(what, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);
   } else {
@@ -110,7 +110,7 @@ class GateEntry {
 
   /// What it does, for who knows this thread's frames and their depth already. False, and nothing pushed: not let in.
   [[nodiscard]] static bool push(ThreadFrames& thread, std::uint32_t depth, Owner& owner, Phase phase, ThreadTag tag, Call* call,
-                                 Gate::State limit);
+                                 Gate::State limit, bool membarrier = gates_use_membarrier());
   static void pop(ThreadFrames& thread, std::uint32_t depth);  ///< `depth` as at push
 
  private:

@@ -62,26 +62,27 @@ class Owner {
 };
 
 inline bool GateEntry::push(ThreadFrames& thread, std::uint32_t depth, Owner& owner, Phase phase, ThreadTag tag, Call* call,
-                            Gate::State limit) {
+                            Gate::State limit, bool membarrier) {
   Frame& frame = thread.frames[depth];
   frame.tag = tag;
   frame.call = call;
   frame.phase.store(phase, std::memory_order_relaxed);
-  bool inside = false;
-  if (gates_use_membarrier()) [[likely]] {
+  Gate::State state = Gate::State::open;
+  if (membarrier) [[likely]] {
     frame.owner.store(&owner, std::memory_order_relaxed);
     thread.depth.store(depth + 1, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);
-    inside = owner.gate().state_.load(std::memory_order_acquire) <= limit;
+    state = owner.gate().state_.load(std::memory_order_acquire);
   } else {
     // Without membarrier the store must be ordered before the load by the thread itself.
     frame.owner.store(&owner, std::memory_order_release);
     thread.depth.store(depth + 1, std::memory_order_seq_cst);
-    inside = owner.gate().state_.load(std::memory_order_seq_cst) <= limit;
+    state = owner.gate().state_.load(std::memory_order_seq_cst);
   }
-  if (!inside) [[unlikely]]
-    pop(thread, depth);
-  return inside;
+  if (state <= limit) [[likely]]
+    return true;
+  pop(thread, depth);
+  return false;
 }
 
 inline void GateEntry::pop(ThreadFrames& thread, std::uint32_t depth) {

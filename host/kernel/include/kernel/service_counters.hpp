@@ -27,7 +27,7 @@ struct alignas(64) MethodShard {
   static void count_own(std::atomic<std::uint64_t>& counter) {
     counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
-  static bool is_sampled(std::uint64_t started_before) { return started_before % 64 == 0; }
+  static bool is_sampled(std::uint64_t started_before) { return started_before % 256 == 0; }
   /// True if this call's latency is to be measured.
   bool start() {
     const std::uint64_t before = started.load(std::memory_order_relaxed);

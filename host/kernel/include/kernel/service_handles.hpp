@@ -11,10 +11,8 @@
 
 namespace tenon::host {
 
-class Breaker;
 class Owner;
 class ServiceSeat;
-class Strand;
 struct NamedService;
 
 /// What one owner offers under one name, as far as every call reads it: one cache line. Always the base of a Registration.
@@ -22,11 +20,9 @@ struct alignas(64) ServiceTarget {
   ServiceHandler handle = nullptr;
   void* data = nullptr;
   Owner* owner = nullptr;
-  MethodMetrics* metrics = nullptr;  ///< the entry's
-  Strand* strand = nullptr;
-  Breaker* breaker = nullptr;
+  MethodMetrics* metrics = nullptr;       ///< the entry's
+  ServiceHandler short_handle = nullptr;  ///< `handle`, if the short way is open: inline, not serial, no breaker
   ServicesCore* core = nullptr;
-  bool plain = true;  ///< inline, not serial, no breaker
   std::atomic<bool> closing{false};
   std::atomic<std::uint32_t> refs{0};
 };

@@ -30,8 +30,6 @@ class ShortCall {
     ServiceCall call;    ///< from `begin` on
   };
   ShortCall() noexcept {}  // NOLINT(modernize-use-equals-default): begin sets everything
-  ShortCall(const ShortCall&) = delete;
-  ShortCall& operator=(const ShortCall&) = delete;
 
   /// False: nothing has happened, take the long way. `only`: null, or the one handler that this caller can run. `deadline_ns` as in CallOptions;
   /// `payload` is the size of the request. True: this thread is inside of the provider until `end`.
@@ -39,10 +37,10 @@ class ShortCall {
                                                   std::int64_t deadline_ns, ServiceHandler only) {
     if (!find_thread()) return false;
     const HandleSlot* slot = lane.handles->find(handle);
-    if (slot == nullptr || handle == 0) [[unlikely]]
+    if (slot == nullptr) [[unlikely]]
       return false;
     target_ = slot->target.load(std::memory_order_seq_cst);
-    announce(frame().target, reinterpret_cast<std::uintptr_t>(target_));
+    announce(frame_->target, reinterpret_cast<std::uintptr_t>(target_), membarrier_);
     if (target_ == nullptr || slot->target.load(std::memory_order_seq_cst) != target_ ||
         slot->id.load(std::memory_order_seq_cst) != handle || slot->caller.load(std::memory_order_relaxed) != lane.seat) [[unlikely]]
       return refuse();
@@ -52,7 +50,7 @@ class ShortCall {
   [[nodiscard]] [[gnu::always_inline]] bool begin(Place& place, const ServiceLane& lane, std::string_view name, std::size_t payload,
                                                   std::int64_t deadline_ns, ServiceHandler only) {
     if (!find_thread()) return false;
-    target_ = announce_known(lane, name, frame().target);
+    target_ = announce_known(lane, name, frame_->target);
     if (target_ == nullptr) return refuse();
     return enter(place, *lane.seat, payload, deadline_ns, only);
   }
@@ -65,13 +63,10 @@ class ShortCall {
   /// `finish` tells.
   [[nodiscard]] [[gnu::always_inline]] bool end(const ServiceCall& call, Code code) {
     GateEntry::pop(*thread_, depth_);
-    if (call.record_ != nullptr || code == pending) [[unlikely]]
-      return false;
-    if (const std::int64_t deadline = call.deadline_ns.load(std::memory_order_relaxed);
-        deadline != no_deadline && monotonic_ns() >= deadline) [[unlikely]]
+    if ((call.touched_ && !in_time(call)) || code == pending) [[unlikely]]
       return false;
     MethodShard::count_own(shard_->ended[static_cast<std::size_t>(code)]);
-    frame().target.store(0, std::memory_order_release);
+    frame_->target.store(0, std::memory_order_release);
     return true;
   }
   /// After `end` was false: waits for the answer of a deferred call. `reply` is what the handler has answered, `error` what it has said.
@@ -85,29 +80,33 @@ class ShortCall {
     if (thread_ == nullptr) [[unlikely]]
       return false;
     depth_ = thread_->depth.load(std::memory_order_relaxed);
-    return depth_ < ThreadFrames::max_depth;
+    if (depth_ >= ThreadFrames::max_depth) [[unlikely]]
+      return false;
+    frame_ = &thread_->frames[depth_];
+    membarrier_ = gates_use_membarrier();
+    return true;
   }
-  [[gnu::always_inline]] Frame& frame() { return thread_->frames[depth_]; }
   [[gnu::always_inline]] bool refuse() {
-    frame().target.store(0, std::memory_order_release);
+    frame_->target.store(0, std::memory_order_release);
     return false;
   }
   static const ServiceTarget* announce_known(const ServiceLane& lane, std::string_view name, std::atomic<std::uintptr_t>& target);
   /// What the call has of `parent`, the one this thread is in. The default deadline of that one is not begun for it.
   [[nodiscard]] static bool inherit(ServiceCall& call, Call& parent, std::int64_t& deadline_ns);
   static bool is_over(std::int64_t deadline_ns);
+  static bool in_time(const ServiceCall& call);  ///< and not deferred
   static Code finish_long(ThreadFrames& thread, std::uint32_t depth, ServiceCall& call, Code code, Reply& reply, Error& error);
 
   [[gnu::always_inline]] bool enter(Place& place, ServiceSeat& seat, std::size_t payload, std::int64_t deadline_ns, ServiceHandler only) {
     const ServiceTarget& t = *target_;
     shard_ = t.metrics->own_shard(thread_->index);
-    if (!t.plain || (only != nullptr && t.handle != only) || t.owner->reach() != Reach::callable || payload > max_service_payload ||
-        shard_ == nullptr) [[unlikely]]
+    if ((only != nullptr ? t.short_handle != only : t.short_handle == nullptr) || t.owner->reach() != Reach::callable ||
+        payload > max_service_payload || shard_ == nullptr) [[unlikely]]
       return refuse();
     const std::uint64_t started = shard_->started.load(std::memory_order_relaxed);
     if (MethodShard::is_sampled(started)) [[unlikely]]
       return refuse();
-    Call* const parent = depth_ == 0 ? nullptr : thread_->frames[depth_ - 1].call;
+    Call* const parent = depth_ == 0 ? nullptr : frame_[-1].call;
     ServiceCall& call = *new (&place.call) ServiceCall(seat, t, parent);
     std::int64_t deadline = deadline_ns;
     if (parent != nullptr) [[unlikely]] {
@@ -120,15 +119,18 @@ class ShortCall {
       if (is_over(deadline)) [[unlikely]]
         return refuse();
       call.deadline_ns.store(deadline, std::memory_order_relaxed);
+      call.touched_ = true;
     }
-    if (!GateEntry::push(*thread_, depth_, *t.owner, Phase::run, ThreadTag::worker, &call, Gate::State::open)) [[unlikely]]
+    if (!GateEntry::push(*thread_, depth_, *t.owner, Phase::run, ThreadTag::worker, &call, Gate::State::open, membarrier_)) [[unlikely]]
       return refuse();
     shard_->started.store(started + 1, std::memory_order_relaxed);
     return true;
   }
 
   ThreadFrames* thread_;
+  Frame* frame_;
   std::uint32_t depth_;
+  bool membarrier_;
   const ServiceTarget* target_;
   MethodShard* shard_;
 };

@@ -70,6 +70,7 @@ class ServiceCall : public Call {
   friend bool is_given_up(const Call& call);
   friend std::string path_of(const ServiceCall& call);
   friend const Registration& called(const ServiceCall& call);
+  friend const ServiceTarget& target_of(const ServiceCall& call) { return *call.target_; }
   friend Code run_handler(const ServiceTarget& target, ServiceCall& call, const Request& request, Reply& reply);
   struct Hop;
   /// Where the chain of calls comes from, as far as it is not on this thread. Nested calls share that of the outer one.
@@ -84,8 +85,9 @@ class ServiceCall : public Call {
   const ServiceTarget* target_ = nullptr;
   Call* parent_ = nullptr;  ///< of this thread, below
   std::uint32_t depth_ = 1;
-  std::uint16_t admission_ = 0;     ///< of the breaker
-  std::uint16_t failed_ = 0;        ///< 1: `error_` is this call's
+  std::uint8_t admission_ = 0;      ///< of the breaker
+  bool failed_ = false;             ///< `error_` is this call's
+  bool touched_ = false;            ///< it has a deadline or a record: to be looked at in the end
   Error* error_ = nullptr;          ///< nullptr: nobody reads it
   const Origin* origin_ = nullptr;  ///< nullptr = it began here, without a trace
   CallRecord* record_ = nullptr;    ///< once deferred, or if a worker runs it
@@ -147,7 +149,7 @@ struct ServiceMetrics {
   std::array<std::uint64_t, 17> ended{};  ///< by Code
   std::uint64_t in_flight = 0;
   std::uint64_t late = 0;                           ///< completions after the caller had given up; dropped
-  std::array<std::uint64_t, buckets> latency{};     ///< sampled: each thread's every 64th call
+  std::array<std::uint64_t, buckets> latency{};     ///< sampled: each thread's every 256th call
   std::uint64_t sampled = 0, sampled_total_ns = 0;  ///< how many, and their sum
 };
 

@@ -56,7 +56,7 @@ Code ServicesCore::begin(ServiceCall& call, const Registration& r, const Request
     if (admission == Breaker::Admission::no)
       return fail(error, Code::unavailable, "`" + r.seat->module + "` failed several times: `" + r.entry->text + "` is tried again later",
                   "CIRCUIT_OPEN");
-    call.admission_ = static_cast<std::uint16_t>(admission);
+    call.admission_ = static_cast<std::uint8_t>(admission);
   }
   return Code::ok;
 }
@@ -97,7 +97,7 @@ Code ServicesCore::invoke(ServiceSeat& seat, Pinned& pinned, const Request& requ
   MethodShard& shard = r.metrics->shard(pinned.thread.index);
   const bool sampled = shard.start();
   Code code = Code::ok;
-  if (!r.plain || parent != nullptr || how.deadline_ns != no_deadline || request.payload.size() > max_service_payload ||
+  if (r.short_handle == nullptr || parent != nullptr || how.deadline_ns != no_deadline || request.payload.size() > max_service_payload ||
       r.owner->reach() != Reach::callable) {
     code = begin(call, r, request, error);
     if (code != Code::ok) [[unlikely]] {
@@ -205,6 +205,10 @@ bool ShortCall::inherit(ServiceCall& call, Call& parent, std::int64_t& deadline_
 }
 
 bool ShortCall::is_over(std::int64_t deadline_ns) { return coarse_ns() >= deadline_ns; }
+
+bool ShortCall::in_time(const ServiceCall& call) {
+  return call.record_ == nullptr && monotonic_ns() < call.deadline_ns.load(std::memory_order_relaxed);
+}
 
 Code ShortCall::finish_long(ThreadFrames& thread, std::uint32_t depth, ServiceCall& call, Code code, Reply& reply, Error& error) {
   ServicesCore& core = call.core();

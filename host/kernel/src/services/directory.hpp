@@ -18,10 +18,14 @@
 
 namespace tenon::host {
 
+class Breaker;
+class Strand;
 struct Removal;
 
 /// What one owner offers under one name. Freed when it is unlinked, no thread announces it, and no queued call refers to it.
 struct Registration : ServiceTarget {
+  Strand* strand = nullptr;
+  Breaker* breaker = nullptr;
   ServiceOptions options;
   NamedService* entry = nullptr;
   std::shared_ptr<ServiceSeat> seat;

@@ -124,6 +124,7 @@ Code ServicesCore::defer(ServiceCall& call, std::uint64_t& id) {
     publish(record);
     adopt(call.parent_, record);
     call.record_ = record.get();
+    call.touched_ = true;
   }
   bool ended = false;
   {

@@ -51,7 +51,7 @@ Result<std::uint64_t> Services::add(ServiceSeat& seat, const ServiceOffer& offer
   r.metrics = entry->metrics.get();
   r.strand = seat.strand;
   r.breaker = seat.breaker.get();
-  r.plain = !offer.options.offload && r.strand == nullptr && r.breaker == nullptr;
+  if (!offer.options.offload && r.strand == nullptr && r.breaker == nullptr) r.short_handle = r.handle;
   r.entry = entry;
   r.seat_place = seat.registrations.size();
   seat.registrations.push_back(&r);

@@ -19,6 +19,7 @@ std::int64_t ServiceCall::deadline() {
   if (parent_ != nullptr) deadline = deadline_of(*parent_);
   if (deadline == no_deadline) deadline = monotonic_ns() + core().options.timeout_ns;
   deadline_ns.store(deadline, std::memory_order_relaxed);
+  touched_ = true;
   return deadline;
 }
 
@@ -32,8 +33,8 @@ bool ServiceCall::is_cancelled() const {
 Code ServiceCall::defer(std::uint64_t& id) { return core().defer(*this, id); }
 
 Error& ServiceCall::error() {
-  if (failed_ == 0) *error_ = Error{};
-  failed_ = 1;
+  if (!failed_) *error_ = Error{};
+  failed_ = true;
   return *error_;
 }
 
@@ -85,8 +86,7 @@ Code run_handler(const ServiceTarget& target, ServiceCall& call, const Request& 
   if (code == Code::ok || code == pending) [[likely]]
     return code;
   if (static_cast<unsigned>(code) > 16) code = Code::unknown;
-  if (call.failed_ == 0)
-    static_cast<void>(call.fail(code, "`" + std::string(call.service()) + "` answered " + std::string(code_name(code))));
+  if (!call.failed_) static_cast<void>(call.fail(code, "`" + std::string(call.service()) + "` answered " + std::string(code_name(code))));
   call.error_->code = code;
   return code;
 }

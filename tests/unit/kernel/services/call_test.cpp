@@ -319,21 +319,21 @@ TEST_CASE("call: metrics of a method") {
     }
     return q.payload == "fail" ? Code::aborted : Code::ok;
   }));
-  for (int i = 0; i < 130; ++i) call(web, "orders.create");
+  for (int i = 0; i < 514; ++i) call(web, "orders.create");
   for (int i = 0; i < 3; ++i) call(web, "orders.create", "fail");
   std::thread other([&] { call(web, "orders.create", "wait"); });
   CHECK(inside.reaches(1));
   ServiceMetrics m = metrics_of(world, "orders.create");
   CHECK(m.provider == "orders");
-  CHECK(m.calls == 134);
+  CHECK(m.calls == 518);
   CHECK(m.in_flight == 1);
   go_on.add();
   other.join();
   m = metrics_of(world, "orders.create");
   CHECK(m.in_flight == 0);
-  CHECK(m.ended[0] == 131);
+  CHECK(m.ended[0] == 515);
   CHECK(m.ended[static_cast<std::size_t>(Code::aborted)] == 3);
-  CHECK(m.sampled == 4);  // 1, 65 and 129 of this thread, 1 of the other
+  CHECK(m.sampled == 4);  // 1, 257 and 513 of this thread, 1 of the other
   std::uint64_t sum = 0;
   for (const std::uint64_t n : m.latency) sum += n;
   CHECK(sum == m.sampled);
