@@ -10,6 +10,7 @@
 #include <tenon/log.h>
 #include <tenon/log_sink.h>
 #include <tenon/tasks.h>
+#include <tenon/services.h>
 
 #include <cstddef>
 #include <type_traits>
@@ -455,3 +456,80 @@ NUMBER(TENON_TASK_FAILED, 2);
 static_assert(std::is_same_v<tenon_event_handler,
                              tenon_status (*)(void* data, tenon_call* call, const tenon_event* event, tenon_error* err) noexcept>);
 static_assert(std::is_same_v<tenon_task_run, tenon_status (*)(void* data, tenon_call* call, tenon_error* err) noexcept>);
+// ---- tenon/services.h
+
+static_assert(same(TENON_SERVICES, "tenon.services/1"));
+NUMBER(TENON_MESSAGE_MAX, 67108864u);
+NUMBER(TENON_CONTENT_TYPE_MAX, 127u);
+NUMBER(TENON_METADATA_MAX, 64u);
+NUMBER(TENON_METADATA_MAX_BYTES, 16384u);
+NUMBER(TENON_SERVICE_OFFLOAD, 0x1u);
+NUMBER(TENON_SERVICE_DEPRECATED, 0x10000u);
+
+static_assert(std::is_same_v<tenon_service_handler, tenon_status (*)(void* data, tenon_call* call, const tenon_request* request,
+                                                                     tenon_reply* reply, tenon_error* err) noexcept>);
+static_assert(std::is_same_v<tenon_service_done, void (*)(void* data, tenon_id id, tenon_status status, tenon_reply* reply,
+                                                          const tenon_error* error) noexcept>);
+
+GROWS(tenon_request, 56);
+MEMBER(tenon_request, struct_size, 0, uint32_t);
+MEMBER(tenon_request, reserved, 4, uint32_t);
+MEMBER(tenon_request, payload, 8, tenon_bytes);
+MEMBER(tenon_request, content_type, 24, tenon_str);
+MEMBER(tenon_request, metadata, 40, const tenon_kv*);
+MEMBER(tenon_request, metadata_count, 48, size_t);
+
+GROWS(tenon_reply, 88);
+MEMBER(tenon_reply, struct_size, 0, uint32_t);
+MEMBER(tenon_reply, reserved, 4, uint32_t);
+MEMBER(tenon_reply, buffer, 8, uint8_t*);
+MEMBER(tenon_reply, capacity, 16, size_t);
+MEMBER(tenon_reply, payload, 24, tenon_blob);
+MEMBER(tenon_reply, content_type, 56, tenon_str);
+MEMBER(tenon_reply, metadata, 72, const tenon_kv*);
+MEMBER(tenon_reply, metadata_count, 80, size_t);
+
+GROWS(tenon_service, 48);
+MEMBER(tenon_service, struct_size, 0, uint32_t);
+MEMBER(tenon_service, flags, 4, uint32_t);
+MEMBER(tenon_service, name, 8, tenon_str);
+MEMBER(tenon_service, handle, 24, tenon_service_handler);
+MEMBER(tenon_service, data, 32, void*);
+MEMBER(tenon_service, release, 40, void (*)(void* data) noexcept);
+
+GROWS(tenon_call_options, 32);
+MEMBER(tenon_call_options, struct_size, 0, uint32_t);
+MEMBER(tenon_call_options, reserved, 4, uint32_t);
+MEMBER(tenon_call_options, deadline_ns, 8, int64_t);
+MEMBER(tenon_call_options, traceparent, 16, tenon_str);
+
+GROWS(tenon_call_info, 64);
+MEMBER(tenon_call_info, struct_size, 0, uint32_t);
+MEMBER(tenon_call_info, reserved, 4, uint32_t);
+MEMBER(tenon_call_info, caller_generation, 8, uint64_t);
+MEMBER(tenon_call_info, caller, 16, tenon_str);
+MEMBER(tenon_call_info, service, 32, tenon_str);
+MEMBER(tenon_call_info, traceparent, 48, tenon_str);
+
+GROWS(tenon_services, 112);
+MEMBER(tenon_services, struct_size, 0, uint32_t);
+MEMBER(tenon_services, reserved, 4, uint32_t);
+MEMBER(tenon_services, register_service, 8, tenon_status (*)(tenon_ctx*, const tenon_service*, tenon_id*, tenon_error*) noexcept);
+MEMBER(tenon_services, unregister, 16, tenon_status (*)(tenon_ctx*, tenon_id) noexcept);
+MEMBER(tenon_services, unregister_wait, 24, tenon_status (*)(tenon_ctx*, tenon_id, int64_t) noexcept);
+MEMBER(tenon_services, has, 32, int32_t (*)(tenon_ctx*, tenon_str) noexcept);
+MEMBER(tenon_services, resolve, 40, tenon_status (*)(tenon_ctx*, tenon_str, tenon_id*, tenon_error*) noexcept);
+MEMBER(tenon_services, release_handle, 48, tenon_status (*)(tenon_ctx*, tenon_id) noexcept);
+MEMBER(tenon_services, call, 56,
+       tenon_status (*)(tenon_ctx*, tenon_id, const tenon_request*, tenon_reply*, const tenon_call_options*, tenon_error*) noexcept);
+MEMBER(tenon_services, call_by_name, 64,
+       tenon_status (*)(tenon_ctx*, tenon_str, const tenon_request*, tenon_reply*, const tenon_call_options*, tenon_error*) noexcept);
+MEMBER(tenon_services, call_async, 72,
+       tenon_status (*)(tenon_ctx*, tenon_id, const tenon_request*, const tenon_call_options*, tenon_service_done, void*, tenon_id*,
+                        tenon_error*) noexcept);
+MEMBER(tenon_services, call_async_by_name, 80,
+       tenon_status (*)(tenon_ctx*, tenon_str, const tenon_request*, const tenon_call_options*, tenon_service_done, void*, tenon_id*,
+                        tenon_error*) noexcept);
+MEMBER(tenon_services, cancel, 88, tenon_status (*)(tenon_ctx*, tenon_id) noexcept);
+MEMBER(tenon_services, complete, 96, tenon_status (*)(tenon_ctx*, tenon_id, tenon_status, const tenon_error*, tenon_reply*) noexcept);
+MEMBER(tenon_services, info, 104, tenon_status (*)(tenon_call*, tenon_call_info*) noexcept);

@@ -31,6 +31,7 @@
 #include "tenon/cpp/metrics.hpp"
 #include "tenon/cpp/module.hpp"
 #include "tenon/cpp/state.hpp"
+#include "tenon/cpp/services.hpp"
 #include "tenon/cpp/status.hpp"
 #include "tenon/cpp/storage.hpp"
 #include "tenon/cpp/tasks.hpp"
