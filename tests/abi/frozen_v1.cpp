@@ -9,8 +9,8 @@
 #include <tenon/lease.h>
 #include <tenon/log.h>
 #include <tenon/log_sink.h>
-#include <tenon/tasks.h>
 #include <tenon/services.h>
+#include <tenon/tasks.h>
 
 #include <cstddef>
 #include <type_traits>
