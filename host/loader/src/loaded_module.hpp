@@ -24,7 +24,8 @@ struct Loader::Shared {
   Shared(HostContext& h, const ModuleStore* s, CodeRanges& r, LoaderOptions o) : host(h), store(s), ranges(r), options(std::move(o)) {}
   ~Shared() {
     for (auto& record : records)
-      if (record && (record->instance.wedged() || record->instance.leaked())) static_cast<void>(record.release());  // a thread is inside: kept for ever
+      if (record && (record->instance.wedged() || record->instance.leaked()))
+        static_cast<void>(record.release());  // a thread is inside: kept for ever
   }
   Shared(const Shared&) = delete;
   Shared& operator=(const Shared&) = delete;

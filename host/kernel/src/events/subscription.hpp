@@ -120,7 +120,7 @@ class EventSubscription : public std::enable_shared_from_this<EventSubscription>
   Job job_ = Job::none;
   std::atomic<std::uint32_t> pushed_{0};  ///< changes whenever something is put into the queue
   bool primed_ = false, accepts_ = true;
-  bool releasing_ = false;  ///< `call_` may be gone with the handler's data
+  bool releasing_ = false;     ///< `call_` may be gone with the handler's data
   std::uint32_t posters_ = 0;  ///< threads that are giving the job to the pool
   std::uint32_t pins_ = 0;     ///< jobs in the pool, posters, the tree: what has only a plain pointer
   std::shared_ptr<EventSubscription> self_;

@@ -2,9 +2,9 @@
 #ifndef TENON_TESTING_TABLES_HPP
 #define TENON_TESTING_TABLES_HPP
 
+#include "tenon/container.h"
 #include "tenon/events.h"
 #include "tenon/tasks.h"
-#include "tenon/container.h"
 #include "tenon/testing/host.hpp"
 #include "tenon/testing/storage_tables.hpp"
 
