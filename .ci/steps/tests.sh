@@ -21,7 +21,8 @@ sanitized() {
   for room in "$@"; do
     if [[ -e tests/unit/$room/CMakeLists.txt ]]; then targets+=("tests/unit/$room/all"); fi
   done
-  if [[ -e tests/abi/CMakeLists.txt ]]; then targets+=(tests/abi/all); fi
+  targets+=(tests/abi/all)
+  if [[ " $* " == *" conformance "* ]]; then targets+=(tests/conformance/all); fi
   ((${#targets[@]} > 0)) || refuse "there is no test for the preset $preset to run"
   ninja -C "build/$preset" -j "$(build_jobs)" "${targets[@]}" || refuse "the build of the preset $preset failed"
   labels="^($(IFS='|' && printf '%s' "$*"))\$"
@@ -52,5 +53,7 @@ step_run() {
   ((status == 0)) || refuse "after Ctrl-C the daemon ended with $status"
 }
 
-step_asan() { sanitized asan base manifest config elf discovery graph kernel abi loader lifecycle daemon; }
-step_tsan() { sanitized tsan kernel abi loader lifecycle daemon; }
+# What reads hostile bytes, and what has threads or frees things for modules. All rooms with tests: asan_all.
+step_asan() { sanitized asan manifest elf discovery kernel abi loader lifecycle daemon conformance; }
+step_asan_all() { sanitized asan base manifest config elf discovery graph kernel abi loader lifecycle daemon conformance; }
+step_tsan() { sanitized tsan kernel abi loader lifecycle daemon conformance; }
