@@ -1,0 +1,34 @@
+/* What the puppet module and the test that pulls its strings know of each other. */
+#ifndef PUPPET_H
+#define PUPPET_H
+#include <tenon/calls.h>
+#include <tenon/services.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct puppet_strings puppet_strings;
+
+/* The module's side: its own code makes the calls of the host. */
+typedef struct puppet {
+  tenon_ctx* ctx;
+  const tenon_services* services;
+  const tenon_calls* calls;
+  tenon_status (*call)(const struct puppet*, tenon_id handle, const tenon_request*, tenon_reply*, const tenon_call_options*, tenon_error*);
+  tenon_status (*call_by_name)(const struct puppet*, tenon_str name, const tenon_request*, tenon_reply*, const tenon_call_options*,
+                               tenon_error*);
+  tenon_status (*offer)(const struct puppet*, tenon_str name, uint32_t flags, void* data, tenon_id*, tenon_error*);
+} puppet;
+
+/* The test's side; its address stands in the environment as TENON_PUPPET. */
+struct puppet_strings {
+  void (*created)(const puppet*);
+  tenon_status (*init)(const puppet*);
+  tenon_status (*handle)(void* data, tenon_call*, const tenon_request*, tenon_reply*, tenon_error*);
+  void (*released)(void* data);
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif
