@@ -21,7 +21,10 @@ static size_t loop(const bench_job* job, size_t n) {
   const tenon_call_options* how = job->deadline_ns == 0 ? NULL : &options;
   size_t good = 0;
   for (size_t i = 0; i < n; ++i) {
-    tenon_reply reply = {.struct_size = sizeof reply, .buffer = out, .capacity = sizeof out};
+    tenon_reply reply; /* nothing more has to be set */
+    reply.struct_size = sizeof reply;
+    reply.buffer = out;
+    reply.capacity = sizeof out;
     tenon_status status;
     if (job->services == NULL)
       status = bare(NULL, NULL, &request, &reply, NULL);
