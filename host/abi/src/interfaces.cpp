@@ -24,7 +24,7 @@ std::span<const Interface> interfaces() {
       Interface{{TENON_LOG, sizeof(tenon_log)}},
       Interface{{TENON_LOG_SINK, sizeof(tenon_log_sink), true}, &log_sink_table, nullptr, PartId::count, &strict_log_sink_table},
       Interface{{TENON_METRICS, sizeof(tenon_metrics)}, &metrics_table, &make_metrics_part, PartId::metrics},
-      Interface{{TENON_SERVICES, sizeof(tenon_services)}, &services_table, &make_services_part, PartId::services},
+      Interface{{TENON_SERVICES, sizeof(tenon_services)}, &services_table, &make_services_part, PartId::services, &strict_services_table},
       Interface{{TENON_STATE, sizeof(tenon_state)}, &state_table, &StatePart::make, StatePart::id, &strict_state_table},
       Interface{{TENON_STORAGE, sizeof(tenon_storage)}, &storage_table, &StoragePart::make, StoragePart::id, &strict_storage_table},
       Interface{{TENON_TASKS, sizeof(tenon_tasks)}, &tasks_table, &TasksPart::make, TasksPart::id, &strict_tasks_table},

@@ -3,6 +3,7 @@
 #include <new>
 #include <span>
 
+#include "abi/strict.hpp"
 #include "services_call.hpp"
 
 namespace tenon::host {
@@ -194,6 +195,40 @@ tenon_status call_by_name(tenon_ctx* ctx, tenon_str name, const tenon_request* r
   return call_with_options(ctx, view(name), request, reply, options, err);
 }
 
+namespace {
+
+// The request on pages that are gone when the handler has returned, and the call known for as long.
+tenon_status handle_lent(Strict& strict, const CHandler& handler, tenon_call& call, const tenon_request& request, tenon_reply& reply,
+                         tenon_error& error) {
+  Borrowed borrowed(strict, *handler.provider);
+  tenon_request* lent = borrowed.object("a request", request);
+  lent->payload = borrowed.bytes("the payload of a request", request.payload);
+  lent->content_type = borrowed.text("the content type of a request", request.content_type);
+  if (request.metadata_count != 0) {
+    auto* pairs = borrowed.array<tenon_kv>("the metadata of a request", request.metadata_count);
+    for (std::size_t i = 0; i < request.metadata_count; ++i)
+      pairs[i] = {borrowed.text("the metadata of a request", request.metadata[i].key),
+                  borrowed.text("the metadata of a request", request.metadata[i].value)};
+    lent->metadata = pairs;
+  }
+  const StrictCall live(&strict, &call);
+  return handler.handle(handler.data, &call, lent, &reply, &error);
+}
+
+// Never the short way, which hands the caller's own structs to the handler.
+template <class Key>
+tenon_status call_checked(tenon_ctx* ctx, Key key, const tenon_request* request, tenon_reply* reply, const tenon_call_options* options,
+                          tenon_error* err) noexcept {
+  Instance* const instance = Instance::from(ctx);
+  ServicesPart* const part = instance == nullptr ? nullptr : instance->part<ServicesPart>();
+  if (part == nullptr || instance->wedged() || !is_reply(reply) || !is_request(request) || !is_options(options))
+    return refuse(instance, reply, err);
+  clear_reply(*reply);
+  return call_long(*part, key, *request, *reply, options_of(options), err);
+}
+
+}  // namespace
+
 Code run_c_handler(void* data, ServiceCall& service_call, const Request& asked, Reply& answer) {
   const auto& handler = *static_cast<const CHandler*>(data);
   std::array<tenon_kv, max_service_pairs> pairs;
@@ -212,13 +247,26 @@ Code run_c_handler(void* data, ServiceCall& service_call, const Request& asked, 
   tenon_error error;
   clear_error(error);
   tenon_call call(*handler.provider, service_call);
-  Code code = outcome_of(handler.handle(handler.data, &call, &request, &reply, &error));
+  Strict* const strict = handler.provider->host().strict();
+  Code code = outcome_of(strict != nullptr ? handle_lent(*strict, handler, call, request, reply, error)
+                                           : handler.handle(handler.data, &call, &request, &reply, &error));
   const bool good = take_reply(provider_part(*handler.provider), reply, answer);
   if (code == pending || (code == Code::ok && good)) return code;
   const Error why = code == Code::ok ? bad_reply(service_call.service()) : said(code, service_call.service(), error);
   code = service_call.fail(why.code, why.message, why.reason);
   service_call.error().sys_errno = why.sys_errno;
   return code;
+}
+
+tenon_status call_by_handle_checked(tenon_ctx* ctx, tenon_id handle, const tenon_request* request, tenon_reply* reply,
+                                    const tenon_call_options* options, tenon_error* err) noexcept {
+  return call_checked(ctx, handle, request, reply, options, err);
+}
+
+tenon_status call_by_name_checked(tenon_ctx* ctx, tenon_str name, const tenon_request* request, tenon_reply* reply,
+                                  const tenon_call_options* options, tenon_error* err) noexcept {
+  if (!is_view(name)) return refuse(Instance::from(ctx), reply, err);
+  return call_checked(ctx, view(name), request, reply, options, err);
 }
 
 namespace {

@@ -40,18 +40,7 @@ tenon_status defer(tenon_call* call, tenon_id* out) noexcept {
 
 tenon_status complete(tenon_ctx* ctx, tenon_id id, tenon_status status, const tenon_error* error, tenon_blob* body) noexcept {
   const tenon_status result = calls_table.complete(ctx, id, status, error, body);
-  Instance* instance = Instance::from(ctx);
-  if (instance == nullptr) return result;
-  try {
-    Strict& strict = strict_of(*instance);
-    if (result == TENON_OK)
-      strict.completed(*instance, id);
-    else if (result == TENON_NOT_FOUND && strict.was_completed(*instance, id))
-      strict.violation(instance->name(), "COMPLETED_TWICE", "`tenon_calls.complete` got the id " + std::to_string(id) + " a second time");
-    else
-      check_id(*instance, result, id, "tenon_calls.complete");
-  } catch (const std::bad_alloc&) {  // a check less
-  }
+  if (Instance* instance = Instance::from(ctx)) check_completed(*instance, result, id, "tenon_calls.complete");
   return result;
 }
 

@@ -41,4 +41,17 @@ void check_id(Instance& instance, tenon_status status, tenon_id id, std::string_
   }
 }
 
+void check_completed(Instance& instance, tenon_status status, tenon_id id, std::string_view function) {
+  try {
+    Strict& strict = strict_of(instance);
+    if (status == TENON_OK)
+      strict.completed(instance, id);
+    else if (status == TENON_NOT_FOUND && strict.was_completed(instance, id))
+      strict.violation(instance.name(), "COMPLETED_TWICE", quoted(function) + " got the id " + std::to_string(id) + " a second time");
+    else
+      check_id(instance, status, id, function);
+  } catch (const std::bad_alloc&) {  // a check less
+  }
+}
+
 }  // namespace tenon::host

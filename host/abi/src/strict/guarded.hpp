@@ -31,6 +31,8 @@ struct Name {
 void check_caller(Instance& instance, From from, std::string_view function);
 /// Reports an id that is none any more.
 void check_id(Instance& instance, tenon_status status, tenon_id id, std::string_view function);
+/// The same for the answer of a deferred call, which is also told from one that came before.
+void check_completed(Instance& instance, tenon_status status, tenon_id id, std::string_view function);
 inline Strict& strict_of(Instance& instance) { return *instance.host().strict(); }
 
 /// The real table behind proxies: one specialisation for each.

@@ -12,6 +12,7 @@ extern const tenon_calls strict_calls_table;
 extern const tenon_config strict_config_table;
 extern const tenon_log_sink strict_log_sink_table;
 extern const tenon_events strict_events_table;
+extern const tenon_services strict_services_table;
 extern const tenon_tasks strict_tasks_table;
 extern const tenon_storage strict_storage_table;
 extern const tenon_state strict_state_table;

@@ -1,0 +1,47 @@
+// Proxies of tenon.services/1: calls go the long way, on which a request is lent and a call is known.
+#include "../services_call.hpp"
+#include "strict_tables.hpp"
+
+namespace tenon::host {
+
+template <>
+const tenon_services& real<tenon_services>() {
+  return services_table;
+}
+
+namespace {
+
+tenon_status call(tenon_ctx* ctx, tenon_id handle, const tenon_request* request, tenon_reply* reply, const tenon_call_options* options,
+                  tenon_error* err) noexcept {
+  if (Instance* instance = Instance::from(ctx)) check_caller(*instance, From::blocking, "tenon_services.call");
+  return call_by_handle_checked(ctx, handle, request, reply, options, err);
+}
+
+tenon_status by_name(tenon_ctx* ctx, tenon_str name, const tenon_request* request, tenon_reply* reply, const tenon_call_options* options,
+                     tenon_error* err) noexcept {
+  if (Instance* instance = Instance::from(ctx)) check_caller(*instance, From::blocking, "tenon_services.call_by_name");
+  return call_by_name_checked(ctx, name, request, reply, options, err);
+}
+
+tenon_status complete(tenon_ctx* ctx, tenon_id id, tenon_status status, const tenon_error* error, tenon_reply* reply) noexcept {
+  const tenon_status result = services_table.complete(ctx, id, status, error, reply);
+  if (Instance* instance = Instance::from(ctx)) check_completed(*instance, result, id, "tenon_services.complete");
+  return result;
+}
+
+}  // namespace
+
+// Cancelling what has just been answered is no mistake: its NOT_FOUND is not reported.
+const tenon_services strict_services_table = [] {
+  tenon_services table = services_table;
+  table.register_service = guarded<&tenon_services::register_service, From::any, "tenon_services.register_service">;
+  table.unregister = guarded_id<&tenon_services::unregister, From::any, "tenon_services.unregister">;
+  table.unregister_wait = guarded_id<&tenon_services::unregister_wait, From::blocking, "tenon_services.unregister_wait">;
+  table.release_handle = guarded_id<&tenon_services::release_handle, From::any, "tenon_services.release_handle">;
+  table.call = &call;
+  table.call_by_name = &by_name;
+  table.complete = &complete;
+  return table;
+}();
+
+}  // namespace tenon::host
