@@ -10,6 +10,8 @@
 #include <tenon/log.h>
 #include <tenon/log_sink.h>
 #include <tenon/services.h>
+#include <tenon/state.h>
+#include <tenon/storage.h>
 #include <tenon/tasks.h>
 
 #include <cstddef>
@@ -533,3 +535,130 @@ MEMBER(tenon_services, call_async_by_name, 80,
 MEMBER(tenon_services, cancel, 88, tenon_status (*)(tenon_ctx*, tenon_id) noexcept);
 MEMBER(tenon_services, complete, 96, tenon_status (*)(tenon_ctx*, tenon_id, tenon_status, const tenon_error*, tenon_reply*) noexcept);
 MEMBER(tenon_services, info, 104, tenon_status (*)(tenon_call*, tenon_call_info*) noexcept);
+
+// ---- tenon/storage.h
+
+GROWS(tenon_value_info, 160);
+MEMBER(tenon_value_info, struct_size, 0, uint32_t);
+MEMBER(tenon_value_info, content_type_len, 4, uint32_t);
+MEMBER(tenon_value_info, revision, 8, uint64_t);
+MEMBER(tenon_value_info, expires_ns, 16, int64_t);
+MEMBER(tenon_value_info, size, 24, uint64_t);
+MEMBER(tenon_value_info, content_type, 32, char[128]);
+
+GROWS(tenon_put_options, 32);
+MEMBER(tenon_put_options, struct_size, 0, uint32_t);
+MEMBER(tenon_put_options, reserved, 4, uint32_t);
+MEMBER(tenon_put_options, content_type, 8, tenon_str);
+MEMBER(tenon_put_options, ttl_ns, 24, int64_t);
+
+GROWS(tenon_storage_op, 80);
+MEMBER(tenon_storage_op, struct_size, 0, uint32_t);
+MEMBER(tenon_storage_op, kind, 4, uint32_t);
+MEMBER(tenon_storage_op, flags, 8, uint32_t);
+MEMBER(tenon_storage_op, reserved, 12, uint32_t);
+MEMBER(tenon_storage_op, expected, 16, uint64_t);
+MEMBER(tenon_storage_op, key, 24, tenon_bytes);
+MEMBER(tenon_storage_op, value, 40, tenon_bytes);
+MEMBER(tenon_storage_op, content_type, 56, tenon_str);
+MEMBER(tenon_storage_op, ttl_ns, 72, int64_t);
+
+GROWS(tenon_storage_row, 72);
+MEMBER(tenon_storage_row, struct_size, 0, uint32_t);
+MEMBER(tenon_storage_row, reserved, 4, uint32_t);
+MEMBER(tenon_storage_row, key, 8, tenon_bytes);
+MEMBER(tenon_storage_row, value, 24, tenon_bytes);
+MEMBER(tenon_storage_row, content_type, 40, tenon_str);
+MEMBER(tenon_storage_row, revision, 56, uint64_t);
+MEMBER(tenon_storage_row, expires_ns, 64, int64_t);
+
+GROWS(tenon_storage_stats, 24);
+MEMBER(tenon_storage_stats, struct_size, 0, uint32_t);
+MEMBER(tenon_storage_stats, disk_full, 4, int32_t);
+MEMBER(tenon_storage_stats, bytes, 8, uint64_t);
+MEMBER(tenon_storage_stats, quota, 16, uint64_t);
+
+GROWS(tenon_storage, 104);
+MEMBER(tenon_storage, struct_size, 0, uint32_t);
+MEMBER(tenon_storage, reserved, 4, uint32_t);
+MEMBER(tenon_storage, open, 8, tenon_status (*)(tenon_ctx* ctx, tenon_str name, uint32_t flags, tenon_id* out, tenon_error* err) noexcept);
+MEMBER(tenon_storage, get, 16,
+       tenon_status (*)(tenon_ctx* ctx, tenon_id space, tenon_bytes key, uint8_t* buffer, size_t capacity, tenon_value_info* info,
+                        tenon_error* err) noexcept);
+MEMBER(tenon_storage, put, 24,
+       tenon_status (*)(tenon_ctx* ctx, tenon_id space, tenon_bytes key, tenon_bytes value, const tenon_put_options* options,
+                        uint64_t* revision, tenon_error* err) noexcept);
+MEMBER(tenon_storage, erase, 32,
+       tenon_status (*)(tenon_ctx* ctx, tenon_id space, tenon_bytes key, uint64_t* revision, tenon_error* err) noexcept);
+MEMBER(tenon_storage, compare_and_set, 40,
+       tenon_status (*)(tenon_ctx* ctx, tenon_id space, tenon_bytes key, uint64_t expected, tenon_bytes value,
+                        const tenon_put_options* options, uint64_t* revision, tenon_error* err) noexcept);
+MEMBER(tenon_storage, commit, 48,
+       tenon_status (*)(tenon_ctx* ctx, tenon_id space, const tenon_storage_op* const* ops, size_t count, uint64_t* revision,
+                        tenon_error* err) noexcept);
+MEMBER(tenon_storage, commit_async, 56,
+       tenon_status (*)(tenon_ctx* ctx, tenon_id space, const tenon_storage_op* const* ops, size_t count, tenon_storage_done done,
+                        void* data, tenon_error* err) noexcept);
+MEMBER(tenon_storage, clear, 64, tenon_status (*)(tenon_ctx* ctx, tenon_id space, uint64_t* revision, tenon_error* err) noexcept);
+MEMBER(tenon_storage, scan, 72,
+       tenon_status (*)(tenon_ctx* ctx, tenon_id space, tenon_bytes prefix, tenon_id* cursor, tenon_error* err) noexcept);
+MEMBER(tenon_storage, next, 80,
+       tenon_status (*)(tenon_ctx* ctx, tenon_id cursor, const tenon_storage_row* const** rows, size_t* count, tenon_error* err) noexcept);
+MEMBER(tenon_storage, close, 88, tenon_status (*)(tenon_ctx* ctx, tenon_id cursor) noexcept);
+MEMBER(tenon_storage, stats, 96, tenon_status (*)(tenon_ctx* ctx, tenon_id space, tenon_storage_stats* out, tenon_error* err) noexcept);
+
+static_assert(
+    std::is_same_v<tenon_storage_done, void (*)(void* data, tenon_status status, uint64_t revision, const tenon_error* error) noexcept>);
+
+// ---- tenon/state.h
+
+GROWS(tenon_state_change, 32);
+MEMBER(tenon_state_change, struct_size, 0, uint32_t);
+MEMBER(tenon_state_change, kind, 4, uint32_t);
+MEMBER(tenon_state_change, revision, 8, uint64_t);
+MEMBER(tenon_state_change, key, 16, tenon_bytes);
+
+GROWS(tenon_state, 72);
+MEMBER(tenon_state, struct_size, 0, uint32_t);
+MEMBER(tenon_state, reserved, 4, uint32_t);
+MEMBER(tenon_state, open, 8, tenon_status (*)(tenon_ctx* ctx, tenon_str name, tenon_id* out, tenon_error* err) noexcept);
+MEMBER(tenon_state, get, 16,
+       tenon_status (*)(tenon_ctx* ctx, tenon_id space, tenon_bytes key, uint8_t* buffer, size_t capacity,
+                        tenon_value_info* info) noexcept);
+MEMBER(tenon_state, keys, 24,
+       tenon_status (*)(tenon_ctx* ctx, tenon_id space, tenon_bytes prefix, tenon_id* cursor, tenon_error* err) noexcept);
+MEMBER(tenon_state, next, 32,
+       tenon_status (*)(tenon_ctx* ctx, tenon_id cursor, const tenon_storage_row* const** rows, size_t* count, tenon_error* err) noexcept);
+MEMBER(tenon_state, close, 40, tenon_status (*)(tenon_ctx* ctx, tenon_id cursor) noexcept);
+MEMBER(tenon_state, watch, 48,
+       tenon_status (*)(tenon_ctx* ctx, tenon_id space, tenon_bytes prefix, tenon_state_changed fn, void* data,
+                        void (*release)(void* data) noexcept, tenon_id* out, tenon_error* err) noexcept);
+MEMBER(tenon_state, unwatch, 56, tenon_status (*)(tenon_ctx* ctx, tenon_id id) noexcept);
+MEMBER(tenon_state, unwatch_wait, 64, tenon_status (*)(tenon_ctx* ctx, tenon_id id, int64_t deadline_ns, tenon_error* err) noexcept);
+
+static_assert(std::is_same_v<tenon_state_changed, tenon_status (*)(void* data, tenon_call* call, const tenon_state_change* const* changes,
+                                                                   size_t count, tenon_error* err) noexcept>);
+
+NUMBER(TENON_STORAGE_MAX_KEY, 512u);
+NUMBER(TENON_STORAGE_MAX_VALUE, 1048576u);
+NUMBER(TENON_STORAGE_MAX_CONTENT_TYPE, 127u);
+NUMBER(TENON_STORAGE_MAX_OPS, 4096u);
+NUMBER(TENON_STORAGE_MAX_TRANSACTION, 8388608u);
+NUMBER(TENON_STORAGE_MAX_SPACES, 64u);
+NUMBER(TENON_STORAGE_MAX_CURSORS, 64u);
+NUMBER(TENON_STORAGE_ENTRY_COST, 64u);
+NUMBER(TENON_STORAGE_NORMAL, 0x1u);
+NUMBER(TENON_STORAGE_SECRET, 0x2u);
+NUMBER(TENON_STORAGE_PUT, 1u);
+NUMBER(TENON_STORAGE_ERASE, 2u);
+NUMBER(TENON_STORAGE_CHECK, 3u);
+NUMBER(TENON_STORAGE_EXPECT, 0x1u);
+static_assert(same(TENON_STORAGE, "tenon.storage/1"));
+NUMBER(TENON_STATE_MAX_SPACES, 64u);
+NUMBER(TENON_STATE_MAX_CURSORS, 64u);
+NUMBER(TENON_STATE_MAX_WATCHES, 64u);
+NUMBER(TENON_STATE_PUT, 1u);
+NUMBER(TENON_STATE_ERASED, 2u);
+NUMBER(TENON_STATE_EXPIRED, 3u);
+NUMBER(TENON_STATE_RESET, 4u);
+static_assert(same(TENON_STATE, "tenon.state/1"));

@@ -1,10 +1,12 @@
 #include "state_part.hpp"
 
 #include <chrono>
+#include <thread>
 
 #include "abi/instance.hpp"
 #include "base/text.hpp"
 #include "bytes.hpp"
+#include "callback.hpp"
 #include "deadline_here.hpp"
 #include "handler_call.hpp"
 #include "kernel/kernel.hpp"
@@ -15,6 +17,8 @@ namespace {
 
 constexpr std::uint64_t state_tag = 2;
 constexpr std::size_t max_watches = 64;
+
+Error no_watch() { return {Code::not_found, "there is no such watch, or it has ended", "WATCH"}; }
 
 std::uint32_t kind_of(StateChange::Kind kind) {
   switch (kind) {
@@ -46,6 +50,7 @@ struct StatePart::Watch : std::enable_shared_from_this<StatePart::Watch> {
   std::mutex mutex;
   std::condition_variable changed;
   bool released = false;
+  std::atomic<std::thread::id> deliverer{};  ///< inside the handler
 
   /// On a worker, one at a time, inside the gate.
   void deliver(std::span<const StateChange> changes) {
@@ -63,7 +68,9 @@ struct StatePart::Watch : std::enable_shared_from_this<StatePart::Watch> {
     }
     tenon_error error{};
     error.struct_size = sizeof error;
+    deliverer.store(std::this_thread::get_id(), std::memory_order_relaxed);
     const tenon_status status = handler.fn(handler.data, &call, pointers.data(), pointers.size(), &error);
+    deliverer.store({}, std::memory_order_relaxed);
     call.free_reserved();
     if (status == TENON_OK) return;
     const Error e = error_of(status, &error);
@@ -163,7 +170,7 @@ Result<tenon_id> StatePart::watch(NamespaceId space, std::string_view prefix, co
 Result<std::shared_ptr<StatePart::Watch>> StatePart::take(tenon_id watch_id) {
   const std::lock_guard lock(mutex_);
   const auto at = watches_.find(watch_id);
-  if (at == watches_.end()) return Error{Code::not_found, "there is no such watch, or it has ended", "WATCH"};
+  if (at == watches_.end()) return no_watch();
   std::shared_ptr<Watch> watch = std::move(at->second);
   watches_.erase(at);
   return watch;
@@ -176,10 +183,18 @@ Result<void> StatePart::unwatch(tenon_id watch_id) {
 }
 
 Result<void> StatePart::unwatch_wait(tenon_id watch_id, std::int64_t deadline_ns) {
-  const Result<std::shared_ptr<Watch>> watch = take(watch_id);
-  if (!watch) return watch.error();
+  std::shared_ptr<Watch> watch;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto at = watches_.find(watch_id); at != watches_.end()) watch = at->second;
+  }
+  if (watch == nullptr) return no_watch();
+  if (watch->deliverer.load(std::memory_order_relaxed) == std::this_thread::get_id())
+    return Error{Code::failed_precondition, "a watch cannot wait for itself inside its own handler: use unwatch", "REENTRANT"};
+  if (on_own_strand(instance_)) return own_strand_error("a watch");
+  if (const Result<std::shared_ptr<Watch>> mine = take(watch_id); !mine) return mine.error();
   if (Result<void> r = state_.unwatch_wait(watch_id, deadline_ns); !r) return r;
-  if ((*watch)->wait_released(deadline_ns)) return {};
+  if (watch->wait_released(deadline_ns)) return {};
   return Error{Code::deadline_exceeded, "the watch has ended, but its release has not returned in time", "WATCH_DEADLINE"};
 }
 

@@ -2,7 +2,6 @@
 
 #include "abi/instance.hpp"
 #include "bytes.hpp"
-#include "deadline_here.hpp"
 #include "kernel/workers.hpp"
 #include "state_part.hpp"
 #include "storage_part.hpp"
@@ -98,10 +97,10 @@ tenon_status unwatch(tenon_ctx* ctx, tenon_id id) noexcept {
   return with_part(ctx, true, nullptr, [&](Instance&, StatePart& part) { return part.unwatch(id); });
 }
 
-tenon_status unwatch_wait(tenon_ctx* ctx, tenon_id id, tenon_error* err) noexcept {
-  return with_part(ctx, true, err, [&](Instance& instance, StatePart& part) {
+tenon_status unwatch_wait(tenon_ctx* ctx, tenon_id id, std::int64_t deadline_ns, tenon_error* err) noexcept {
+  return with_part(ctx, true, err, [&](Instance&, StatePart& part) {
     const Blocking blocking;
-    return part.unwatch_wait(id, deadline_here(instance));
+    return part.unwatch_wait(id, deadline_ns);
   });
 }
 

@@ -61,9 +61,10 @@ typedef struct tenon_state {
                         void (*release)(void* data) TENON_NOEXCEPT, tenon_id* out, tenon_error* err) TENON_NOEXCEPT;
   /* Nothing begins to be delivered afterwards; one delivery may still be running. Fine inside fn. Stale: NOT_FOUND. [any] */
   tenon_status (*unwatch)(tenon_ctx* ctx, tenon_id id) TENON_NOEXCEPT;
-  /* The same, and waits until release has returned, up to the deadline of the call the thread is in (own threads: 5 s): DEADLINE_EXCEEDED, it has ended
-   * otherwise. FAILED_PRECONDITION `REENTRANT` inside its own fn: ended too, but not waited for. [control][worker] */
-  tenon_status (*unwatch_wait)(tenon_ctx* ctx, tenon_id id, tenon_error* err) TENON_NOEXCEPT;
+  /* The same, and waits until release has returned, at most until deadline_ns (CLOCK_MONOTONIC): DEADLINE_EXCEEDED, it has ended all the same.
+   * FAILED_PRECONDITION, and nothing changed: `REENTRANT` inside its own fn, `SERIAL` inside any [control] or [worker] callback of a TENON_SERIAL
+   * module, which would wait for itself. [control][worker] */
+  tenon_status (*unwatch_wait)(tenon_ctx* ctx, tenon_id id, int64_t deadline_ns, tenon_error* err) TENON_NOEXCEPT;
 } tenon_state;
 
 #ifdef __cplusplus

@@ -253,8 +253,8 @@ class KernelWay : public Way {
     return give(id, e);
   }
   static tenon_status unwatch(tenon_ctx* c, tenon_id id) noexcept { return give(of(c).mirror_->unwatch(id), nullptr); }
-  static tenon_status unwatch_wait(tenon_ctx* c, tenon_id id, tenon_error* e) noexcept {
-    return give(of(c).mirror_->unwatch_wait(id, monotonic_ns() + 5'000'000'000), e);
+  static tenon_status unwatch_wait(tenon_ctx* c, tenon_id id, std::int64_t deadline_ns, tenon_error* e) noexcept {
+    return give(of(c).mirror_->unwatch_wait(id, deadline_ns), e);
   }
 
   static constexpr tenon_storage storage_table = {

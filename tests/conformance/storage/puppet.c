@@ -102,9 +102,9 @@ static tenon_status unwatch(tenon_ctx* c, tenon_id id) {
   (void)c;
   return state->unwatch(own, id);
 }
-static tenon_status unwatch_wait(tenon_ctx* c, tenon_id id, tenon_error* e) {
+static tenon_status unwatch_wait(tenon_ctx* c, tenon_id id, int64_t deadline_ns, tenon_error* e) {
   (void)c;
-  return state->unwatch_wait(own, id, e);
+  return state->unwatch_wait(own, id, deadline_ns, e);
 }
 static const tenon_state own_state = {sizeof(tenon_state), 0,           open_state, state_get, keys,
                                       state_next,          state_close, watch,      unwatch,   unwatch_wait};

@@ -131,7 +131,7 @@ CONFORMS("state: the same watch again is the same one; when it has ended nothing
   }
   CHECK(way.state->unwatch(way.ctx, first) == TENON_OK);
   CHECK(way.state->unwatch(way.ctx, first) == TENON_NOT_FOUND);
-  CHECK(way.state->unwatch_wait(way.ctx, first, nullptr) == TENON_NOT_FOUND);
+  CHECK(way.state->unwatch_wait(way.ctx, first, INT64_MAX, nullptr) == TENON_NOT_FOUND);
   CHECK(listener.is_released());
   Listener other(way);
   REQUIRE(other.watch(m).str() == "OK");
@@ -139,7 +139,7 @@ CONFORMS("state: the same watch again is the same one; when it has ended nothing
   REQUIRE(s.put("a", "1").str() == "OK");
   CHECK(other.hears(1));
   CHECK(listener.take().empty());
-  CHECK(way.state->unwatch_wait(way.ctx, other.id, nullptr) == TENON_OK);
+  CHECK(way.state->unwatch_wait(way.ctx, other.id, INT64_MAX, nullptr) == TENON_OK);
   CHECK(other.released() == 1);
   way.leave();
   CHECK(listener.released() == 1);
@@ -153,7 +153,8 @@ CONFORMS("state: a watch may end itself, and write, inside its own handler") {
   std::string waited;
   listener.also = [&] {
     Answer a;
-    a.status = way.state->unwatch_wait(way.ctx, listener.id, &a.error);
+    a.status = way.state->unwatch_wait(way.ctx, listener.id, INT64_MAX, &a.error);
+    CHECK(way.state->unwatch(way.ctx, listener.id) == TENON_OK);
     waited = a.str() + ", put " + s.put("inside", "1").str();
   };
   REQUIRE(listener.watch(m).str() == "OK");

@@ -78,7 +78,7 @@ class State {
   Result<std::uint64_t> watch(Owner* owner, WatchOptions options);
   /// Nothing begins to be delivered afterwards. NOT_FOUND if the id is stale.
   Result<void> unwatch(std::uint64_t id);
-  /// The same, and waits until what is being delivered has returned. FAILED_PRECONDITION inside its own on_change.
+  /// The same, and waits until what is being delivered has returned. FAILED_PRECONDITION inside its own on_change, and nothing is changed.
   Result<void> unwatch_wait(std::uint64_t id, std::int64_t deadline_ns);
   /// Ends all watches of an owner that leaves.
   void revoke(const Owner& owner);

@@ -58,14 +58,15 @@ class StateWatch : public std::enable_shared_from_this<StateWatch> {
     end();
   }
 
+  /// The calling thread is inside its on_change.
+  bool is_inside() {
+    const std::lock_guard lock(mutex_);
+    return delivering_ && deliverer_ == std::this_thread::get_id();
+  }
+
   Result<void> close_wait(std::int64_t deadline_ns) {
-    std::unique_lock lock(mutex_);
-    const bool inside = delivering_ && deliverer_ == std::this_thread::get_id();
-    lock.unlock();
     close();
-    if (inside)
-      return Error{Code::failed_precondition, "a watch cannot wait for itself inside its own on_change, it has ended", "REENTRANT"};
-    lock.lock();
+    std::unique_lock lock(mutex_);
     if (returned_.wait_until(lock, std::chrono::steady_clock::time_point(Nanos(std::min(deadline_ns, no_deadline / 2))),
                              [&] { return !delivering_; }))
       return {};
@@ -182,6 +183,11 @@ Result<void> StateWatches::remove(std::uint64_t id) {
 }
 
 Result<void> StateWatches::remove_wait(std::uint64_t id, std::int64_t deadline_ns) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto at = by_id_.find(id); at != by_id_.end() && at->second->is_inside())
+      return Error{Code::failed_precondition, "a watch cannot wait for itself inside its own on_change: use unwatch", "REENTRANT"};
+  }
   const Ref watch = take(id);
   if (!watch) return Error{Code::not_found, "there is no watch " + std::to_string(id), "WATCH"};
   return watch->close_wait(deadline_ns);

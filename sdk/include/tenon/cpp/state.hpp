@@ -138,8 +138,10 @@ class StateSpace {
   /// Nothing begins to be delivered after it returned. [any]
   Status unwatch(tenon_id registration) const noexcept { return Status(table_->unwatch(ctx_, registration)); }
   /// The same, and waits until f is gone. Not inside f. [control][worker]
-  Status unwatch_wait(tenon_id registration) const {
-    return Status::of([&](tenon_error* e) { return table_->unwatch_wait(ctx_, registration, e); });
+  Status unwatch_wait(tenon_id registration, Clock::time_point deadline) const {
+    const std::int64_t until =
+        deadline == Clock::time_point::max() ? INT64_MAX : std::chrono::nanoseconds(deadline.time_since_epoch()).count();
+    return Status::of([&](tenon_error* e) { return table_->unwatch_wait(ctx_, registration, until, e); });
   }
 
  private:

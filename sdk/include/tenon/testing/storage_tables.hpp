@@ -285,11 +285,10 @@ struct StorageTables {
     s.watches_.push_back(std::move(w));
     return TENON_OK;
   }
-  /// True if it was there; `inside`: its handler runs.
-  static bool end_watch(FakeStorage& s, tenon_id id, bool* inside) {
+  /// True if it was there.
+  static bool end_watch(FakeStorage& s, tenon_id id) {
     const auto at = std::find_if(s.watches_.begin(), s.watches_.end(), [id](const auto& w) { return w->id == id; });
     if (at == s.watches_.end()) return false;
-    if (inside != nullptr) *inside = (*at)->inside;
     if ((*at)->release != nullptr) s.releases_.emplace_back((*at)->release, (*at)->data);
     s.watches_.erase(at);
     return true;
@@ -297,15 +296,18 @@ struct StorageTables {
   static tenon_status unwatch(tenon_ctx* ctx, tenon_id id) noexcept {
     FakeStorage& s = of(ctx);
     const Lock lock(s.mutex_);
-    return end_watch(s, id, nullptr) ? TENON_OK : TENON_NOT_FOUND;
+    return end_watch(s, id) ? TENON_OK : TENON_NOT_FOUND;
   }
-  static tenon_status unwatch_wait(tenon_ctx* ctx, tenon_id id, tenon_error* err) noexcept {
+  static tenon_status unwatch_wait(tenon_ctx* ctx, tenon_id id, std::int64_t, tenon_error* err) noexcept {
     FakeStorage& s = of(ctx);
     {
       const Lock lock(s.mutex_);
-      bool inside = false;
-      if (!end_watch(s, id, &inside)) return fail(err, TENON_NOT_FOUND, "WATCH", "there is no such watch, or it has ended");
-      if (inside) return fail(err, TENON_FAILED_PRECONDITION, "REENTRANT", "a watch cannot wait for itself inside its own handler");
+      for (const auto& w : s.watches_)
+        if (w->id == id && w->inside)
+          return fail(err, TENON_FAILED_PRECONDITION, "REENTRANT", "a watch cannot wait for itself inside its own handler");
+      if (Host::from(ctx).on_own_turn())
+        return fail(err, TENON_FAILED_PRECONDITION, "SERIAL", "a serial module cannot wait for its own callbacks");
+      if (!end_watch(s, id)) return fail(err, TENON_NOT_FOUND, "WATCH", "there is no such watch, or it has ended");
     }
     release_all(s);
     return TENON_OK;
@@ -392,7 +394,7 @@ struct StorageTables {
     deliver(h);
     {
       const Lock lock(s.mutex_);
-      while (!s.watches_.empty()) end_watch(s, s.watches_.front()->id, nullptr);
+      while (!s.watches_.empty()) end_watch(s, s.watches_.front()->id);
       s.cursors_.clear();
     }
     release_all(s);
