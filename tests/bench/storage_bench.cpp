@@ -17,10 +17,14 @@
 #include <unordered_map>
 #include <vector>
 
+#include "abi/host_context.hpp"
+#include "abi/instance.hpp"
 #include "base/file.hpp"
 #include "kernel/gate.hpp"
+#include "kernel/kernel.hpp"
 #include "kernel/state.hpp"
 #include "kernel/storage.hpp"
+#include "tenon/state.h"
 
 namespace {
 
@@ -187,6 +191,45 @@ void state_get(benchmark::State& state, std::int64_t expires_ns) {
 void state_get_plain(benchmark::State& state) { state_get(state, 0); }
 void state_get_ttl(benchmark::State& state) { state_get(state, INT64_MAX); }
 
+/// As a module does it: through the C table.
+void state_get_table(benchmark::State& state, std::int64_t ttl_ns) {
+  const BenchDir dir;
+  LogCore log;
+  auto kernel = Kernel::make(log, {});
+  if (!kernel || !(*kernel)->open_storage(sqlite_storage_backend(dir.sqlite()))) return state.SkipWithError("no kernel");
+  HostContext host(log, "1.0.0", make_uuid(), kernel->get());
+  {
+    InstanceOptions options;
+    options.name = "bench";
+    Instance instance(host, std::move(options));
+    const auto* const table = static_cast<const tenon_state*>(instance.query(TENON_STATE));
+    tenon_id space = 0;
+    if (table == nullptr || table->open(instance.ctx(), TENON_STR("bench"), &space, nullptr) != TENON_OK)
+      return state.SkipWithError("no state");
+    Storage& storage = *(*kernel)->storage();
+    StorageTransaction all(*storage.find("bench"));
+    for (std::size_t i = 0; i < 1000; ++i) all.put(data().keys[i], data().values[i], {.content_type = "text/plain", .ttl_ns = ttl_ns});
+    if (!storage.commit(std::move(all))) return state.SkipWithError("commit failed");
+    std::uint8_t buffer[256];
+    tenon_value_info info{};
+    info.struct_size = sizeof info;
+    std::size_t n = 0;
+    for (auto _ : state) {
+      const std::string& key = data().keys[n++ % read_keys];
+      if (table->get(instance.ctx(), space, {reinterpret_cast<const std::uint8_t*>(key.data()), key.size()}, buffer, sizeof buffer,
+                     &info) != TENON_OK)
+        return state.SkipWithError("not found");
+      benchmark::DoNotOptimize(buffer);
+    }
+    instance.gate().advance(Gate::State::closed);
+    static_cast<void>(instance.close_parts(monotonic_ns() + 1'000'000'000));
+  }
+  static_cast<void>((*kernel)->end(monotonic_ns() + 2'000'000'000));
+  static_cast<void>((*kernel)->close_storage(no_deadline));
+}
+void state_table_plain(benchmark::State& state) { state_get_table(state, 0); }
+void state_table_ttl(benchmark::State& state) { state_get_table(state, INT64_MAX); }
+
 /// What a program would do that needs neither threads nor revisions: look up, copy.
 void map_get(benchmark::State& state) {
   std::unordered_map<std::string, std::string> map;
@@ -235,7 +278,8 @@ int main(int argc, char** argv) {
         ->Unit(benchmark::kMillisecond)
         ->MinTime(0.2);
   for (const auto& [name, run] :
-       {std::pair("map_get", &map_get), std::pair("state_get_plain", &state_get_plain), std::pair("state_get_ttl", &state_get_ttl)})
+       {std::pair("map_get", &map_get), std::pair("state_get_plain", &state_get_plain), std::pair("state_get_ttl", &state_get_ttl),
+        std::pair("state_table_plain", &state_table_plain), std::pair("state_table_ttl", &state_table_ttl)})
     benchmark::RegisterBenchmark(name, run)->Repetitions(9)->ReportAggregatesOnly();
   // Interleaved, as the speed of a disk changes from one second to the next.
   std::vector<char*> arguments(argv, argv + argc);
@@ -252,5 +296,7 @@ int main(int argc, char** argv) {
   std::printf("durable puts, 8 threads / 1 thread: %.2f (at least 3)\n", medians.rate["puts_8_threads"] / medians.rate["puts_1_thread"]);
   std::printf("state get: %.0f ns (at most 50), with time to live %.0f ns (at most 60), an unordered_map %.0f ns\n",
               medians.time["state_get_plain"], medians.time["state_get_ttl"], medians.time["map_get"]);
+  std::printf("state get through the C table: %.0f ns (at most 50), with time to live %.0f ns (at most 60)\n",
+              medians.time["state_table_plain"], medians.time["state_table_ttl"]);
   return 0;
 }
