@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "callback.hpp"
 #include "container_part.hpp"
+#include "services_part.hpp"
 
 namespace tenon::host {
 namespace {
@@ -142,8 +143,9 @@ Result<std::optional<ScopeContext>> context_of(const tenon_scope* said) {
   return std::optional(std::move(out));
 }
 
-tenon_status call_scope(tenon_ctx* ctx, tenon_call* call, const tenon_scope* said, tenon_id* out, tenon_error* err) noexcept {
+tenon_status call_scope(tenon_ctx* ctx, tenon_call* raw, const tenon_scope* said, tenon_id* out, tenon_error* err) noexcept {
   return with_container(TENON_LEASE, ctx, err, [&](ContainerPart& part) -> Result<void> {
+    tenon_call* const call = raw == nullptr ? nullptr : full_call(raw);
     if (call == nullptr || call->instance != Instance::from(ctx) || out == nullptr) return null_argument_of(TENON_LEASE);
     const auto context = context_of(said);
     if (!context) return context.error();

@@ -19,6 +19,8 @@ std::span<const Interface> interfaces() {
       Interface{{TENON_CALLS, sizeof(tenon_calls)}, &calls_table, nullptr, PartId::count, &strict_calls_table},
       Interface{{TENON_CHECK, sizeof(tenon_check)}, &check_table},
       Interface{{TENON_CONFIG, sizeof(tenon_config)}, &config_table, nullptr, PartId::count, &strict_config_table},
+      Interface{
+          {TENON_CONTAINER, sizeof(tenon_container)}, &container_table, &ContainerPart::make, ContainerPart::id, &strict_container_table},
       Interface{{TENON_EVENTS, sizeof(tenon_events)}, &events_table, &EventsPart::make, EventsPart::id, &strict_events_table},
       Interface{{TENON_LEASE, sizeof(tenon_lease)}, &lease_table, &ContainerPart::make, ContainerPart::id, &strict_lease_table},
       Interface{{TENON_LOG, sizeof(tenon_log)}},
