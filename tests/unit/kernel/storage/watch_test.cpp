@@ -155,8 +155,7 @@ TEST_CASE("watch: ended inside its own delivery, it is released after that has r
   WatchOptions options = f.options();
   options.on_change = [&](auto) {
     ++inside;
-    if (with_wait)
-      waited = reason_of(f.state.unwatch_wait(id, no_deadline));
+    if (with_wait) waited = reason_of(f.state.unwatch_wait(id, no_deadline));
     CHECK(f.state.unwatch(id));
     CHECK(f.released == 0);
   };
