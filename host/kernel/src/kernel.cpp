@@ -87,7 +87,8 @@ Kernel::Kernel(LogCore& log, KernelOptions options, std::unique_ptr<TaskClock> c
       container_(workers_, with_hooks(std::move(options.container), *this)),
       events_(host_, workers_, options.events, event_hooks(*this, drops_)),
       metrics_(options.metrics),
-      health_(workers_, tasks_, health_options(log)) {
+      health_(workers_, tasks_, health_options(log)),
+      began_ns_(monotonic_ns()) {
   host_.set_phase(Phase::run);
   host_.set_reach(Reach::callable);
 }

@@ -53,6 +53,8 @@ class Kernel {
   Metrics& metrics() { return metrics_; }
   Health& health() { return health_; }
   AuditLog& audit() { return *audit_; }
+  /// All metrics as Prometheus text, the host's own among them: uptime, workers, health. Every name of theirs begins with `tenon_`. [any]
+  std::string metrics_text(std::int64_t monotonic_now_ns);
   /// Opens storage and state, once, before any module is loaded; without it there are none. Errors carry the exit code. `storage`: `state` and
   /// `executor` are the kernel's.
   Result<void> open_storage(std::unique_ptr<StorageBackend> backend, StorageOptions storage = {}, StateOptions state = {});
@@ -94,6 +96,7 @@ class Kernel {
   std::int64_t storage_ticked_ns_ = 0;
   bool storage_is_slow_ = false, storage_is_full_ = false;
   Health health_;
+  const std::int64_t began_ns_;
   std::atomic<bool> in_use_{false};
   std::int64_t audit_ticked_ns_ = 0;
 };
