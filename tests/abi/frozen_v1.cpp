@@ -1,14 +1,17 @@
 // What ABI 1.0 is, to the byte: sizes, offsets, types, numbers, names. Append-only: a line that does not compile any more is a module somewhere that
 // crashes. What is added in a later minor version is added here behind the rest; only `size_at_1_0` may then be smaller than sizeof.
+#include <tenon/audit.h>
 #include <tenon/calls.h>
 #include <tenon/check.h>
 #include <tenon/config.h>
 #include <tenon/container.h>
 #include <tenon/core.h>
 #include <tenon/events.h>
+#include <tenon/health.h>
 #include <tenon/lease.h>
 #include <tenon/log.h>
 #include <tenon/log_sink.h>
+#include <tenon/metrics.h>
 #include <tenon/services.h>
 #include <tenon/state.h>
 #include <tenon/storage.h>
@@ -194,6 +197,56 @@ MEMBER(tenon_log_sink, attach, 8,
                         tenon_error*) noexcept);
 MEMBER(tenon_log_sink, detach, 16, tenon_status (*)(tenon_ctx*, tenon_id id) noexcept);
 
+// ---- tenon/metrics.h
+
+GROWS(tenon_metrics, 64);
+MEMBER(tenon_metrics, struct_size, 0, uint32_t);
+MEMBER(tenon_metrics, reserved, 4, uint32_t);
+MEMBER(tenon_metrics, counter, 8,
+       tenon_status (*)(tenon_ctx*, tenon_str, tenon_str, const tenon_kv*, size_t, tenon_counter**, tenon_error*) noexcept);
+MEMBER(tenon_metrics, gauge, 16,
+       tenon_status (*)(tenon_ctx*, tenon_str, tenon_str, const tenon_kv*, size_t, tenon_gauge**, tenon_error*) noexcept);
+MEMBER(tenon_metrics, histogram, 24,
+       tenon_status (*)(tenon_ctx*, tenon_str, tenon_str, const double*, size_t, const tenon_kv*, size_t, tenon_histogram**,
+                        tenon_error*) noexcept);
+MEMBER(tenon_metrics, add, 32, void (*)(tenon_counter*, uint64_t) noexcept);
+MEMBER(tenon_metrics, set, 40, void (*)(tenon_gauge*, double) noexcept);
+MEMBER(tenon_metrics, change, 48, void (*)(tenon_gauge*, double) noexcept);
+MEMBER(tenon_metrics, observe, 56, void (*)(tenon_histogram*, double) noexcept);
+
+// ---- tenon/audit.h
+
+GROWS(tenon_audit_event, 88);
+MEMBER(tenon_audit_event, struct_size, 0, uint32_t);
+MEMBER(tenon_audit_event, level, 4, int32_t);
+MEMBER(tenon_audit_event, type, 8, tenon_str);
+MEMBER(tenon_audit_event, target, 24, tenon_str);
+MEMBER(tenon_audit_event, request_id, 40, tenon_str);
+MEMBER(tenon_audit_event, outcome, 56, tenon_str);
+MEMBER(tenon_audit_event, meta, 72, const tenon_kv*);
+MEMBER(tenon_audit_event, meta_count, 80, size_t);
+
+GROWS(tenon_audit, 16);
+MEMBER(tenon_audit, struct_size, 0, uint32_t);
+MEMBER(tenon_audit, reserved, 4, uint32_t);
+MEMBER(tenon_audit, record, 8, tenon_status (*)(tenon_ctx*, const tenon_audit_event*, tenon_error*) noexcept);
+
+// ---- tenon/health.h
+
+GROWS(tenon_health_check, 48);
+MEMBER(tenon_health_check, struct_size, 0, uint32_t);
+MEMBER(tenon_health_check, required, 4, uint32_t);
+MEMBER(tenon_health_check, timeout_ns, 8, int64_t);
+MEMBER(tenon_health_check, interval_ns, 16, int64_t);
+MEMBER(tenon_health_check, name, 24, tenon_str);
+MEMBER(tenon_health_check, check, 40, tenon_status (*)(void* self, tenon_call*, tenon_error*) noexcept);
+
+GROWS(tenon_health, 24);
+MEMBER(tenon_health, struct_size, 0, uint32_t);
+MEMBER(tenon_health, reserved, 4, uint32_t);
+MEMBER(tenon_health, checks, 8, const tenon_health_check* const*);
+MEMBER(tenon_health, check_count, 16, size_t);
+
 // ---- numbers and names
 
 NUMBER(TENON_ABI_MAJOR, 1u);
@@ -250,6 +303,12 @@ static_assert(same(TENON_CHECK, "tenon.check/1"));
 static_assert(same(TENON_LOG_SINK, "tenon.log_sink/1"));
 static_assert(same(TENON_LEASE, "tenon.lease/1"));
 static_assert(same(TENON_CONTAINER, "tenon.container/1"));
+static_assert(same(TENON_METRICS, "tenon.metrics/1"));
+static_assert(same(TENON_AUDIT, "tenon.audit/1"));
+static_assert(same(TENON_HEALTH, "tenon.health/1"));
+NUMBER(TENON_AUDIT_INFO, 20);
+NUMBER(TENON_AUDIT_WARN, 30);
+NUMBER(TENON_AUDIT_ERROR, 40);
 
 // ---- types of their own
 
