@@ -31,11 +31,11 @@ std::string usage(std::vector<std::string> words) {
 }  // namespace
 
 TEST_CASE("options: every command, and run when there is none") {
-  CHECK(command_names() == std::vector<std::string>{"run", "migrate", "check", "list", "graph", "config", "inspect"});
+  CHECK(command_names() == std::vector<std::string>{"run", "migrate", "check", "list", "graph", "config", "inspect", "audit"});
   CHECK(good({}).command == "run");
   CHECK(good({"--safe-mode"}).command == "run");
   for (const std::string& name : command_names()) {
-    if (name == "inspect") continue;
+    if (name == "inspect" || name == "audit") continue;
     const Options o = good({name});
     CHECK(o.command == name);
     CHECK(o.arguments.empty());
@@ -43,6 +43,8 @@ TEST_CASE("options: every command, and run when there is none") {
     CHECK_FALSE(o.help);
   }
   CHECK(good({"inspect", "a.so"}).arguments == std::vector<std::string>{"a.so"});
+  CHECK(good({"audit", "verify"}).arguments == std::vector<std::string>{"verify"});
+  CHECK(good({"audit", "verify", "a.log"}).arguments == std::vector<std::string>{"verify", "a.log"});
   CHECK(good({"inspect", "inspect"}).arguments == std::vector<std::string>{"inspect"});
   CHECK(good({"inspect", "--", "-a.so"}).arguments == std::vector<std::string>{"-a.so"});
 }
@@ -120,7 +122,7 @@ TEST_CASE("options: configuration, with the option that said it as its source") 
 
 TEST_CASE("options: what is unknown is named, with what is near") {
   CHECK(usage({"chekc"}) == "unknown command `chekc`; did you mean `check`?");
-  CHECK(usage({"frobnicate"}) == "unknown command `frobnicate`; commands are run, migrate, check, list, graph, config, inspect");
+  CHECK(usage({"frobnicate"}) == "unknown command `frobnicate`; commands are run, migrate, check, list, graph, config, inspect, audit");
   CHECK(usage({"a\nb\x1b"}).find_first_of("\n\x1b") == std::string::npos);
   CHECK(usage({"--confg", "x"}).find("did you mean `--config`?") != std::string::npos);
   CHECK(usage({"--safemode"}) == "unknown option `--safemode`; did you mean `--safe-mode`?");

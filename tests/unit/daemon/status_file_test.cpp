@@ -13,16 +13,22 @@ TEST_CASE("status.json has the shape that is documented") {
   const std::int64_t now = monotonic_ns();
   s.modules = {{"logger", "0.1.0", ModuleState::running, now, "", true, true},
                {"orders", "1.4.2", ModuleState::failed, now - 60'000'000'000, "init: \"no\"\n", false, false}};
+  s.health.degraded = true;
+  s.health.checks = {{"logger", "disk", false, CheckState::unhealthy, "full", now, 1, 1},
+                     {"orders", "db", true, CheckState::unknown, "", now, 0, 0}};
   std::string json = status_json(s);
   // Times of now are the only ones that differ from run to run.
   for (const char* key : {"\"written\":\"", "\"since\":\""}) json = tenon::test::name_after(json, key, "0123456789-:.TZ", "TIME");
-  CHECK(json ==
-        "{\"format\":1,\"pid\":" + std::to_string(::getpid()) +
-            ",\"version\":\"0.1.0\",\"instance\":\"tenon\",\"instance_id\":\"1b4e28ba-2fa1-41d2-883f-0016d3cca427\","
-            "\"state\":\"degraded\",\"started\":\"2027-01-15T08:00:00.000000Z\",\"written\":\"TIME\",\"modules\":["
-            "{\"name\":\"logger\",\"version\":\"0.1.0\",\"kind\":\"runtime\",\"required\":true,\"state\":\"running\",\"since\":\"TIME\"},"
-            "{\"name\":\"orders\",\"version\":\"1.4.2\",\"kind\":\"plugin\",\"required\":false,\"state\":\"failed\",\"since\":\"TIME\","
-            "\"reason\":\"init: \\\"no\\\"\\n\"}]}\n");
+  CHECK(
+      json ==
+      "{\"format\":1,\"pid\":" + std::to_string(::getpid()) +
+          ",\"version\":\"0.1.0\",\"instance\":\"tenon\",\"instance_id\":\"1b4e28ba-2fa1-41d2-883f-0016d3cca427\","
+          "\"state\":\"degraded\",\"started\":\"2027-01-15T08:00:00.000000Z\",\"written\":\"TIME\",\"modules\":["
+          "{\"name\":\"logger\",\"version\":\"0.1.0\",\"kind\":\"runtime\",\"required\":true,\"state\":\"running\",\"since\":\"TIME\"},"
+          "{\"name\":\"orders\",\"version\":\"1.4.2\",\"kind\":\"plugin\",\"required\":false,\"state\":\"failed\",\"since\":\"TIME\","
+          "\"reason\":\"init: \\\"no\\\"\\n\"}],\"health\":{\"live\":true,\"started\":false,\"ready\":false,\"degraded\":true,\"checks\":["
+          "{\"module\":\"logger\",\"check\":\"disk\",\"required\":false,\"state\":\"unhealthy\",\"since\":\"TIME\",\"why\":\"full\"},"
+          "{\"module\":\"orders\",\"check\":\"db\",\"required\":true,\"state\":\"unknown\",\"since\":\"TIME\"}]}}\n");
 }
 
 TEST_CASE("degraded is what was meant to run and does not, and disabled ones are only counted") {

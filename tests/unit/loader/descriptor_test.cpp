@@ -10,6 +10,7 @@
 #include "loader/descriptor.hpp"
 #include "tenon/calls.h"
 #include "tenon/config.h"
+#include "tenon/health.h"
 #include "tenon/log.h"
 
 using namespace tenon::host;
@@ -22,10 +23,10 @@ const void* every_table(tenon_str) noexcept {
   static const std::uint32_t table = sizeof table;
   return &table;
 }
-const void* health_table(tenon_str id) noexcept {
-  static const std::uint32_t table = sizeof table;
-  return std::string_view(id.ptr, id.len) == "tenon.health/1" ? &table : nullptr;
-}
+tenon_status answer(void*, tenon_call*, tenon_error*) noexcept { return TENON_OK; }
+/// A table of checks that a test may change; inside the file, as the tests see it.
+const tenon_health* current_health = nullptr;
+const void* health_table(tenon_str id) noexcept { return std::string_view(id.ptr, id.len) == "tenon.health/1" ? current_health : nullptr; }
 
 /// What a file would hold, in one piece of memory; honest until a test changes it.
 struct File {
@@ -35,6 +36,9 @@ struct File {
   tenon_lifecycle lifecycle{};
   const tenon_need* needs[2]{};
   tenon_need log{}, config{};
+  tenon_health_check check{};
+  const tenon_health_check* checks[1]{};
+  tenon_health health{};
   char text[512]{};
   std::size_t used = 0;
 
@@ -56,6 +60,10 @@ struct File {
     neighbour.name = put("neighbour");
     modules[0] = &neighbour;
     modules[1] = &module;
+    check = {sizeof check, 1, 0, 0, put("database"), &answer};
+    checks[0] = &check;
+    health = {sizeof health, 0, checks, 1};
+    current_health = &health;
     entry = {TENON_MAGIC, sizeof entry, TENON_ABI_MAJOR, TENON_ABI_MINOR, modules, 2};
   }
   File(const File&) = delete;
@@ -259,6 +267,34 @@ TEST_CASE("descriptor: capabilities are tables, and tables are capabilities") {
             },
             declares({"runnable", "health"}))
             .find("no table tenon.health/1") != std::string::npos);
+}
+
+TEST_CASE("descriptor: the table of health checks") {
+  ExpectedDescriptor expected = honest;
+  expected.capabilities = {"runnable", "health"};
+  static const tenon_health_check outside_check{sizeof(tenon_health_check), 1, 0, 0, TENON_STR("out"), &answer};
+  const auto lie = [&](const std::function<void(File&)>& change) {
+    return refusal(
+        [&](File& f) {
+          f.module.query = &health_table;
+          change(f);
+        },
+        expected);
+  };
+  CHECK(lie([](File&) {}).empty());
+  CHECK(lie([](File& f) { f.health.struct_size = 8; }).find("too small") != std::string::npos);
+  CHECK(lie([](File& f) { f.health.struct_size = 1 << 20; }).find("not inside the file") != std::string::npos);
+  CHECK(lie([](File& f) { f.health.check_count = 0; }).find("1 to 64 checks") != std::string::npos);
+  CHECK(lie([](File& f) { f.health.check_count = SIZE_MAX; }).find("1 to 64 checks") != std::string::npos);
+  CHECK(lie([](File& f) { f.health.check_count = 64; }).find("check 1 is not inside the file") != std::string::npos);
+  CHECK(lie([](File& f) { f.checks[0] = nullptr; }).find("check 0 is not inside the file") != std::string::npos);
+  CHECK(lie([](File& f) { f.checks[0] = &outside_check; }).find("check 0 is not inside the file") != std::string::npos);
+  CHECK(lie([](File& f) { f.check.struct_size = 40; }).find("check 0 is not inside the file, or too small") != std::string::npos);
+  CHECK(lie([](File& f) { f.check.name = TENON_STR("elsewhere"); }).find("name that is not inside the file") != std::string::npos);
+  CHECK(lie([](File& f) { f.check.check = nullptr; }).find("`database` has no function") != std::string::npos);
+  CHECK(lie([](File& f) { f.check.name.len = 0; }).find("has no name") != std::string::npos);
+  CHECK(lie([](File& f) { f.check.timeout_ns = -1; }).find("timeout") != std::string::npos);
+  CHECK(lie([](File& f) { f.check.interval_ns = 1; }).find("interval") != std::string::npos);
 }
 
 TEST_CASE("descriptor: an image contains what lies wholly inside, whatever the numbers") {
