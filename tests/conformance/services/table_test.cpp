@@ -71,13 +71,14 @@ struct Fixture {
     PermissionSet asked;
     if (with_caller_permissions) asked.service_calls.push_back(*parse_service_pattern("orders.>"));
     const std::vector<std::string> needs = {"tenon.calls/1", "tenon.services/1"};
-    puppets = world.prepare({{SERVICES_PUPPET, "orders", "1.0.0", needs, {}, false, nullptr},
+    puppets = world.prepare({{SERVICES_PUPPET, "orders", "1.0.0", needs, {}, false, {}, nullptr},
                              {SERVICES_PUPPET,
                               "web",
                               "1.0.0",
                               needs,
                               {},
                               false,
+                              {},
                               std::make_shared<const Permissions>(Permissions::of_plugin("web", asked, asked))}});
   }
   ~Fixture() { end(); }
