@@ -189,13 +189,15 @@ MEMBER(tenon_log_receiver, reserved, 4, uint32_t);
 MEMBER(tenon_log_receiver, record, 8, void (*)(void* data, const tenon_log_record* record) noexcept);
 MEMBER(tenon_log_receiver, dump, 16, void (*)(void* data, size_t count, tenon_log_emit emit, void* emit_data) noexcept);
 
-GROWS(tenon_log_sink, 24);
+GROWS(tenon_log_sink, 40);
 MEMBER(tenon_log_sink, struct_size, 0, uint32_t);
 MEMBER(tenon_log_sink, reserved, 4, uint32_t);
 MEMBER(tenon_log_sink, attach, 8,
        tenon_status (*)(tenon_ctx*, const tenon_log_receiver* receiver, void* data, void (*release)(void* data) noexcept, tenon_id* out,
                         tenon_error*) noexcept);
 MEMBER(tenon_log_sink, detach, 16, tenon_status (*)(tenon_ctx*, tenon_id id) noexcept);
+MEMBER(tenon_log_sink, level, 24, tenon_status (*)(tenon_ctx*, tenon_str name, int32_t* out, tenon_error*) noexcept);
+MEMBER(tenon_log_sink, set_level, 32, tenon_status (*)(tenon_ctx*, tenon_str name, int32_t level, tenon_error*) noexcept);
 
 // ---- tenon/metrics.h
 
@@ -278,6 +280,7 @@ NUMBER(TENON_LEVEL_INFO, 20);
 NUMBER(TENON_LEVEL_WARN, 30);
 NUMBER(TENON_LEVEL_ERROR, 40);
 NUMBER(TENON_LEVEL_FATAL, 50);
+NUMBER(TENON_LEVEL_DEFAULT, -1);
 NUMBER(TENON_LOG_MAX_KV, 64u);
 NUMBER(TENON_LOG_MAX_BYTES, 16384u);
 NUMBER(TENON_THREAD_OTHER, 0);

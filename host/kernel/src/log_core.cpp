@@ -274,6 +274,13 @@ void LogCore::Impl::set_level(const std::string& name, int level) {
   apply_levels();
 }
 
+std::optional<int> LogCore::Impl::level(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  if (name.empty()) return default_level_;
+  if (name != host_name && !modules_.contains(name) && !own_levels_.contains(name)) return std::nullopt;
+  return level_of(name);
+}
+
 std::shared_ptr<ModuleLog> LogCore::Impl::module(const std::string& name) {
   const std::lock_guard lock(mutex_);
   std::shared_ptr<ModuleLog>& log = modules_[name];
@@ -317,6 +324,7 @@ void LogCore::flush() { impl_->flush(); }
 void LogCore::tick(std::int64_t monotonic_ns) { impl_->tick(monotonic_ns); }
 std::shared_ptr<ModuleLog> LogCore::module(const std::string& name) { return impl_->module(name); }
 void LogCore::set_level(const std::string& name, int level) { impl_->set_level(name, level); }
+std::optional<int> LogCore::level(const std::string& name) const { return impl_->level(name); }
 bool LogCore::enabled(int level) const { return level >= impl_->host_->min_level(); }
 
 void LogCore::log(int level, std::string_view message, std::span<const LogField> fields) {

@@ -32,6 +32,7 @@ struct LogCore::Impl {
 
   std::shared_ptr<ModuleLog> module(const std::string& name);
   void set_level(const std::string& name, int level);
+  std::optional<int> level(const std::string& name);
   void bind(ModuleLog& log, std::atomic<std::int32_t>* slot);
 
   std::mutex mutex_;  ///< of everything below that is no atomic; never held while a receiver runs

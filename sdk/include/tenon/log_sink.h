@@ -1,4 +1,5 @@
-/* tenon/log_sink.h - every record the host writes, as it is written. RuntimeModules only: for a plugin query() gives NULL.
+/* tenon/log_sink.h - every record the host writes, as it is written, and the levels that decide which. RuntimeModules only: for a plugin query()
+ * gives NULL.
  *
  * Records come in the order of their sequence numbers, which have no gaps per attachment: what was logged before attach() is replayed
  * from the host's early buffer first. */
@@ -10,6 +11,8 @@ extern "C" {
 #endif
 
 #define TENON_LOG_SINK "tenon.log_sink/1"
+
+#define TENON_LEVEL_DEFAULT (-1) /* set_level: no level of its own */
 
 typedef struct tenon_log_record {
   uint32_t struct_size;
@@ -43,6 +46,14 @@ typedef struct tenon_log_sink {
   tenon_status (*attach)(tenon_ctx*, const tenon_log_receiver* receiver, void* data, void (*release)(void* data) TENON_NOEXCEPT,
                          tenon_id* out, tenon_error*) TENON_NOEXCEPT;
   tenon_status (*detach)(tenon_ctx*, tenon_id id) TENON_NOEXCEPT; /* nothing new after it returned. [any] */
+  /* The least level that lines of `name` need to be written, one of TENON_LEVEL_*: of a module, of "host" for the host's own lines, or of "" for all that
+   * have no level of their own. NOT_FOUND `NO_MODULE`: no module of that name has been loaded. [any] */
+  tenon_status (*level)(tenon_ctx*, tenon_str name, int32_t* out, tenon_error*) TENON_NOEXCEPT;
+  /* Sets it, for all lines from now on, until the process ends. A level between the named ones counts as the next lower one. TENON_LEVEL_DEFAULT takes it
+   * back: a module then has the level of "", and "" that of the configuration. What the operator's configuration gives a level to (`log.level`,
+   * `log.modules`) has that one again after a reload. NOT_FOUND `NO_MODULE`; INVALID_ARGUMENT `LEVEL` below TENON_LEVEL_TRACE or above
+   * TENON_LEVEL_FATAL. [any] */
+  tenon_status (*set_level)(tenon_ctx*, tenon_str name, int32_t level, tenon_error*) TENON_NOEXCEPT;
 } tenon_log_sink;
 
 #ifdef __cplusplus

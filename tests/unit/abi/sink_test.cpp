@@ -202,3 +202,44 @@ TEST_CASE("sink: attached and detached while others log") {
   writer.join();
   CHECK(a.sink.released.value() == 50);
 }
+
+TEST_CASE("sink: levels are read and set by name, for those who are there") {
+  Attached a;
+  Instance orders(a.world.host, options_of("orders"));
+  const auto level = [&](std::string_view name) {
+    std::int32_t out = -2;
+    const tenon_status status = a.table.level(a.instance.ctx(), str(name), &out, nullptr);
+    return status == TENON_OK ? out : -100 - status;
+  };
+  const auto set = [&](std::string_view name, std::int32_t to, tenon_error* e = nullptr) {
+    return a.table.set_level(a.instance.ctx(), str(name), to, e);
+  };
+  REQUIRE(set("", TENON_LEVEL_WARN) == TENON_OK);
+  CHECK(level("") == TENON_LEVEL_WARN);
+  CHECK(level("orders") == TENON_LEVEL_WARN);
+  CHECK(level("host") == TENON_LEVEL_WARN);
+  CHECK(set("orders", 19) == TENON_OK);
+  CHECK(level("orders") == TENON_LEVEL_DEBUG);
+  CHECK(level("") == TENON_LEVEL_WARN);
+  CHECK(table_of<tenon_log>(orders, TENON_LOG).min_level == TENON_LEVEL_DEBUG);
+  CHECK(set("host", TENON_LEVEL_FATAL) == TENON_OK);
+  CHECK_FALSE(a.world.log.enabled(TENON_LEVEL_ERROR));
+  CHECK(set("orders", TENON_LEVEL_DEFAULT) == TENON_OK);
+  CHECK(level("orders") == TENON_LEVEL_WARN);
+
+  tenon_error e = fresh_error();
+  CHECK(level("stranger") == -100 - TENON_NOT_FOUND);
+  CHECK(set("stranger", TENON_LEVEL_DEBUG, &e) == TENON_NOT_FOUND);
+  CHECK(std::string_view(e.reason) == "NO_MODULE");
+  CHECK(level("stranger") == -100 - TENON_NOT_FOUND);
+  for (const std::int32_t wrong : {-2, 51, INT32_MIN, INT32_MAX}) {
+    CHECK(set("orders", wrong, &e) == TENON_INVALID_ARGUMENT);
+    CHECK(std::string_view(e.reason) == "LEVEL");
+  }
+  CHECK(a.table.level(a.instance.ctx(), str("orders"), nullptr, &e) == TENON_INVALID_ARGUMENT);
+  CHECK(a.table.level(nullptr, str("orders"), nullptr, &e) == TENON_INVALID_ARGUMENT);
+  CHECK(a.table.set_level(a.instance.ctx(), {nullptr, 3}, TENON_LEVEL_INFO, &e) == TENON_INVALID_ARGUMENT);
+  a.instance.wedge();
+  CHECK(set("orders", TENON_LEVEL_INFO) == TENON_CANCELLED);
+  CHECK(level("orders") == -100 - TENON_CANCELLED);
+}

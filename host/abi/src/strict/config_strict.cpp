@@ -20,8 +20,11 @@ const tenon_config strict_config_table = [] {
   return table;
 }();
 
-const tenon_log_sink strict_log_sink_table = {sizeof(tenon_log_sink), 0,
+const tenon_log_sink strict_log_sink_table = {sizeof(tenon_log_sink),
+                                              0,
                                               guarded<&tenon_log_sink::attach, From::control, "tenon_log_sink.attach">,
-                                              guarded_id<&tenon_log_sink::detach, From::any, "tenon_log_sink.detach">};
+                                              guarded_id<&tenon_log_sink::detach, From::any, "tenon_log_sink.detach">,
+                                              guarded<&tenon_log_sink::level, From::any, "tenon_log_sink.level">,
+                                              guarded<&tenon_log_sink::set_level, From::any, "tenon_log_sink.set_level">};
 
 }  // namespace tenon::host

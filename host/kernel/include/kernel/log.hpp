@@ -7,6 +7,7 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -90,6 +91,8 @@ class LogCore {
   /// Level for `name` ("" = all others, "host" = the host's own lines) at run time; -1 = back to the default, which is what open() was
   /// given. Levels of names survive open(), that of "" is replaced by it.
   void set_level(const std::string& name, int level);
+  /// The level of `name`, as above; nullopt if it has no writer and no level of its own.
+  [[nodiscard]] std::optional<int> level(const std::string& name) const;
 
   /// The host's own lines. Never rate-limited.
   void log(int level, std::string_view message, std::span<const LogField> fields = {});
