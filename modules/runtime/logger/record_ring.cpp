@@ -107,6 +107,13 @@ tenon_log_record load(const std::byte* at, std::vector<tenon_kv>& kv) {
   return r;
 }
 
+/// Without looking at more of the record than is needed.
+bool is_of(const std::byte* stored, const Header& header, std::string_view module) {
+  if (module.empty()) return true;
+  const char* const name = reinterpret_cast<const char*>(stored + sizeof header + header.kv_count * sizeof(KvLengths));
+  return std::string_view(name, header.module) == module;
+}
+
 }  // namespace
 
 void RecordRing::drop_oldest() {
@@ -148,23 +155,45 @@ void RecordRing::add(const tenon_log_record& record) noexcept {
   }
 }
 
-void RecordRing::emit_last(std::size_t count, tenon_log_emit emit, void* emit_data) const noexcept {
+RecordRing::Found RecordRing::find(const Filter& filter) const {
+  Found found;
+  std::vector<const std::byte*> wanted;
+  const std::lock_guard lock(mutex_);
+  for (const Page& page : pages_) {
+    for (std::size_t at = page.first; at != page.end; at += size_at(page.bytes.get() + at)) {
+      const std::byte* const stored = page.bytes.get() + at;
+      Header header;
+      std::memcpy(&header, stored, sizeof header);
+      if (header.seq <= filter.after || header.level < filter.level || !is_of(stored, header, filter.module)) continue;
+      wanted.push_back(stored);
+    }
+  }
+  std::size_t first = wanted.size(), bytes = 0;
+  while (first != 0 && wanted.size() - first < filter.count) {
+    const std::size_t size = size_at(wanted[first - 1]);
+    found.truncated = size > filter.bytes - bytes;
+    if (found.truncated) break;
+    bytes += size;
+    --first;
+  }
+  found.records.reserve(bytes);
+  for (; first != wanted.size(); ++first) found.records.insert(found.records.end(), wanted[first], wanted[first] + size_at(wanted[first]));
+  return found;
+}
+
+void RecordRing::emit(const std::vector<std::byte>& records, tenon_log_emit emit, void* emit_data) {
+  std::vector<tenon_kv> kv;
+  for (std::size_t at = 0; at != records.size(); at += size_at(records.data() + at)) {
+    const tenon_log_record record = load(records.data() + at, kv);
+    emit(emit_data, &record);
+  }
+}
+
+void RecordRing::emit_last(std::size_t count, tenon_log_emit to, void* emit_data) const noexcept {
   try {
-    std::vector<std::byte> copy;
-    {
-      const std::lock_guard lock(mutex_);
-      std::size_t skip = records_ - std::min(count, records_);
-      for (const Page& page : pages_) {
-        std::size_t at = page.first;
-        for (; at != page.end && skip != 0; --skip) at += size_at(page.bytes.get() + at);
-        copy.insert(copy.end(), page.bytes.get() + at, page.bytes.get() + page.end);
-      }
-    }
-    std::vector<tenon_kv> kv;
-    for (std::size_t at = 0; at != copy.size(); at += size_at(copy.data() + at)) {
-      const tenon_log_record record = load(copy.data() + at, kv);
-      emit(emit_data, &record);
-    }
+    Filter last;
+    last.count = count;
+    emit(find(last).records, to, emit_data);
   } catch (const std::bad_alloc&) {
     return;  // what was emitted so far stands
   }

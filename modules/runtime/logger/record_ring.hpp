@@ -7,6 +7,8 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "tenon/log_sink.h"
@@ -31,6 +33,28 @@ class RecordRing {
   /// Calls emit for the last `count` records, oldest first, without holding the lock.
   void emit_last(std::size_t count, tenon_log_emit emit, void* emit_data) const noexcept;
 
+  /// Which records are wanted; empty and 0 = any.
+  struct Filter {
+    std::string_view module;
+    std::int32_t level = 0;        ///< at least
+    std::uint64_t after = 0;       ///< sequence numbers beyond
+    std::size_t count = SIZE_MAX;  ///< the newest, at most so many
+    std::size_t bytes = SIZE_MAX;  ///< as stored, at most; the oldest give way
+  };
+  struct Found {
+    std::vector<std::byte> records;  ///< as stored: for emit()
+    bool truncated = false;          ///< for want of bytes
+  };
+  /// A copy of what fits the filter. Throws bad_alloc.
+  [[nodiscard]] Found find(const Filter& filter) const;
+  /// Calls f(const tenon_log_record&) for each, oldest first.
+  template <class F>
+  static void each(const Found& found, F&& f) {
+    emit(
+        found.records,
+        [](void* data, const tenon_log_record* record) noexcept { (*static_cast<std::remove_reference_t<F>*>(data))(*record); }, &f);
+  }
+
   struct Use {
     std::size_t records, bytes;
     std::uint64_t lost;  ///< dropped for want of memory, or because they are larger than a page
@@ -44,6 +68,7 @@ class RecordRing {
   };
   std::byte* room_for(std::size_t size);
   void drop_oldest();
+  static void emit(const std::vector<std::byte>& records, tenon_log_emit emit, void* emit_data);
 
   const RingLimits limits_;
   mutable std::mutex mutex_;

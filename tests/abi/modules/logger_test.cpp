@@ -1,10 +1,13 @@
 #include <doctest/doctest.h>
 
+#include <map>
 #include <string>
 #include <tenon/testing.hpp>
 #include <thread>
 #include <vector>
 
+#include "offered.hpp"
+#include "record_json.hpp"
 #include "record_ring.hpp"
 
 using tenon_logger::RecordRing;
@@ -177,7 +180,48 @@ struct FakeSink {
     return TENON_OK;
   }
   static tenon_status detach(tenon_ctx*, tenon_id) noexcept { return TENON_OK; }
-  static constexpr tenon_log_sink table = {sizeof(tenon_log_sink), 0, attach, detach};
+  static inline std::map<std::string, std::int32_t> levels;  // "" = all others
+  static tenon_status level(tenon_ctx*, tenon_str name, std::int32_t* out, tenon_error* err) noexcept {
+    const auto found = levels.find(std::string(tenon::view(name)));
+    if (found == levels.end()) return tenon::detail::fill(err, TENON_NOT_FOUND, "NO_MODULE", "no such module");
+    *out = found->second == TENON_LEVEL_DEFAULT ? levels[""] : found->second;
+    return TENON_OK;
+  }
+  static tenon_status set_level(tenon_ctx*, tenon_str name, std::int32_t level, tenon_error* err) noexcept {
+    const auto found = levels.find(std::string(tenon::view(name)));
+    if (found == levels.end()) return tenon::detail::fill(err, TENON_NOT_FOUND, "NO_MODULE", "no such module");
+    found->second = level;
+    return TENON_OK;
+  }
+  static constexpr tenon_log_sink table = {sizeof(tenon_log_sink), 0, attach, detach, level, set_level};
+};
+
+/// The module in a host, attached.
+struct Module {
+  tenon::testing::Host host{tenon_entry_v1};
+  tenon_test::Offered offered{host};
+  Module() {
+    FakeSink::answer = TENON_OK;
+    FakeSink::receiver = nullptr;
+    FakeSink::levels = {{"", TENON_LEVEL_INFO}, {"host", TENON_LEVEL_WARN}, {"orders", TENON_LEVEL_DEFAULT}};
+    host.provide(TENON_LOG_SINK, &FakeSink::table);
+    REQUIRE(host.boot().ok());
+  }
+  static void receive(std::uint64_t seq, std::string_view module, std::int32_t level, std::string_view message) {
+    tenon_log_record r = record(seq, message);
+    r.module = tenon::to_c(module);
+    r.level = level;
+    FakeSink::receiver->record(FakeSink::data, &r);
+  }
+  /// Sequence numbers in the answer of logger.log.
+  std::string seqs(const tenon_test::Pairs& metadata) {
+    const auto answer = offered.call("logger.log", metadata);
+    REQUIRE(answer.status.ok());
+    std::string out;
+    for (std::size_t at = 0; (at = answer.payload.find("\"seq\":", at)) != std::string::npos; ++at)
+      out += (out.empty() ? "" : " ") + answer.payload.substr(at + 6, answer.payload.find(',', at) - at - 6);
+    return out;
+  }
 };
 
 }  // namespace
@@ -186,6 +230,7 @@ TEST_CASE("the module attaches in pre_init and dumps what it received") {
   FakeSink::answer = TENON_OK;
   FakeSink::receiver = nullptr;
   tenon::testing::Host host(tenon_entry_v1);
+  const tenon_test::Offered offered(host);
   host.provide(TENON_LOG_SINK, &FakeSink::table);
   REQUIRE(host.create().ok());
   CHECK(FakeSink::receiver == nullptr);
@@ -212,9 +257,97 @@ TEST_CASE("the module attaches in pre_init and dumps what it received") {
 TEST_CASE("a host that refuses the sink fails pre_init with its own words") {
   FakeSink::answer = TENON_PERMISSION_DENIED;
   tenon::testing::Host host(tenon_entry_v1);
+  const tenon_test::Offered offered(host);
   host.provide(TENON_LOG_SINK, &FakeSink::table);
   REQUIRE(host.create().ok());
   const tenon::Status status = host.pre_init();
   CHECK(status.code() == TENON_PERMISSION_DENIED);
   CHECK(status.message() == "no sink today");
+}
+
+TEST_CASE("a record as JSON") {
+  const std::vector<tenon_kv> kv = {{TENON_STR("key"), TENON_STR("va\"lue\n")}, {TENON_STR(""), TENON_STR("\xc3\xa4")}};
+  tenon_log_record r = record(1, "with \\ and \x7f", kv);
+  std::string json;
+  tenon_logger::append_json(json, r);
+  CHECK(json == R"({"ts":"1970-01-01T00:00:01.000000Z","level":"info","seq":1,"module":"orders","phase":"run","call":7,"thread":8,)"
+                R"("msg":"with \\ and \u007f","kv":{"key":"va\"lue\u000a","":")"
+                "\xc3\xa4"
+                R"("}})");
+  r.phase = r.message = {nullptr, 0};
+  r.call_id = 0;
+  r.kv_count = 0;
+  r.level = 49;
+  json.clear();
+  tenon_logger::append_json(json, r);
+  CHECK(json == R"({"ts":"1970-01-01T00:00:01.000000Z","level":"error","seq":1,"module":"orders","thread":8,"msg":""})");
+}
+
+TEST_CASE("logger.log: the last records, by module, level and sequence number") {
+  Module m;
+  CHECK(m.offered.call("logger.log", {}).payload == "[]");
+  for (std::uint64_t i = 1; i <= 200; ++i)
+    Module::receive(i, i % 2 == 0 ? "orders" : "billing", i % 10 == 0 ? TENON_LEVEL_ERROR : TENON_LEVEL_DEBUG, "m");
+  CHECK(m.seqs({{"count", "3"}}) == "198 199 200");
+  CHECK(m.seqs({{"count", "3"}, {"module", "billing"}}) == "195 197 199");
+  CHECK(m.seqs({{"count", "3"}, {"level", "warn"}}) == "180 190 200");
+  CHECK(m.seqs({{"since", "197"}}) == "198 199 200");
+  CHECK(m.seqs({{"since", "180"}, {"level", "error"}, {"module", "orders"}, {"count", "10000"}}) == "190 200");
+  CHECK(m.seqs({{"since", "200"}}).empty());
+  CHECK(m.seqs({{"module", "order"}}).empty());
+  CHECK(m.seqs({{"module", "stranger"}}).empty());
+  CHECK(m.seqs({{"count", "0"}}).empty());
+  CHECK(m.seqs({}).substr(0, 4) == "101 ");
+  CHECK(m.offered.call("logger.log", {}).content_type == "application/json");
+  CHECK(m.host.finish().empty());
+}
+
+TEST_CASE("logger.log: an answer is bounded, and says so") {
+  Module m;
+  for (std::uint64_t i = 1; i <= 100; ++i) Module::receive(i, "orders", TENON_LEVEL_INFO, std::string(16'000, 'x'));
+  const auto answer = m.offered.call("logger.log", {{"count", "100"}});
+  REQUIRE(answer.status.ok());
+  CHECK(answer.metadata.at("truncated") == "true");
+  CHECK(answer.payload.size() > 900'000);
+  CHECK(answer.payload.size() < 1'200'000);
+  CHECK(answer.payload.find("\"seq\":100,") != std::string::npos);
+  CHECK(m.offered.call("logger.log", {{"count", "60"}}).metadata.empty());
+}
+
+TEST_CASE("logger.level: tells and sets, and logs who did") {
+  Module m;
+  const auto level = [&](const tenon_test::Pairs& metadata) {
+    const auto answer = m.offered.call("logger.level", metadata);
+    return answer.status.ok() ? answer.payload : std::string(answer.status.reason());
+  };
+  CHECK(level({}) == "info");
+  CHECK(level({{"module", "host"}}) == "warn");
+  CHECK(level({{"module", "orders"}}) == "info");
+  CHECK(level({{"module", "stranger"}}) == "NO_MODULE");
+  CHECK(m.host.log().empty());
+  CHECK(level({{"module", "orders"}, {"level", "trace"}}) == "trace");
+  CHECK(FakeSink::levels["orders"] == TENON_LEVEL_TRACE);
+  REQUIRE(m.host.log().size() == 1);
+  CHECK(m.host.log()[0].field("of") == "orders");
+  CHECK(m.host.log()[0].field("level") == "trace");
+  CHECK(m.host.log()[0].field("by") == "tester");
+  CHECK(level({{"level", "error"}}) == "error");
+  CHECK(m.host.log()[1].field("of") == "all others");
+  CHECK(level({{"module", "orders"}, {"level", "default"}}) == "error");
+  CHECK(level({{"module", "stranger"}, {"level", "info"}}) == "NO_MODULE");
+  CHECK(m.host.log().size() == 3);
+}
+
+TEST_CASE("logger.log and logger.level: requests that cannot be are refused with a sentence") {
+  Module m;
+  const tenon_test::Pairs wrong_logs[] = {
+      {{"count", "10001"}}, {{"count", "-1"}},      {{"count", "1e3"}},    {{"count", "99999999999999999999"}},
+      {{"since", "x"}},     {{"level", "warning"}}, {{"level", "default"}}};
+  for (const auto& metadata : wrong_logs) {
+    const auto answer = m.offered.call("logger.log", metadata);
+    CHECK(answer.status.code() == TENON_INVALID_ARGUMENT);
+    CHECK(answer.status.message().find("`" + metadata[0].first + "`") != std::string_view::npos);
+  }
+  CHECK(m.offered.call("logger.level", {{"level", "loud"}}).status.code() == TENON_INVALID_ARGUMENT);
+  CHECK(m.offered.call("logger.level", {{"module", std::string(256, 'm')}}).status.code() == TENON_INVALID_ARGUMENT);
 }
