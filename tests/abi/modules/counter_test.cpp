@@ -80,6 +80,7 @@ TEST_CASE("counter: what could not be written stays for the next flush") {
   Counters c;
   c.boot();
   (void)c.add("a");
+  (void)c.add("b");
   c.host.storage().set_disk_full(true);
   c.host.tasks().advance(1s);
   CHECK(c.add("a").payload == "2");
@@ -88,6 +89,7 @@ TEST_CASE("counter: what could not be written stays for the next flush") {
   c.host.storage().set_disk_full(false);
   c.host.tasks().advance(1s);
   CHECK(c.stored("a") == "2");
+  CHECK(c.stored("b") == "1");  // not changed since
   c.host.tasks().advance(1s);
   CHECK(c.host.tasks().failures().size() == 1);
 }
