@@ -3,14 +3,12 @@
 
 #include <cstring>
 
-#include "abi/instance.hpp"
+#include "arguments.hpp"
 #include "kernel/storage_types.hpp"
 #include "tenon/storage.h"
 
 namespace tenon::host {
 
-inline bool is_view(tenon_bytes b) { return is_view(tenon_str{reinterpret_cast<const char*>(b.ptr), b.len}); }
-inline std::string_view view(tenon_bytes b) { return {reinterpret_cast<const char*>(b.ptr), b.len}; }
 inline std::span<char> buffer_view(std::uint8_t* buffer, std::size_t capacity) { return {reinterpret_cast<char*>(buffer), capacity}; }
 
 inline constexpr std::uint32_t value_info_size = TENON_UP_TO(tenon_value_info, content_type);

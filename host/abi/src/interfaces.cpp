@@ -7,7 +7,7 @@
 #include "services_part.hpp"
 #include "state_part.hpp"
 #include "storage_part.hpp"
-#include "strict/strict_tables.hpp"
+#include "strict_tables.hpp"
 #include "tables.hpp"
 #include "tasks_part.hpp"
 

@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "base/text.hpp"
-#include "host_thread.hpp"
+#include "kernel/host_thread.hpp"
 #include "kernel/kernel.hpp"
 
 namespace tenon::host {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <exception>
 
-#include "host_thread.hpp"
+#include "kernel/host_thread.hpp"
 
 namespace tenon::host {
 namespace {

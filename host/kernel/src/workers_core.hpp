@@ -14,7 +14,7 @@
 #include <thread>
 #include <utility>
 
-#include "host_thread.hpp"
+#include "kernel/host_thread.hpp"
 #include "kernel/owner.hpp"
 #include "kernel/workers.hpp"
 

@@ -28,7 +28,7 @@ CONFORMS("state: is what is committed, as soon as that was acknowledged") {
   CHECK(m.get("c") == "3");
 }
 
-CONFORMS("state: what was there before it was opened is there; another id is none of its own") {
+CONFORMS("state: what was there before it was opened is there, another id is none of its own") {
   Space s(way, "puppet");
   REQUIRE(s.put("a", "1").str() == "OK");
   Mirror m(way, "puppet");
@@ -119,7 +119,7 @@ CONFORMS("state: a watch hears of changes below its prefix, and of nothing else"
   CHECK(some.released() == 1);
 }
 
-CONFORMS("state: the same watch again is the same one; when it has ended nothing comes and it is released once") {
+CONFORMS("state: the same watch again is the same one, when it has ended nothing comes and it is released once") {
   Space s(way, "puppet");
   Mirror m(way, "puppet");
   Listener listener(way);

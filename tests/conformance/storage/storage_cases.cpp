@@ -245,7 +245,7 @@ CONFORMS("storage: commits that do not wait end once each, in their order, and s
   CHECK(ended.how.size() == 21);
 }
 
-CONFORMS("storage: the same name gives the same namespace; bad names are refused") {
+CONFORMS("storage: the same name gives the same namespace, bad names are refused") {
   Space a(way, "puppet");
   Space b(way, "puppet");
   CHECK(a.id == b.id);

@@ -98,7 +98,7 @@ TEST_CASE("a chain goes on over starts, and over a rotation") {
   CHECK(host.run_command("audit", {"verify"}).exit == 0);
 }
 
-TEST_CASE("writers: console is the log, none is nothing; a path that cannot be written ends the start") {
+TEST_CASE("writers: console is the log, none is nothing, a path that cannot be written ends the start") {
   Host host({"modules/alpha"});
   const Ran console = boot_and_stop(host, {"--set", "audit.writer=console"});
   CHECK(console.exit == 0);

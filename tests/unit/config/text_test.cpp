@@ -152,6 +152,6 @@ TEST_CASE("keys of the design that are not served have their own message") {
   CHECK(contains(text, "`modules.orders.grants.http` is not served by this version of tenond: modules have no routes yet"));
   CHECK(contains(text, "`lifecycle.timeouts.migrate` is not served by this version of tenond: it runs no migrations"));
   CHECK(contains(text, "`lifecycle.timeouts.grpc` is not served"));
-  CHECK(contains(Loader().env("TENON__LIFECYCLE__TIMEOUTS__STORAGE", "3s").bad(), "`lifecycle.timeouts.storage` is not served"));
+  CHECK(contains(Loader().env("TENON__LIFECYCLE__TIMEOUTS__DRAIN", "3s").bad(), "`lifecycle.timeouts.drain` is not served"));
   for (const Diagnostic& d : l.diagnostics.items()) CHECK(d.code == "config.not_served");
 }

@@ -4,8 +4,8 @@
 
 #include <chrono>
 
-#include "../host_thread.hpp"
 #include "base/text.hpp"
+#include "kernel/host_thread.hpp"
 #include "kernel/state.hpp"
 
 namespace tenon::host {

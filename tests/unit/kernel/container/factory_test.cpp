@@ -259,7 +259,7 @@ TEST_CASE("container factory: whoever waits for another's factory gives up at it
 }
 
 TEST_CASE(
-    "container serial: callbacks of a serial module do not overlap; its own calls may make its own, others in the same chain may not") {
+    "container serial: callbacks of a serial module do not overlap, its own calls may make its own, others in the same chain may not") {
   World world;
   Services services(world.pool);
   Module catalog(world, "catalog", {{}, true, true}), orders(world, "orders", {{"catalog"}});

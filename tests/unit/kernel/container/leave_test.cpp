@@ -131,7 +131,7 @@ TEST_CASE("container leave: a wedged holder is not waited for, and its provider 
   CHECK(world.container.finish(*catalog->seat, soon()).may_go());
 }
 
-TEST_CASE("container leave: a factory that runs is asked to end, and waited for; one that does not come back wedges its owner") {
+TEST_CASE("container leave: a factory that runs is asked to end, and waited for, one that does not come back wedges its owner") {
   World world;
   Module catalog(world, "catalog"), orders(world, "orders", {{"catalog"}});
   Latch inside, go;

@@ -65,7 +65,7 @@ TEST_CASE("container provide: keys let several providers of one interface live s
   CHECK(shop.leave().may_go());
 }
 
-TEST_CASE("container provide: a plugin provides what is below its name, and other interfaces under its own key; the audit hears the rest") {
+TEST_CASE("container provide: a plugin provides what is below its name, and other interfaces under its own key, the audit hears the rest") {
   std::vector<std::string> denied;
   Container::Options options;
   options.denied = [&](const ContainerSeat&, const Error& error) { denied.push_back(error.reason); };
@@ -101,7 +101,7 @@ TEST_CASE("container acquire: another module's token needs `requires`, and the m
   CHECK(catalog.release(catalog.get("catalog.client/1")) == Code::ok);  // its own, without
 }
 
-TEST_CASE("container acquire: hidden until init, not given before start, not given by one that leaves; a module has its own all the time") {
+TEST_CASE("container acquire: hidden until init, not given before start, not given by one that leaves, a module has its own all the time") {
   World world;
   Module catalog(world, "catalog"), orders(world, "orders", {{"catalog"}});
   catalog.owner.set_reach(Reach::visible);
@@ -190,7 +190,7 @@ TEST_CASE("container replace: a singleton that is replaced is disposed after its
   CHECK(world.diary.count("make catalog.client/1") == 2);
 }
 
-TEST_CASE("container withdraw_wait: waits for the last lease and for release; inside its own callbacks it is refused") {
+TEST_CASE("container withdraw_wait: waits for the last lease and for release, inside its own callbacks it is refused") {
   World world;
   Module catalog(world, "catalog"), orders(world, "orders", {{"catalog"}});
   const auto id = catalog.instance("catalog.client/1", catalog.value);

@@ -93,7 +93,7 @@ TEST_CASE("container scope: one that is somebody else's is not found, and a fact
   CHECK(orders.close_scope(scope) == Code::ok);
 }
 
-TEST_CASE("container scope: carries request id, tenant, auth and deadline; an inner one has what it does not say itself") {
+TEST_CASE("container scope: carries request id, tenant, auth and deadline, an inner one has what it does not say itself") {
   World world;
   Module orders(world, "orders");
   const auto open = [&](std::uint64_t outer, ScopeContext context) {

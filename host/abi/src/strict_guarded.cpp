@@ -1,4 +1,4 @@
-#include "guarded.hpp"
+#include "strict_guarded.hpp"
 
 namespace tenon::host {
 namespace {

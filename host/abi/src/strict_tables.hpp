@@ -1,10 +1,10 @@
 // The proxies' tables: same ids, same types as those in tables.hpp.
 #pragma once
 
-#include "../container_part.hpp"
-#include "../events_part.hpp"
-#include "../tasks_part.hpp"
-#include "guarded.hpp"
+#include "container_part.hpp"
+#include "events_part.hpp"
+#include "strict_guarded.hpp"
+#include "tasks_part.hpp"
 
 namespace tenon::host {
 

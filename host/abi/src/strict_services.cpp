@@ -1,5 +1,5 @@
 // Proxies of tenon.services/1: calls go the long way, on which a request is lent and a call is known.
-#include "../services_call.hpp"
+#include "services_call.hpp"
 #include "strict_tables.hpp"
 
 namespace tenon::host {

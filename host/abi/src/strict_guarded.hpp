@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
-#include "../tables.hpp"
 #include "abi/instance.hpp"
 #include "abi/strict.hpp"
+#include "tables.hpp"
 
 namespace tenon::host {
 
