@@ -25,6 +25,7 @@
 #include "tenon/testing/host.hpp"
 #include "tenon/testing/metrics.hpp"
 #include "tenon/testing/run.hpp"
+#include "tenon/testing/services.hpp"
 #include "tenon/testing/storage.hpp"
 #include "tenon/testing/tables.hpp"
 #include "tenon/testing/tasks.hpp"

@@ -43,11 +43,14 @@ class Host;
 class FakeEvents;
 class FakeTasks;
 class FakeContainer;
+class FakeServices;
 
 namespace detail {
 
+struct ServiceRecord;
+
 /// One call the module is in, or has deferred. Fields behind `host` are guarded by the host's mutex.
-struct CallState {
+struct CallState : std::enable_shared_from_this<CallState> {
   Host* host = nullptr;
   std::int64_t deadline_ns = INT64_MAX;
   bool may_defer = false;
@@ -60,6 +63,8 @@ struct CallState {
   void* on_cancel_data = nullptr;
   std::vector<std::unique_ptr<std::uint8_t[]>> reserved;
   std::size_t reserved_bytes = 0;
+  std::shared_ptr<CallState> parent;       // the call it is made in
+  std::shared_ptr<ServiceRecord> service;  // of a call of a service
 };
 
 }  // namespace detail
@@ -162,6 +167,7 @@ class Host {
   /// Storage and state of the module.
   FakeStorage& storage() { return storage_; }
   FakeContainer& container();  ///< testing/container.hpp
+  FakeServices& services();    ///< testing/services.hpp
 
   // ---- what the module did ---------------------------------------------------------------------------------------------
 
@@ -223,6 +229,7 @@ class Host {
   friend class FakeEvents;
   friend class FakeTasks;
   friend class FakeContainer;
+  friend class FakeServices;
   static Host& of(tenon_ctx* ctx) { return *reinterpret_cast<Seat*>(ctx)->host; }
 
   static const tenon_module& select(const tenon_entry& entry, std::string_view name) {
@@ -241,6 +248,7 @@ class Host {
   void end_pending();
   /// What the module has registered with the interfaces of the kernel ends, and is released.
   void leave() {
+    services_leave();
     tasks_leave();
     events_leave();
     container_leave();
@@ -249,6 +257,10 @@ class Host {
   void events_end_calls();
   void events_drain();
   void events_leave();
+  const void* services_table();
+  void services_end_calls();
+  void services_leave();
+  void services_finish();
   const void* tasks_table();
   void tasks_started();
   void tasks_end_calls();
@@ -259,7 +271,8 @@ class Host {
   void container_leave();
   void container_finish();
   void container_destroyed();
-  [[nodiscard]] bool on_own_turn() const;  ///< a serial module is on this thread: it cannot wait for its own callbacks
+  static bool given_up(const detail::CallState& call);  // with the mutex held
+  [[nodiscard]] bool on_own_turn() const;               ///< a serial module is on this thread: it cannot wait for its own callbacks
   void problem(std::string text) { problems_.push_back(std::move(text)); }  // with the mutex held
   void end(detail::CallState& call, tenon_status why);                      // with the mutex held
   [[nodiscard]] bool declared(std::string_view id) const;
@@ -298,6 +311,7 @@ class Host {
   std::shared_ptr<FakeEvents> events_;
   std::shared_ptr<FakeTasks> tasks_;
   std::shared_ptr<FakeContainer> container_;
+  std::shared_ptr<FakeServices> services_;
 };
 
 }  // namespace testing

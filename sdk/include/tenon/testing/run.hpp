@@ -96,7 +96,7 @@ inline Status Host::end_call(detail::CallState& call, Status returned, std::stri
     }
     end(call, TENON_OK);
     deferred_.erase(call.id);
-    last_deferred_ = nullptr;
+    if (last_deferred_.get() == &call) last_deferred_ = nullptr;
   }
   return returned;
 }
@@ -211,6 +211,7 @@ Status Host::handle(std::string_view what, F&& handler) {
 
 inline void Host::deliver() {
   events_end_calls();
+  services_end_calls();
   tasks_end_calls();
   StorageTables::deliver(*this);
   for (;;) {
@@ -272,13 +273,16 @@ inline void Host::destroy() {
     module_.lifecycle->destroy(self_);
   }
   container_destroyed();
+  services_finish();
   deliver();
   phase_ = TENON_PHASE_NONE;
   metrics_.leave();
   const Lock lock(mutex_);
   destroyed_ = true;
   for (const auto& [id, call] : deferred_)
-    if (!call->completed) problem("a deferred call was never completed");
+    if (!call->completed)
+      problem(call->service == nullptr ? "a deferred call was never completed"
+                                       : "the deferred call of `" + call->service->service + "` was never completed");
 }
 
 inline bool Host::wait_for_log(std::string_view message, std::size_t count, std::chrono::nanoseconds patience) {

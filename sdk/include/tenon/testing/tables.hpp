@@ -6,6 +6,7 @@
 #include "tenon/events.h"
 #include "tenon/tasks.h"
 #include "tenon/testing/host.hpp"
+#include "tenon/testing/service_message.hpp"
 #include "tenon/testing/storage_tables.hpp"
 
 namespace tenon {
@@ -15,6 +16,12 @@ namespace testing {
 namespace detail {
 
 inline const Host*& entered() {
+  thread_local const Host* host = nullptr;
+  return host;
+}
+
+/// Whose module waits, on this thread, for a call of a service.
+inline const Host*& asking() {
   thread_local const Host* host = nullptr;
   return host;
 }
@@ -44,6 +51,7 @@ struct Host::Tables {
     if (name == TENON_CHECK) return &check;
     if (name == TENON_EVENTS) return h.events_table();
     if (name == TENON_TASKS) return h.tasks_table();
+    if (name == TENON_SERVICES) return h.services_table();
     if (name == TENON_METRICS) return &FakeMetrics::table();
     if (name == TENON_AUDIT) return &FakeAudit::table();
     if (name == TENON_STORAGE) return &StorageTables::storage;
@@ -206,7 +214,9 @@ struct Host::Tables {
 
   // ---- calls -------------------------------------------------------------------------------------------------------------
 
-  static bool is_cancelled(const detail::CallState& c) { return c.cancelled || detail::now_ns() >= c.deadline_ns; }
+  static bool is_cancelled(const detail::CallState& c) {
+    return c.cancelled || detail::now_ns() >= c.deadline_ns || (c.parent != nullptr && is_cancelled(*c.parent));
+  }
 
   static std::int64_t deadline_ns(tenon_call* call) noexcept { return of(call).deadline_ns; }
   static std::int32_t cancelled(tenon_call* call) noexcept {
@@ -241,14 +251,22 @@ struct Host::Tables {
     if (!c.may_defer) return TENON_FAILED_PRECONDITION;
     if (c.id == 0) {
       c.id = h.next_id_++;
-      h.last_deferred_ = h.running_;
-      h.deferred_[c.id] = h.running_;
+      if (c.service == nullptr) h.last_deferred_ = c.shared_from_this();
+      h.deferred_[c.id] = c.shared_from_this();
     }
     *out = c.id;
     return TENON_OK;
   }
   static tenon_status complete(tenon_ctx* ctx, tenon_id id, tenon_status status, const tenon_error* error, tenon_blob* body) noexcept {
+    tenon_reply reply = {};
+    if (body != nullptr) reply.payload = *body;
+    return end_deferred(ctx, id, status, error, reply);
+  }
+  /// Takes the payload whatever it returns.
+  static tenon_status end_deferred(tenon_ctx* ctx, tenon_id id, tenon_status status, const tenon_error* error, const tenon_reply& reply) {
     Host& h = of(ctx);
+    ServiceMessage message;
+    const bool good = detail::take_reply(reply, message);
     tenon_status result = TENON_OK;
     {
       const Lock lock(h.mutex_);
@@ -264,11 +282,14 @@ struct Host::Tables {
         }
         c.completed = true;
         c.answer = status == TENON_OK ? Status() : error != nullptr ? Status::from_c(status, *error) : Status(status);
+        if (c.service != nullptr) {
+          c.service->reply = std::move(message);
+          c.service->good = good;
+        }
         h.end(c, TENON_OK);
         h.changed_.notify_all();
       }
     }
-    if (body != nullptr && body->release != nullptr) body->release(body->owner);
     return result;
   }
   static std::int32_t id_cancelled(tenon_ctx* ctx, tenon_id id) noexcept {
@@ -324,6 +345,7 @@ struct Host::Tables {
   static inline const tenon_check check = {sizeof(tenon_check), 0, &thread, &current_phase, &violation};
 };
 
+inline bool Host::given_up(const detail::CallState& call) { return Tables::is_cancelled(call); }
 inline FakeMetrics& FakeMetrics::of(tenon_ctx* ctx) { return Host::Tables::of(ctx).metrics_; }
 inline FakeAudit& FakeAudit::of(tenon_ctx* ctx) { return Host::Tables::of(ctx).audit_; }
 
