@@ -90,7 +90,7 @@ std::vector<Line> make_lines() {
     const std::size_t depth = path.size() - 1;
     if (depth == 0) lines.push_back({});
     explain(lines, depth, meaning_of(rule));
-    const bool optional = rule.pattern.starts_with("log.file.");
+    const bool optional = is_of_optional_section(rule.pattern);
     const bool active = rule.fallback != nullptr && can_stand(rule) && !optional;
     const char* value = rule.fallback != nullptr && (active || rule.example == nullptr) ? rule.fallback : rule.example;
     const bool quote = std::string_view(value).find(':') != std::string_view::npos && value[0] != '{' && value[0] != '[';

@@ -1,5 +1,6 @@
 #include "key_table.hpp"
 
+#include <algorithm>
 #include <array>
 #include <functional>
 
@@ -136,6 +137,34 @@ constexpr std::array rules = {
             false,
             "[log.level, modules.*.config.**]",
             "Further paths to lock; * = one key, ** = any number of keys. Only adds to the built-in ones."},
+    KeyRule{"services.breaker.failures",
+            T::integer,
+            "5",
+            1,
+            1'000'000,
+            {},
+            false,
+            nullptr,
+            "Failures of one service within the window that open its breaker."},
+    KeyRule{"services.breaker.window", T::duration, "60s", 10 * ms, hour, {}, false, nullptr, "Time in which failures are counted."},
+    KeyRule{"services.breaker.open",
+            T::duration,
+            "30s",
+            10 * ms,
+            hour,
+            {},
+            false,
+            nullptr,
+            "Time for which an open breaker refuses calls; then it admits one at a time."},
+    KeyRule{"services.breaker.successes",
+            T::integer,
+            "2",
+            1,
+            1'000'000,
+            {},
+            false,
+            nullptr,
+            "Calls that have to succeed one after the other until the breaker closes."},
     KeyRule{"storage.url",
             T::url,
             "sqlite:kernel.db",
@@ -268,6 +297,9 @@ constexpr std::array sections = {
     Section{"lifecycle.timeouts",
             "Deadlines per module and phase, 10ms to 1h. A module that misses one has failed; from the first third of it on a warning "
             "names it."},
+    Section{"services.breaker",
+            "Circuit breakers: calls of a service that has failed several times are refused with CIRCUIT_OPEN for a while. Without "
+            "this section there are none."},
     Section{"database", "Databases of modules."},
     Section{"modules.*.grants", "What a plugin may do beyond its own, as far as its manifest asks for it; see `tenond check`."},
     Section{"modules", "One entry per module, by its name."},
@@ -284,7 +316,8 @@ constexpr std::array<std::string_view, 8> locked_globs = {
     "modules.api.config.iam.**",
 };
 
-constexpr std::string_view optional_section = "log.file";  // logging goes to standard error without it
+/// Logging goes to standard error, and services have no breakers, without them.
+constexpr std::array<std::string_view, 3> optional_sections = {"log.file", "services", "services.breaker"};
 
 KeyNode& grow(KeyNode& root, std::string_view pattern, bool listed = true) {
   KeyNode* node = &root;
@@ -327,6 +360,11 @@ std::string_view section_meaning(std::string_view section) {
 
 std::span<const std::string_view> built_in_locked() { return locked_globs; }
 
+bool is_of_optional_section(std::string_view dotted_path) {
+  return std::any_of(optional_sections.begin(), optional_sections.end(),
+                     [&](std::string_view section) { return dotted_path.starts_with(std::string(section) + "."); });
+}
+
 bool is_built_in_locked(std::string_view dotted_path) {
   std::vector<std::string> path;
   for (std::string_view word : split(dotted_path, '.')) path.emplace_back(word);
@@ -346,7 +384,7 @@ const KeyNode& key_tree() {
     KeyNode root;
     for (const KeyRule& rule : rules) grow(root, rule.pattern).rule = &rule;
     for (const UnservedKey& key : unserved) grow(root, key.pattern, false).unserved = &key;
-    grow(root, optional_section).optional = true;
+    for (std::string_view section : optional_sections) grow(root, section).optional = true;
     return root;
   }();
   return tree;

@@ -50,6 +50,9 @@ std::span<const KeyRule> key_rules();
 /// What precedes the first key of a section in config/tenon.yaml; empty if nothing.
 std::string_view section_meaning(std::string_view section);
 
+/// True for keys whose defaults hold only where their section is written.
+bool is_of_optional_section(std::string_view dotted_path);
+
 /// A key of the design that this version does not serve, and why.
 struct UnservedKey {
   std::string_view pattern, reason;

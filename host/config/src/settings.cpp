@@ -128,6 +128,14 @@ void fill_settings(const Value& tree, std::unordered_map<std::string, std::vecto
   read(child(tree.find("audit"), "writer"), out.audit_writer);
   read(child(tree.find("audit"), "path"), out.audit_path);
 
+  if (const Value* breaker = child(tree.find("services"), "breaker"); breaker != nullptr && breaker->is_map()) {
+    BreakerSettings& to = out.breaker.emplace();
+    read_integer(child(breaker, "failures"), to.failures);
+    read(child(breaker, "window"), to.window);
+    read(child(breaker, "open"), to.open);
+    read_integer(child(breaker, "successes"), to.successes);
+  }
+
   const Value* lifecycle = tree.find("lifecycle");
   read_integer(child(lifecycle, "parallelism"), out.parallelism);
   read(child(lifecycle, "stop_total"), out.stop_total);

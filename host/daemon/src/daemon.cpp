@@ -168,6 +168,8 @@ DaemonResult run_daemon(const DaemonOptions& options) {
   // The storage is opened in every boot that has got this far, so that what is wrong with it is told together with the rest. Closed last.
   UniqueFd storage_directory;
   KernelOptions kernel_options;
+  if (const std::optional<BreakerSettings>& b = config->host.breaker)
+    kernel_options.services.breaker = BreakerOptions{b->failures, b->window.count(), b->open.count(), b->successes};
   if (state && exit == ExitCode::ok) {
     if (Result<std::unique_ptr<AuditLog>> audit = open_audit(config->host, log); audit) {
       kernel_options.audit = std::move(*audit);

@@ -143,6 +143,26 @@ TEST_CASE("permissions and audit have defaults") {
   CHECK_FALSE(d.host.modules.at("orders").grants);
 }
 
+TEST_CASE("breakers of services: off without their section, bounded, the rest by default") {
+  Loader l;
+  CHECK_FALSE(l.good().host.breaker);
+  CHECK(l.good().effective.find("services") == nullptr);
+  Loader m;
+  m.file("services: {breaker: {failures: 3, open: 250ms}}\n");
+  const std::optional<BreakerSettings> b = m.good().host.breaker;
+  REQUIRE(b);
+  CHECK(b->failures == 3);
+  CHECK(b->window == std::chrono::seconds(60));
+  CHECK(b->open == std::chrono::milliseconds(250));
+  CHECK(b->successes == 2);
+  for (const char* wrong : {"failures: 0", "successes: 0", "window: 1ms", "open: 2h", "failures: many", "closed: 1s"}) {
+    CAPTURE(wrong);
+    Loader w;
+    w.file("services: {breaker: {" + std::string(wrong) + "}}\n");
+    CHECK_FALSE(w.bad().empty());
+  }
+}
+
 TEST_CASE("grants of a module, with the place of each") {
   Loader l;
   l.file(

@@ -96,6 +96,13 @@ struct ModuleSettings {
   std::string database_server, database_url;  ///< `database.server` names one of `database.servers`; at most one of both
 };
 
+/// `services.breaker`: when calls of a failing service are refused.
+struct BreakerSettings {
+  std::uint32_t failures = 5;
+  std::chrono::nanoseconds window{std::chrono::seconds(60)}, open{std::chrono::seconds(30)};
+  std::uint32_t successes = 2;
+};
+
 /// The host's own settings, typed and checked.
 struct HostSettings {
   std::string instance_name = "tenon";
@@ -105,9 +112,10 @@ struct HostSettings {
   std::vector<std::string> plugin_dirs, manifest_dirs;
   bool plugins_default_enabled = true;
   bool path_checks_file_only = false;
-  bool grant_what_is_asked = false;   ///< permissions.default: manifest
-  std::string audit_writer = "file";  ///< none | console | file
-  std::string audit_path;             ///< of `file`; not set: audit.log in the state directory
+  bool grant_what_is_asked = false;        ///< permissions.default: manifest
+  std::string audit_writer = "file";       ///< none | console | file
+  std::string audit_path;                  ///< of `file`; not set: audit.log in the state directory
+  std::optional<BreakerSettings> breaker;  ///< absent: off
   LogSettings log;
   unsigned parallelism = 1;  ///< lifecycle.parallelism, 1..64
   PhaseTimeouts timeouts;
