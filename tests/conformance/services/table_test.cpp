@@ -62,7 +62,7 @@ tenon_status echo(tenon_call*, const tenon_request* q, tenon_reply* r, tenon_err
 }
 
 struct Fixture {
-  explicit Fixture(bool with_caller_permissions = true) {
+  explicit Fixture(bool with_caller_permissions = true, KernelOptions options = {}) : world(std::move(options)) {
     created.clear();
     on_init = nullptr;
     char address[32];
@@ -431,4 +431,21 @@ TEST_CASE("services table: a provider leaves while it is called, nothing of it s
   CHECK(odd == 0);
   CHECK(f.call(f.web, handle, "", "x").status == TENON_NOT_FOUND);
   f.puppets.erase(f.puppets.begin());
+}
+
+TEST_CASE("services table: with a breaker for all, a service that failed often enough is not called for a while") {
+  KernelOptions options;
+  options.services.breaker = BreakerOptions{3, 60'000'000'000, 3'600'000'000'000, 1};
+  Fixture f(true, std::move(options));
+  f.boot();
+  Service s;
+  int called = 0;
+  f.offer("orders.fails", s, [&](tenon_call*, const tenon_request*, tenon_reply*, tenon_error*) {
+    ++called;
+    return TENON_UNAVAILABLE;
+  });
+  const tenon_id handle = Fixture::resolve(f.web, "orders.fails");
+  for (int i = 0; i < 3; ++i) CHECK(f.call(f.web, handle, "", "x").reason != "CIRCUIT_OPEN");
+  for (int i = 0; i < 3; ++i) CHECK(f.call(f.web, handle, "", "x").reason == "CIRCUIT_OPEN");
+  CHECK(called == 3);
 }
