@@ -26,7 +26,7 @@ int main() {{
 }}
 """
 
-WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wno-unused"]
+WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wno-unused", "-Wno-unused-parameter"]
 WRAPPERS = ["Log", "Config", "Services", "Events", "Storage", "State", "Container", "Leases", "Tasks", "Metrics", "Audit", "Check"]
 TABLES = ["log", "config", "calls", "services", "events", "storage", "state", "container", "lease", "tasks", "metrics", "audit", "check"]
 
@@ -41,13 +41,13 @@ def parts(text, compiler, c_compiler):
     for i, body in enumerate(cpp):
         objects = "".join(f"tenon::{w} {w.lower()}(ctx);\n" for w in WRAPPERS)
         source += f"tenon::Status part_{i}(tenon::Ctx ctx, tenon::Call call) {{\n{objects}{body}return {{}};\n}}\n"
-    yield "cpp", source, [compiler, "-std=c++17", "-Wno-unused-parameter"]
+    yield "cpp", source, [compiler, "-std=c++17"]
     source = "".join(f"#include <tenon/{t}.h>\n" for t in [*TABLES, "health"])
     source += "static tenon_status on_run(void* data, tenon_call* call, tenon_error* err) { return TENON_OK; }\n#define on_check on_run\n"
     for i, body in enumerate(c):
         tables = "".join(f"const tenon_{t}* {t} = ctx->host->query(ctx, TENON_STR(TENON_{t.upper()}));\n" for t in TABLES)
         source += f"tenon_status part_{i}(tenon_ctx* ctx, tenon_call* call, tenon_error* err) {{\n{tables}{body}return TENON_OK;\n}}\n"
-    yield "c", source, [c_compiler, "-std=c11", "-Wno-unused-parameter"]
+    yield "c", source, [c_compiler, "-std=c11"]
 
 
 def main():
@@ -74,7 +74,7 @@ def main():
             source = os.path.join(directory, f"parts.{suffix}")
             with open(source, "w", encoding="utf-8") as file:
                 file.write(text)
-            done = subprocess.run([*WARNINGS, *command, "-fsyntax-only", "-I", f"{sdk}/include", source], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            done = subprocess.run([*command, *WARNINGS, "-fsyntax-only", "-I", f"{sdk}/include", source], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             if done.returncode != 0:
                 print(f"the snippets in {suffix}: exit code {done.returncode}\n{done.stdout}")
                 return 1
