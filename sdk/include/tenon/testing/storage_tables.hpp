@@ -411,4 +411,6 @@ struct StorageTables {
 }  // namespace v1
 }  // namespace tenon
 
+#include "tenon/testing/tables.hpp"  // which ends with run.hpp: the body of Host::handle, a template
+
 #endif

@@ -353,4 +353,6 @@ inline FakeAudit& FakeAudit::of(tenon_ctx* ctx) { return Host::Tables::of(ctx).a
 }  // namespace v1
 }  // namespace tenon
 
+#include "tenon/testing/run.hpp"  // the bodies of what is used above, for whoever includes this page alone
+
 #endif
