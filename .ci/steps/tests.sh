@@ -2,8 +2,24 @@
 # shellcheck disable=SC2154  # $root is .ci/run's
 # The tests as a developer runs them, and the same tests under sanitizers.
 
-# Every test of the tree, built by gcc; installs what is missing.
-step_tests() { packaging/quickstart test; }
+# Every test of the tree, built by gcc; installs what is missing. What fails runs once more, alone, and is shown with its output.
+step_tests() {
+  local again=build/dev/ctest-again.xml
+  rm -f "$again"
+  packaging/quickstart test && return
+  [[ -s build/dev/ctest.xml ]] || refuse "the tests did not run"
+  again_alone dev "$again"
+}
+
+# again_alone PRESET RESULT: runs the failed tests of the last run once more, one after the other, and counts.
+again_alone() {
+  local preset=$1 again=$2 status=0
+  printf '\n== the failed tests once more, alone\n'
+  ctest --preset "$preset" --rerun-failed -j 1 --output-junit "$root/$again" || true
+  [[ -s $again ]] || refuse "ctest left no result of the second run"
+  /usr/bin/python3 packaging/lib/test_summary.py --again "$again" --details "build/$preset/ctest.xml" || status=$?
+  return "$status"
+}
 
 # A skipped test is a failure unless .ci/expected-skips names it. Counts as one check: the tests themselves are counted above.
 step_skips() {

@@ -2,7 +2,9 @@
 
 With --expected-skips FILE a skipped test that the file does not name counts as failed. The file: one `name: reason` a line, `#`
 begins a comment, `*` in a name stands for anything. With --skips-only nothing but that is looked at, and no line of counts is
-printed. Exit code 1 if anything failed.
+printed. With --again FILE, the result of running the failed tests once more, alone: a test that passed there counts as passed and is
+listed as unsteady, so that a machine too busy for a test's time limit does not decide about the tree, and a race does not go unseen.
+With --details the end of what each failed or unsteady test printed is shown. Exit code 1 if anything failed.
 """
 
 import argparse
@@ -25,6 +27,9 @@ def read_expected(path):
     return expected
 
 
+DETAIL_LINES = 40
+
+
 def first_lines(text):
     """The reason a test gives is on the line that begins with 'skipped:', or else on its first line."""
     lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
@@ -33,25 +38,25 @@ def first_lines(text):
 
 
 def read_results(path):
-    """Yields (name, "passed" | "failed" | "skipped", reason)."""
+    """Yields (name, "passed" | "failed" | "skipped", reason, output)."""
     for case in ElementTree.parse(path).getroot().iter("testcase"):
         name = case.get("name", "")
-        output = case.findtext("system-out")
+        output = case.findtext("system-out") or ""
         skipped = case.find("skipped")
         if case.get("status") == "disabled":
-            yield name, "skipped", "disabled"
+            yield name, "skipped", "disabled", output
         elif skipped is not None:
             # ctest also says "skipped" of a test that it could not start.
             message = skipped.get("message", "")
             if message.startswith("SKIP_"):
-                yield name, "skipped", first_lines(output)
+                yield name, "skipped", first_lines(output), output
             else:
-                yield name, "failed", message or "was not run"
+                yield name, "failed", message or "was not run", output
         elif case.get("status") == "run" and case.find("failure") is None:
-            yield name, "passed", ""
+            yield name, "passed", "", output
         else:
             failure = case.find("failure")
-            yield name, "failed", failure.get("message", "") if failure is not None else ""
+            yield name, "failed", failure.get("message", "") if failure is not None else "", output
 
 
 def main():
@@ -59,12 +64,16 @@ def main():
     parser.add_argument("results", nargs="+")
     parser.add_argument("--expected-skips")
     parser.add_argument("--skips-only", action="store_true")
+    parser.add_argument("--again")
+    parser.add_argument("--details", action="store_true")
     arguments = parser.parse_args()
     expected = read_expected(arguments.expected_skips) if arguments.expected_skips else None
 
+    again = {name: result for name, result, _, _ in read_results(arguments.again)} if arguments.again else {}
+
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     for path in arguments.results:
-        for name, result, reason in read_results(path):
+        for name, result, reason, output in read_results(path):
             if arguments.skips_only and result != "skipped":
                 continue
             if result == "skipped":
@@ -72,7 +81,11 @@ def main():
                 if expected is not None and not any(fnmatch.fnmatchcase(name, pattern) for pattern in expected):
                     result, reason = "failed", "was skipped, and .ci/expected-skips does not name it"
             if result == "failed":
-                print(f"failed: {name}: {reason}")
+                steady = again.get(name) != "passed"
+                print(f"{'failed' if steady else 'unsteady, passed when run alone'}: {name}: {reason}")
+                if arguments.details:
+                    print("\n".join("  | " + line for line in output.splitlines()[-DETAIL_LINES:]))
+                result = "failed" if steady else "passed"
             counts[result] += 1
     if arguments.skips_only:
         print(f"{counts['skipped']} expected skips, {counts['failed']} unexpected ones")
