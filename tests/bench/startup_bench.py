@@ -168,7 +168,7 @@ def main():
     parser.add_argument("--json")
     args = parser.parse_args()
     tenond = os.path.join(os.path.abspath(args.build), "bin", "tenond")
-    work = args.work or tempfile.mkdtemp(prefix="tenon-bench-", dir=os.path.abspath(args.build))
+    work = os.path.abspath(args.work) if args.work else tempfile.mkdtemp(prefix="tenon-bench-", dir=os.path.abspath(args.build))
     os.makedirs(work, exist_ok=True)
     include = os.path.join(REPO, "sdk", "include")
     bare = os.path.join(work, "bare")
