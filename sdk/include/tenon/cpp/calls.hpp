@@ -12,6 +12,19 @@ inline namespace v1 {
 
 using Clock = std::chrono::steady_clock;  // CLOCK_MONOTONIC
 
+namespace detail {
+
+/// Times as the C tables have them: INT64_MAX = never.
+inline std::int64_t to_ns(Clock::time_point time) noexcept {
+  if (time == Clock::time_point::max()) return INT64_MAX;
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
+}
+inline Clock::time_point from_ns(std::int64_t ns) noexcept {
+  return ns == INT64_MAX ? Clock::time_point::max() : Clock::time_point(std::chrono::nanoseconds(ns));
+}
+
+}  // namespace detail
+
 /// A call that goes on after its function returned PENDING. Move-only: whoever holds it owes exactly one complete(). Dropped
 /// without an answer it completes by itself, with CANCELLED if nobody waits any more, else INTERNAL `DEFERRED_DROPPED`.
 class Deferred {
@@ -90,17 +103,11 @@ class Call {
   [[nodiscard]] tenon_call* raw() const noexcept { return raw_; }
 
   /// When its time is up; Clock::time_point::max() = never. [any]
-  [[nodiscard]] Clock::time_point deadline() const noexcept {
-    const std::int64_t ns = table_->deadline_ns(raw_);
-    return ns == INT64_MAX ? Clock::time_point::max() : Clock::time_point(std::chrono::nanoseconds(ns));
-  }
+  [[nodiscard]] Clock::time_point deadline() const noexcept { return detail::from_ns(table_->deadline_ns(raw_)); }
   /// True once nobody waits any more: give up soon. [any]
   [[nodiscard]] bool cancelled() const noexcept { return table_->cancelled(raw_) != 0; }
   /// Sleeps until `time`, or until the call is cancelled (true). [control][worker]
-  [[nodiscard]] bool wait_until(Clock::time_point time) const noexcept {
-    const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
-    return table_->wait(raw_, time == Clock::time_point::max() ? INT64_MAX : static_cast<std::int64_t>(ns)) != 0;
-  }
+  [[nodiscard]] bool wait_until(Clock::time_point time) const noexcept { return table_->wait(raw_, detail::to_ns(time)) != 0; }
   [[nodiscard]] bool wait_for(Clock::duration duration) const noexcept {
     const auto now = Clock::now();
     return wait_until(duration < Clock::time_point::max() - now ? now + duration : Clock::time_point::max());

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "tenon/config.h"
-#include "tenon/cpp/calls.hpp"
+#include "tenon/cpp/handler.hpp"
 #include "tenon/cpp/log.hpp"
 
 namespace tenon {
@@ -58,34 +58,16 @@ class Config {
   /// or init only. The host keeps f until after stop.
   template <class F>
   Result<tenon_id> on_change(std::string_view path, F f) const {
-    constexpr bool takes_call = std::is_invocable_v<F&, std::string_view, Call>;
-    static_assert(takes_call || std::is_invocable_v<F&, std::string_view>,
-                  "f is called with (std::string_view path) or (path, tenon::Call)");
-    struct Handler {
-      F f;
-      tenon_ctx* ctx;
-      const tenon_calls* calls;
+    using Handler = detail::Handler<F, std::string_view>;
+    static_assert(Handler::is_callable, "f is called with (std::string_view path) or (path, tenon::Call)");
+    auto handler = std::make_unique<Handler>(std::move(f), ctx_);
+    const auto changed = [](void* data, tenon_call* call, tenon_str changed_path, tenon_error* err) noexcept {
+      return Handler::run(data, call, err, view(changed_path));
     };
-    auto handler =
-        std::unique_ptr<Handler>(new Handler{std::move(f), ctx_.raw(), takes_call ? ctx_.require<tenon_calls>(TENON_CALLS) : nullptr});
-    const auto changed = [](void* data, tenon_call* call, tenon_str changed_path, tenon_error* err) noexcept -> tenon_status {
-      auto& h = *static_cast<Handler*>(data);
-      (void)call;
-      return guard(err, [&] {
-        if constexpr (takes_call) {
-          return h.f(view(changed_path), Call(h.ctx, h.calls, call));
-        } else {
-          return h.f(view(changed_path));
-        }
-      });
-    };
-    tenon_id registration = 0;
-    const auto release = [](void* data) noexcept { delete static_cast<Handler*>(data); };
-    Status status = Status::of(
-        [&](tenon_error* e) { return table_->on_change(ctx_.raw(), to_c(path), changed, handler.get(), release, &registration, e); });
-    if (!status.ok()) return status;
-    (void)handler.release();
-    return registration;
+    void* const data = handler.get();
+    return detail::hand_over(std::move(handler), [&](tenon_id* out, tenon_error* e) {
+      return table_->on_change(ctx_.raw(), to_c(path), changed, data, &Handler::release, out, e);
+    });
   }
   /// Nothing new is delivered after it returned.
   Status unsubscribe(tenon_id registration) const noexcept { return Status(table_->unsubscribe(ctx_.raw(), registration)); }

@@ -149,17 +149,13 @@ class Leases {
     out.struct_size = sizeof out;
     Status status = Status::of([&](tenon_error* e) { return table_->describe_scope(ctx_, scope.id, &out, e); });
     if (!status.ok()) return status;
-    const auto deadline =
-        out.deadline_ns == INT64_MAX ? Clock::time_point::max() : Clock::time_point(std::chrono::nanoseconds(out.deadline_ns));
-    return ScopeInfo{view(out.request_id), view(out.tenant), view(out.auth), out.kind, deadline};
+    return ScopeInfo{view(out.request_id), view(out.tenant), view(out.auth), out.kind, detail::from_ns(out.deadline_ns)};
   }
   [[nodiscard]] const tenon_lease* table() const noexcept { return table_; }
 
  private:
   static tenon_scope to_raw(const ScopeInfo& said) {
-    const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(said.deadline.time_since_epoch()).count();
-    return {sizeof(tenon_scope), said.kind,       to_c(said.request_id),
-            to_c(said.tenant),   to_c(said.auth), said.deadline == Clock::time_point::max() ? INT64_MAX : static_cast<std::int64_t>(ns)};
+    return {sizeof(tenon_scope), said.kind, to_c(said.request_id), to_c(said.tenant), to_c(said.auth), detail::to_ns(said.deadline)};
   }
   Result<Scope> call_scope(const Call& call, const ScopeInfo* said) const {
     tenon_scope raw{};
@@ -255,8 +251,7 @@ class Container {
   Status withdraw(tenon_id provided) const { return Status(table_->withdraw(ctx_, provided)); }
   /// And waits until nobody holds it. [control][worker]
   Status withdraw_wait(tenon_id provided, Clock::time_point deadline) const {
-    const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(deadline.time_since_epoch()).count();
-    return Status(table_->withdraw_wait(ctx_, provided, deadline == Clock::time_point::max() ? INT64_MAX : static_cast<std::int64_t>(ns)));
+    return Status(table_->withdraw_wait(ctx_, provided, detail::to_ns(deadline)));
   }
   [[nodiscard]] const tenon_container* table() const noexcept { return table_; }
 

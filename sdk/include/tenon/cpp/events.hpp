@@ -2,7 +2,7 @@
 #ifndef TENON_CPP_EVENTS_HPP
 #define TENON_CPP_EVENTS_HPP
 
-#include "tenon/cpp/calls.hpp"
+#include "tenon/cpp/handler.hpp"
 #include "tenon/events.h"
 
 namespace tenon {
@@ -79,44 +79,24 @@ class Events {
   /// f(Event) or f(Event, Call), returning Status or void, is called [worker], one event at a time. The host keeps f until after the last one.
   template <class F>
   Result<tenon_id> subscribe(std::string_view pattern, F f, const Subscribe& options = {}) const {
-    constexpr bool takes_call = std::is_invocable_v<F&, Event, Call>;
-    static_assert(takes_call || std::is_invocable_v<F&, Event>, "f is called with (tenon::Event) or (tenon::Event, tenon::Call)");
-    struct Handler {
-      F f;
-      tenon_ctx* ctx;
-      const tenon_calls* calls;
+    using Handler = detail::Handler<F, Event>;
+    static_assert(Handler::is_callable, "f is called with (tenon::Event) or (tenon::Event, tenon::Call)");
+    auto handler = std::make_unique<Handler>(std::move(f), ctx_);
+    const auto deliver = [](void* data, tenon_call* call, const tenon_event* event, tenon_error* err) noexcept {
+      return Handler::run(data, call, err, Event(*event));
     };
-    auto handler =
-        std::unique_ptr<Handler>(new Handler{std::move(f), ctx_.raw(), takes_call ? ctx_.require<tenon_calls>(TENON_CALLS) : nullptr});
-    const auto deliver = [](void* data, tenon_call* call, const tenon_event* event, tenon_error* err) noexcept -> tenon_status {
-      auto& h = *static_cast<Handler*>(data);
-      (void)call;
-      return guard(err, [&] {
-        if constexpr (takes_call) {
-          return h.f(Event(*event), Call(h.ctx, h.calls, call));
-        } else {
-          return h.f(Event(*event));
-        }
-      });
-    };
-    const auto release = [](void* data) noexcept { delete static_cast<Handler*>(data); };
     const tenon_event_options raw = {sizeof(tenon_event_options), static_cast<std::int32_t>(options.when_full), options.queue_events,
                                      options.drain ? 1U : 0U, options.queue_bytes};
-    tenon_id subscription = 0;
-    Status status = Status::of([&](tenon_error* e) {
-      return table_->subscribe(ctx_.raw(), to_c(pattern), deliver, handler.get(), release, &raw, &subscription, e);
+    void* const data = handler.get();
+    return detail::hand_over(std::move(handler), [&](tenon_id* out, tenon_error* e) {
+      return table_->subscribe(ctx_.raw(), to_c(pattern), deliver, data, &Handler::release, &raw, out, e);
     });
-    if (!status.ok()) return status;
-    (void)handler.release();
-    return subscription;
   }
   /// Nothing new is delivered after it returned; one delivery may still be running. [any]
   Status unsubscribe(tenon_id subscription) const noexcept { return Status(table_->unsubscribe(ctx_.raw(), subscription)); }
   /// The same, and waits until the handler is gone. [control][worker]
   Status unsubscribe_wait(tenon_id subscription, Clock::time_point deadline) const {
-    const std::int64_t until =
-        deadline == Clock::time_point::max() ? INT64_MAX : std::chrono::nanoseconds(deadline.time_since_epoch()).count();
-    return Status::of([&](tenon_error* e) { return table_->unsubscribe_wait(ctx_.raw(), subscription, until, e); });
+    return Status::of([&](tenon_error* e) { return table_->unsubscribe_wait(ctx_.raw(), subscription, detail::to_ns(deadline), e); });
   }
   /// NOT_FOUND once it is over. [any]
   Result<tenon_event_stats> stats(tenon_id subscription) const {

@@ -2,7 +2,7 @@
 #ifndef TENON_CPP_SERVICES_HPP
 #define TENON_CPP_SERVICES_HPP
 
-#include "tenon/cpp/calls.hpp"
+#include "tenon/cpp/handler.hpp"
 #include "tenon/services.h"
 
 namespace tenon {
@@ -167,43 +167,30 @@ class Services {
   /// Call::defer. The host keeps f until the service is gone and no call of it runs. `flags`: TENON_SERVICE_*. [any]
   template <class F>
   Result<tenon_id> offer(std::string_view name, F f, std::uint32_t flags = 0) const {
-    constexpr bool takes_call = std::is_invocable_v<F&, const Request&, Reply&, Call>;
-    static_assert(takes_call || std::is_invocable_v<F&, const Request&, Reply&>,
-                  "f is called with (const Request&, Reply&) or (..., Call)");
-    struct Handler {
-      F f;
-      tenon_ctx* ctx;
-      const tenon_calls* calls;
-    };
-    auto handler = std::unique_ptr<Handler>(new Handler{std::move(f), ctx_, calls_});
+    using Handler = detail::Handler<F, const Request&, Reply&>;
+    static_assert(Handler::is_callable, "f is called with (const Request&, Reply&) or (..., Call)");
+    auto handler = std::make_unique<Handler>(std::move(f), ctx_, calls_);
     tenon_service service = {};
     service.struct_size = sizeof service;
     service.flags = flags;
     service.name = to_c(name);
     service.handle = [](void* data, tenon_call* call, const tenon_request* request, tenon_reply* reply, tenon_error* err) noexcept {
-      auto& h = *static_cast<Handler*>(data);
       return guard(err, [&] {
-        Reply to(*reply, h.calls, call);
-        if constexpr (takes_call) {
-          return h.f(Request(*request), to, Call(h.ctx, h.calls, call));
-        } else {
-          return h.f(Request(*request), to);
-        }
+        auto& h = *static_cast<Handler*>(data);
+        Reply to(*reply, h.calls(), call);
+        return h(call, Request(*request), to);
       });
     };
     service.data = handler.get();
-    service.release = [](void* data) noexcept { delete static_cast<Handler*>(data); };
-    tenon_id registration = 0;
-    Status status = Status::of([&](tenon_error* e) { return table_->register_service(ctx_, &service, &registration, e); });
-    if (!status.ok()) return status;
-    (void)handler.release();
-    return registration;
+    service.release = &Handler::release;
+    return detail::hand_over(std::move(handler),
+                             [&](tenon_id* out, tenon_error* e) { return table_->register_service(ctx_, &service, out, e); });
   }
   /// Nothing new is delivered after it returned. [any]
   Status withdraw(tenon_id registration) const noexcept { return Status(table_->unregister(ctx_, registration)); }
   /// And waits for those inside. [control][worker]
   Status withdraw_and_wait(tenon_id registration, Clock::time_point deadline) const noexcept {
-    return Status(table_->unregister_wait(ctx_, registration, ns(deadline)));
+    return Status(table_->unregister_wait(ctx_, registration, detail::to_ns(deadline)));
   }
 
   [[nodiscard]] bool has(std::string_view name) const noexcept { return table_->has(ctx_, to_c(name)) != 0; }
@@ -218,7 +205,7 @@ class Services {
   Status call(std::string_view name, Bytes payload, Answer<N>& answer, const CallOptions& options = {},
               std::string_view content_type = {}) const {
     const tenon_request request = {sizeof(tenon_request), 0, payload, to_c(content_type), nullptr, 0};
-    const tenon_call_options how = {sizeof(tenon_call_options), 0, ns(options.deadline), to_c(options.traceparent)};
+    const tenon_call_options how = {sizeof(tenon_call_options), 0, detail::to_ns(options.deadline), to_c(options.traceparent)};
     tenon_error error;
     detail::init_error(error);
     const tenon_status status = table_->call_by_name(ctx_, to_c(name), &request, answer.prepare(), &how, &error);
@@ -229,7 +216,7 @@ class Services {
   Result<tenon_id> call_async(std::string_view name, Bytes payload, F f, const CallOptions& options = {}) const {
     static_assert(std::is_nothrow_invocable_v<F&, Status, Bytes>, "f(Status, Bytes) runs on a thread of the host: declare it noexcept");
     const tenon_request request = {sizeof(tenon_request), 0, payload, {}, nullptr, 0};
-    const tenon_call_options how = {sizeof(tenon_call_options), 0, ns(options.deadline), to_c(options.traceparent)};
+    const tenon_call_options how = {sizeof(tenon_call_options), 0, detail::to_ns(options.deadline), to_c(options.traceparent)};
     auto owned = std::make_unique<F>(std::move(f));
     const auto done = [](void* data, tenon_id, tenon_status code, tenon_reply* reply, const tenon_error* error) noexcept {
       const std::unique_ptr<F> fn(static_cast<F*>(data));
@@ -245,11 +232,6 @@ class Services {
   Status cancel(tenon_id call) const noexcept { return Status(table_->cancel(ctx_, call)); }
 
  private:
-  static std::int64_t ns(Clock::time_point t) noexcept {
-    return t == Clock::time_point::max()
-               ? INT64_MAX
-               : static_cast<std::int64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(t.time_since_epoch()).count());
-  }
   tenon_ctx* ctx_;
   const tenon_services* table_;
   const tenon_calls* calls_;

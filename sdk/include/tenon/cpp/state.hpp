@@ -2,7 +2,7 @@
 #ifndef TENON_CPP_STATE_HPP
 #define TENON_CPP_STATE_HPP
 
-#include "tenon/cpp/calls.hpp"
+#include "tenon/cpp/handler.hpp"
 #include "tenon/cpp/storage.hpp"
 #include "tenon/state.h"
 
@@ -22,32 +22,7 @@ class StateChange {
 };
 
 /// The changes of one delivery: size, [i], for (StateChange change : changes).
-class StateChanges {
- public:
-  class Iterator {
-   public:
-    explicit Iterator(const tenon_state_change* const* at) noexcept : at_(at) {}
-    StateChange operator*() const noexcept { return StateChange(**at_); }
-    Iterator& operator++() noexcept {
-      ++at_;
-      return *this;
-    }
-    friend bool operator==(Iterator a, Iterator b) noexcept { return a.at_ == b.at_; }
-    friend bool operator!=(Iterator a, Iterator b) noexcept { return a.at_ != b.at_; }
-
-   private:
-    const tenon_state_change* const* at_;
-  };
-  StateChanges(const tenon_state_change* const* changes, std::size_t count) noexcept : changes_(changes), count_(count) {}
-  [[nodiscard]] std::size_t size() const noexcept { return count_; }
-  StateChange operator[](std::size_t i) const noexcept { return StateChange(*changes_[i]); }
-  [[nodiscard]] Iterator begin() const noexcept { return Iterator(changes_); }
-  [[nodiscard]] Iterator end() const noexcept { return Iterator(changes_ + count_); }
-
- private:
-  const tenon_state_change* const* changes_;
-  std::size_t count_;
-};
+using StateChanges = Views<StateChange, tenon_state_change>;
 
 using StateCursor = BasicCursor<tenon_state>;
 
@@ -106,42 +81,21 @@ class StateSpace {
   /// start was called. The host keeps f until the watch has ended. Watch first, then read. [any]
   template <class F>
   Result<tenon_id> watch(BytesArg prefix, F f) const {
-    constexpr bool takes_call = std::is_invocable_v<F&, StateChanges, Call>;
-    static_assert(takes_call || std::is_invocable_v<F&, StateChanges>, "f is called with (tenon::StateChanges) or (changes, tenon::Call)");
-    struct Handler {
-      F f;
-      tenon_ctx* ctx;
-      const tenon_calls* calls;
-    };
-    const tenon_calls* const calls = takes_call ? Ctx(ctx_).require<tenon_calls>(TENON_CALLS) : nullptr;
-    auto handler = std::unique_ptr<Handler>(new Handler{std::move(f), ctx_, calls});
+    using Handler = detail::Handler<F, StateChanges>;
+    static_assert(Handler::is_callable, "f is called with (tenon::StateChanges) or (changes, tenon::Call)");
+    auto handler = std::make_unique<Handler>(std::move(f), Ctx(ctx_));
     const auto changed = [](void* data, tenon_call* call, const tenon_state_change* const* changes, std::size_t count,
-                            tenon_error* err) noexcept -> tenon_status {
-      auto& h = *static_cast<Handler*>(data);
-      (void)call;
-      return guard(err, [&] {
-        if constexpr (takes_call) {
-          return h.f(StateChanges(changes, count), Call(h.ctx, h.calls, call));
-        } else {
-          return h.f(StateChanges(changes, count));
-        }
-      });
-    };
-    const auto release = [](void* data) noexcept { delete static_cast<Handler*>(data); };
-    tenon_id registration = 0;
-    Status status =
-        Status::of([&](tenon_error* e) { return table_->watch(ctx_, id_, prefix, changed, handler.get(), release, &registration, e); });
-    if (!status.ok()) return status;
-    (void)handler.release();
-    return registration;
+                            tenon_error* err) noexcept { return Handler::run(data, call, err, StateChanges(changes, count)); };
+    void* const data = handler.get();
+    return detail::hand_over(std::move(handler), [&](tenon_id* out, tenon_error* e) {
+      return table_->watch(ctx_, id_, prefix, changed, data, &Handler::release, out, e);
+    });
   }
   /// Nothing begins to be delivered after it returned. [any]
   Status unwatch(tenon_id registration) const noexcept { return Status(table_->unwatch(ctx_, registration)); }
   /// The same, and waits until f is gone. Not inside f. [control][worker]
   Status unwatch_wait(tenon_id registration, Clock::time_point deadline) const {
-    const std::int64_t until =
-        deadline == Clock::time_point::max() ? INT64_MAX : std::chrono::nanoseconds(deadline.time_since_epoch()).count();
-    return Status::of([&](tenon_error* e) { return table_->unwatch_wait(ctx_, registration, until, e); });
+    return Status::of([&](tenon_error* e) { return table_->unwatch_wait(ctx_, registration, detail::to_ns(deadline), e); });
   }
 
  private:

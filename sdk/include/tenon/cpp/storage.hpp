@@ -156,34 +156,7 @@ class StorageRow {
 };
 
 /// A batch of rows: size, [i], for (StorageRow row : rows).
-class StorageRows {
- public:
-  class Iterator {
-   public:
-    explicit Iterator(const tenon_storage_row* const* at) noexcept : at_(at) {}
-    StorageRow operator*() const noexcept { return StorageRow(**at_); }
-    Iterator& operator++() noexcept {
-      ++at_;
-      return *this;
-    }
-    friend bool operator==(Iterator a, Iterator b) noexcept { return a.at_ == b.at_; }
-    friend bool operator!=(Iterator a, Iterator b) noexcept { return a.at_ != b.at_; }
-
-   private:
-    const tenon_storage_row* const* at_;
-  };
-  StorageRows() noexcept = default;
-  StorageRows(const tenon_storage_row* const* rows, std::size_t count) noexcept : rows_(rows), count_(count) {}
-  [[nodiscard]] std::size_t size() const noexcept { return count_; }
-  [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
-  StorageRow operator[](std::size_t i) const noexcept { return StorageRow(*rows_[i]); }
-  [[nodiscard]] Iterator begin() const noexcept { return Iterator(rows_); }
-  [[nodiscard]] Iterator end() const noexcept { return Iterator(rows_ + count_); }
-
- private:
-  const tenon_storage_row* const* rows_ = nullptr;
-  std::size_t count_ = 0;
-};
+using StorageRows = Views<StorageRow, tenon_storage_row>;
 
 /// A scan in the order of keys, of storage or (Table = tenon_state) of the keys of the state; closed with the object. Move-only.
 template <class Table>

@@ -2,7 +2,7 @@
 #ifndef TENON_CPP_TASKS_HPP
 #define TENON_CPP_TASKS_HPP
 
-#include "tenon/cpp/calls.hpp"
+#include "tenon/cpp/handler.hpp"
 #include "tenon/tasks.h"
 
 namespace tenon {
@@ -78,9 +78,7 @@ class Tasks {
   Status cancel(tenon_id task) const noexcept { return Status(table_->cancel(ctx_.raw(), task)); }
   /// The same, and waits until f is gone. [control][worker]
   Status cancel_wait(tenon_id task, Clock::time_point deadline) const {
-    const std::int64_t until =
-        deadline == Clock::time_point::max() ? INT64_MAX : std::chrono::nanoseconds(deadline.time_since_epoch()).count();
-    return Status::of([&](tenon_error* e) { return table_->cancel_wait(ctx_.raw(), task, until, e); });
+    return Status::of([&](tenon_error* e) { return table_->cancel_wait(ctx_.raw(), task, detail::to_ns(deadline), e); });
   }
   /// NOT_FOUND once it is over. [any]
   Result<tenon_task_status> status(tenon_id task) const {
@@ -94,33 +92,12 @@ class Tasks {
  private:
   template <class F, class Add>
   Result<tenon_id> add(F f, std::string_view name, std::chrono::nanoseconds timeout, Add&& register_it) const {
-    constexpr bool takes_call = std::is_invocable_v<F&, Call>;
-    static_assert(takes_call || std::is_invocable_v<F&>, "f is called with () or (tenon::Call)");
-    struct Handler {
-      F f;
-      tenon_ctx* ctx;
-      const tenon_calls* calls;
-    };
-    auto handler =
-        std::unique_ptr<Handler>(new Handler{std::move(f), ctx_.raw(), takes_call ? ctx_.require<tenon_calls>(TENON_CALLS) : nullptr});
-    const auto run = [](void* data, tenon_call* call, tenon_error* err) noexcept -> tenon_status {
-      auto& h = *static_cast<Handler*>(data);
-      (void)call;
-      return guard(err, [&] {
-        if constexpr (takes_call) {
-          return h.f(Call(h.ctx, h.calls, call));
-        } else {
-          return h.f();
-        }
-      });
-    };
-    const auto release = [](void* data) noexcept { delete static_cast<Handler*>(data); };
-    const tenon_task raw = {sizeof(tenon_task), 0U, run, handler.get(), release, to_c(name), timeout.count()};
-    tenon_id task = 0;
-    Status status = Status::of([&](tenon_error* e) { return register_it(&raw, &task, e); });
-    if (!status.ok()) return status;
-    (void)handler.release();
-    return task;
+    using Handler = detail::Handler<F>;
+    static_assert(Handler::is_callable, "f is called with () or (tenon::Call)");
+    auto handler = std::make_unique<Handler>(std::move(f), ctx_);
+    const auto run = [](void* data, tenon_call* call, tenon_error* err) noexcept { return Handler::run(data, call, err); };
+    const tenon_task raw = {sizeof(tenon_task), 0U, run, handler.get(), &Handler::release, to_c(name), timeout.count()};
+    return detail::hand_over(std::move(handler), [&](tenon_id* out, tenon_error* e) { return register_it(&raw, out, e); });
   }
 
   Ctx ctx_;

@@ -45,6 +45,37 @@ class Bytes {
   std::size_t size_ = 0;
 };
 
+/// Borrowed structs of the C ABI, which come as an array of pointers: size, [i], for (View v : views). View is made from a `const Raw&`.
+template <class View, class Raw>
+class Views {
+ public:
+  class Iterator {
+   public:
+    explicit Iterator(const Raw* const* at) noexcept : at_(at) {}
+    View operator*() const noexcept { return View(**at_); }
+    Iterator& operator++() noexcept {
+      ++at_;
+      return *this;
+    }
+    friend bool operator==(Iterator a, Iterator b) noexcept { return a.at_ == b.at_; }
+    friend bool operator!=(Iterator a, Iterator b) noexcept { return a.at_ != b.at_; }
+
+   private:
+    const Raw* const* at_;
+  };
+  Views() noexcept = default;
+  Views(const Raw* const* items, std::size_t count) noexcept : items_(items), count_(count) {}
+  [[nodiscard]] std::size_t size() const noexcept { return count_; }
+  [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+  View operator[](std::size_t i) const noexcept { return View(*items_[i]); }
+  [[nodiscard]] Iterator begin() const noexcept { return Iterator(items_); }
+  [[nodiscard]] Iterator end() const noexcept { return Iterator(items_ + count_); }
+
+ private:
+  const Raw* const* items_ = nullptr;
+  std::size_t count_ = 0;
+};
+
 /// Bytes that change owner: releases them exactly once, unless they are handed on. Move-only.
 class Blob {
  public:
