@@ -1,43 +1,19 @@
-#include <new>
-
-#include "abi/instance.hpp"
-#include "bytes.hpp"
 #include "kernel/workers.hpp"
+#include "space_table.hpp"
 #include "state_part.hpp"
-#include "storage_part.hpp"
 #include "tables.hpp"
 
 namespace tenon::host {
 namespace {
 
-Error null_argument() {
-  return {Code::invalid_argument, "a null pointer, a view without bytes, or a struct without its size was passed to tenon.state/1",
-          "NULL_ARGUMENT"};
-}
-
-/// The frame of every function but `get`: `work(part)` with what was asked for, and nothing gets out.
 template <class Work>
 tenon_status with_part(tenon_ctx* ctx, bool valid, tenon_error* err, Work&& work) noexcept {
-  Instance* const instance = Instance::from(ctx);
-  if (instance == nullptr || !valid) return give_error(err, null_argument());
-  if (instance->wedged()) return TENON_CANCELLED;
-  StatePart* const part = instance->part<StatePart>();
-  if (part == nullptr) return give_error(err, {Code::unavailable, "the instance has no state: query tenon.state/1 in create", "CLOSED"});
-  try {
-    const Result<void> done = work(*instance, *part);
-    return done ? TENON_OK : give_error(err, done.error());
-  } catch (const std::bad_alloc&) {
-    return give_error(err, {Code::resource_exhausted, "out of memory", "NO_MEMORY"});
-  }
+  return with_space_part<StatePart>(TENON_STATE, "state", ctx, valid, err, std::forward<Work>(work));
 }
 
 tenon_status open(tenon_ctx* ctx, tenon_str name, tenon_id* out, tenon_error* err) noexcept {
-  return with_part(ctx, is_view(name) && out != nullptr, err, [&](Instance&, StatePart& part) -> Result<void> {
-    const Result<tenon_id> id = part.open(std::string(view(name)));
-    if (!id) return id.error();
-    *out = *id;
-    return {};
-  });
+  return with_part(ctx, is_view(name) && out != nullptr, err,
+                   [&](Instance&, StatePart& part) { return give_id(part.open(std::string(view(name))), out); });
 }
 
 // Nothing here allocates, locks or can throw.
@@ -59,14 +35,8 @@ tenon_status get(tenon_ctx* ctx, tenon_id space, tenon_bytes key, std::uint8_t* 
 }
 
 tenon_status keys(tenon_ctx* ctx, tenon_id space, tenon_bytes prefix, tenon_id* cursor, tenon_error* err) noexcept {
-  return with_part(ctx, is_view(prefix) && cursor != nullptr, err, [&](Instance&, StatePart& part) -> Result<void> {
-    const OpenSpaces::Space* const open = part.space(space);
-    if (open == nullptr) return no_space();
-    const Result<tenon_id> id = part.cursors().open(open->id, view(prefix));
-    if (!id) return id.error();
-    *cursor = *id;
-    return {};
-  });
+  return with_part(ctx, is_view(prefix) && cursor != nullptr, err,
+                   [&](Instance&, StatePart& part) { return open_cursor(part, space, prefix, cursor); });
 }
 
 tenon_status next(tenon_ctx* ctx, tenon_id cursor, const tenon_storage_row* const** rows, std::size_t* count, tenon_error* err) noexcept {
@@ -75,10 +45,7 @@ tenon_status next(tenon_ctx* ctx, tenon_id cursor, const tenon_storage_row* cons
 }
 
 tenon_status close(tenon_ctx* ctx, tenon_id cursor) noexcept {
-  return with_part(ctx, true, nullptr, [&](Instance&, StatePart& part) -> Result<void> {
-    if (!part.cursors().close(cursor)) return Error{Code::not_found, "there is no such cursor, or it was closed", "CURSOR"};
-    return {};
-  });
+  return with_part(ctx, true, nullptr, [&](Instance&, StatePart& part) { return close_cursor(part, cursor); });
 }
 
 tenon_status watch(tenon_ctx* ctx, tenon_id space, tenon_bytes prefix, tenon_state_changed fn, void* data, void (*release)(void*) noexcept,
@@ -86,10 +53,7 @@ tenon_status watch(tenon_ctx* ctx, tenon_id space, tenon_bytes prefix, tenon_sta
   return with_part(ctx, is_view(prefix) && fn != nullptr && out != nullptr, err, [&](Instance&, StatePart& part) -> Result<void> {
     const OpenSpaces::Space* const open = part.space(space);
     if (open == nullptr) return no_space();
-    const Result<tenon_id> id = part.watch(open->id, view(prefix), {fn, data, release});
-    if (!id) return id.error();
-    *out = *id;
-    return {};
+    return give_id(part.watch(open->id, view(prefix), {fn, data, release}), out);
   });
 }
 

@@ -1,10 +1,6 @@
-#include <new>
-
-#include "abi/instance.hpp"
-#include "bytes.hpp"
 #include "deadline_here.hpp"
 #include "kernel/workers.hpp"
-#include "storage_part.hpp"
+#include "space_table.hpp"
 #include "tables.hpp"
 
 namespace tenon::host {
@@ -12,26 +8,9 @@ namespace {
 
 using Kind = StorageTransaction::Kind;
 
-Error null_argument() {
-  return {Code::invalid_argument, "a null pointer, a view without bytes, or a struct without its size was passed to tenon.storage/1",
-          "NULL_ARGUMENT"};
-}
-
-/// The frame of every function: `work(part)` with what was asked for, and nothing gets out.
 template <class Work>
 tenon_status with_part(tenon_ctx* ctx, bool valid, tenon_error* err, Work&& work) noexcept {
-  Instance* const instance = Instance::from(ctx);
-  if (instance == nullptr || !valid) return give_error(err, null_argument());
-  if (instance->wedged()) return TENON_CANCELLED;
-  StoragePart* const part = instance->part<StoragePart>();
-  if (part == nullptr)
-    return give_error(err, {Code::unavailable, "the instance has no storage: query tenon.storage/1 in create", "CLOSED"});
-  try {
-    const Result<void> done = work(*instance, *part);
-    return done ? TENON_OK : give_error(err, done.error());
-  } catch (const std::bad_alloc&) {
-    return give_error(err, {Code::resource_exhausted, "out of memory", "NO_MEMORY"});
-  }
+  return with_space_part<StoragePart>(TENON_STORAGE, "storage", ctx, valid, err, std::forward<Work>(work));
 }
 
 /// Commits, waits, and says with which revision.
@@ -54,9 +33,9 @@ PutOptions options_of(const tenon_put_options* o, std::optional<std::uint64_t> e
 
 /// What a module wrote is read once: another thread of it may change it meanwhile.
 Result<void> add_op(StorageTransaction& transaction, const tenon_storage_op* given) {
-  if (given == nullptr || given->struct_size < TENON_UP_TO(tenon_storage_op, ttl_ns)) return null_argument();
+  if (given == nullptr || given->struct_size < TENON_UP_TO(tenon_storage_op, ttl_ns)) return null_struct_of(TENON_STORAGE);
   const tenon_storage_op op = *given;
-  if (!is_view(op.key) || !is_view(op.value) || !is_view(op.content_type)) return null_argument();
+  if (!is_view(op.key) || !is_view(op.value) || !is_view(op.content_type)) return null_struct_of(TENON_STORAGE);
   if ((op.flags & ~TENON_STORAGE_EXPECT) != 0)
     return Error{Code::invalid_argument, "an operation knows the flag TENON_STORAGE_EXPECT only", "FLAGS"};
   const bool expects = (op.flags & TENON_STORAGE_EXPECT) != 0;
@@ -86,12 +65,8 @@ Result<StorageTransaction> transaction_of(StoragePart& part, tenon_id space, con
 }
 
 tenon_status open(tenon_ctx* ctx, tenon_str name, std::uint32_t flags, tenon_id* out, tenon_error* err) noexcept {
-  return with_part(ctx, is_view(name) && out != nullptr, err, [&](Instance&, StoragePart& part) -> Result<void> {
-    const Result<tenon_id> id = part.open(std::string(view(name)), flags);
-    if (!id) return id.error();
-    *out = *id;
-    return {};
-  });
+  return with_part(ctx, is_view(name) && out != nullptr, err,
+                   [&](Instance&, StoragePart& part) { return give_id(part.open(std::string(view(name)), flags), out); });
 }
 
 tenon_status get(tenon_ctx* ctx, tenon_id space, tenon_bytes key, std::uint8_t* buffer, std::size_t capacity, tenon_value_info* info,
@@ -164,14 +139,8 @@ tenon_status clear(tenon_ctx* ctx, tenon_id space, std::uint64_t* revision, teno
 }
 
 tenon_status scan(tenon_ctx* ctx, tenon_id space, tenon_bytes prefix, tenon_id* cursor, tenon_error* err) noexcept {
-  return with_part(ctx, is_view(prefix) && cursor != nullptr, err, [&](Instance&, StoragePart& part) -> Result<void> {
-    const OpenSpaces::Space* const open = part.space(space);
-    if (open == nullptr) return no_space();
-    const Result<tenon_id> id = part.cursors().open(open->id, view(prefix));
-    if (!id) return id.error();
-    *cursor = *id;
-    return {};
-  });
+  return with_part(ctx, is_view(prefix) && cursor != nullptr, err,
+                   [&](Instance&, StoragePart& part) { return open_cursor(part, space, prefix, cursor); });
 }
 
 tenon_status next(tenon_ctx* ctx, tenon_id cursor, const tenon_storage_row* const** rows, std::size_t* count, tenon_error* err) noexcept {
@@ -180,10 +149,7 @@ tenon_status next(tenon_ctx* ctx, tenon_id cursor, const tenon_storage_row* cons
 }
 
 tenon_status close(tenon_ctx* ctx, tenon_id cursor) noexcept {
-  return with_part(ctx, true, nullptr, [&](Instance&, StoragePart& part) -> Result<void> {
-    if (!part.cursors().close(cursor)) return Error{Code::not_found, "there is no such cursor, or it was closed", "CURSOR"};
-    return {};
-  });
+  return with_part(ctx, true, nullptr, [&](Instance&, StoragePart& part) { return close_cursor(part, cursor); });
 }
 
 tenon_status stats(tenon_ctx* ctx, tenon_id space, tenon_storage_stats* out, tenon_error* err) noexcept {
