@@ -24,7 +24,7 @@ constexpr Entry formats[] = {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+bool is_hex(char c) { return hex_digit(c) >= 0; }
 
 /// Exactly `count` digits at `at`, -1 if they are not there.
 int number_at(std::string_view text, std::size_t at, std::size_t count) {

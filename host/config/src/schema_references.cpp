@@ -9,13 +9,6 @@
 namespace tenon::host::json_schema {
 namespace {
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 /// RFC 3986 percent-decoding; nullopt if malformed.
 std::optional<std::string> percent_decoded(std::string_view text) {
   std::string out;

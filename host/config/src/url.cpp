@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t npos = std::string_view::npos;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_hex(char c) { return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'f'); }
+bool is_hex(char c) { return hex_digit(c) >= 0; }
 
 // RFC 3986: what may stand in a URL without being escaped; brackets only around an address.
 bool is_url_character(char c) {

@@ -35,6 +35,14 @@ bool is_module_name(std::string_view name);
 /// and the last one `>`. No allocation.
 bool is_dotted_name(std::string_view name, bool pattern = false);
 
+/// The value of a hexadecimal digit of either case; -1 if it is none.
+constexpr int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
 /// Splits at every `sep`; keeps empty parts; never returns an empty vector.
 std::vector<std::string_view> split(std::string_view text, char sep);
 
