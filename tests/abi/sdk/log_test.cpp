@@ -5,7 +5,7 @@
 #include <string>
 #include <tenon/testing.hpp>
 
-#include "allocations.hpp"
+#include "counters.hpp"
 
 using namespace std::chrono_literals;
 
@@ -127,9 +127,9 @@ TEST_CASE("a line allocates nothing in the module") {
   host.provide(TENON_LOG, &table);
   REQUIRE(host.create().ok());
   const auto& log = host.object<Logging>().log;
-  const long before = allocation_count();
+  const std::size_t before = tenon::test::counts_all().allocations;
   log.info("numbers", "a", 1, "b", 2.5, "c", 3ms, "d", true, "e", "text");
   log.trace("plain");
-  CHECK(allocation_count() == before);
+  CHECK(tenon::test::counts_all().allocations == before);
   CHECK(written == 5);
 }

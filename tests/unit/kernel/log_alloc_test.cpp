@@ -1,41 +1,24 @@
-// A line costs no memory once things have settled. An executable of its own: it replaces operator new.
-#include <atomic>
-#include <new>
-
+// A line costs no memory once things have settled. An executable of its own: operator new is counted.
+#include "counters.hpp"
 #include "log_support.hpp"
 
 using namespace tenon::host;
 using namespace tenon::host::test;
 
 namespace {
-std::atomic<std::size_t> allocations{0};
-
-void* counted(std::size_t size) {
-  ++allocations;
-  if (void* p = std::malloc(size == 0 ? 1 : size)) return p;
-  throw std::bad_alloc();
-}
-
 std::size_t allocations_of(LogCore& core, ModuleLog& module, int lines) {
   const std::string long_value(1500, 'v');
   const LogField fields[] = {{"rows", "128"}, {"path", "/var/lib/tenon orders"}, {"text", long_value}};
-  const std::size_t before = allocations;
+  const std::size_t before = tenon::test::counts_all().allocations;
   for (int i = 0; i < lines; ++i) {
     module.write(info, "synced\tthe catalog", fields, "run", 42);
     module.write(debug, "below the level", fields, "run", 42);
     core.log(info, "of the host", fields);
   }
-  return allocations - before;
+  return tenon::test::counts_all().allocations - before;
 }
 
 }  // namespace
-
-void* operator new(std::size_t size) { return counted(size); }
-void* operator new[](std::size_t size) { return counted(size); }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete[](void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
 
 TEST_CASE("log alloc: none per line, with and without a receiver, in both formats and targets") {
   TempDir dir;
@@ -64,7 +47,7 @@ TEST_CASE("log alloc: none per line, with and without a receiver, in both format
   allocations_of(core, *module, 10);
   CHECK(allocations_of(core, *module, 1000) == 0);
   core.flush();
-  CHECK(allocations > 0);  // it does count
+  CHECK(tenon::test::counts_all().allocations > 0);  // it does count
   if (handle != 0) core.remove_receiver(handle);
   close(null);
 }

@@ -1,42 +1,9 @@
-// Acquiring what is there and releasing it costs no memory and takes no lock. An executable of its own: it replaces operator new and counts locks.
-#include <dlfcn.h>
-#include <pthread.h>
-
-#include <cstdlib>
-#include <new>
-
+// Acquiring what is there and releasing it costs no memory and takes no lock. An executable of its own: operator new and locks are counted.
+#include "counters.hpp"
 #include "support.hpp"
 
 using namespace tenon::host;
 using namespace tenon::host::test;
-
-namespace {
-thread_local std::size_t allocations = 0, locks = 0;
-
-void* counted(std::size_t size) {
-  ++allocations;
-  if (void* p = std::malloc(size == 0 ? 1 : size)) return p;
-  throw std::bad_alloc();
-}
-}  // namespace
-
-#if defined(__GNUC__) && !defined(__clang__)
-// gcc inlines one half of the replaced pair and then takes the other for the library's.
-#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
-#endif
-void* operator new(std::size_t size) { return counted(size); }
-void* operator new[](std::size_t size) { return counted(size); }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete[](void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
-
-extern "C" int pthread_mutex_lock(pthread_mutex_t* mutex) noexcept {
-  using Function = int (*)(pthread_mutex_t*);
-  static const auto real = reinterpret_cast<Function>(dlsym(RTLD_NEXT, "pthread_mutex_lock"));
-  ++locks;
-  return real(mutex);
-}
 
 TEST_CASE("container alloc: acquire and release of an instance and of a made singleton allocate nothing and take no lock") {
   World world;
@@ -57,11 +24,12 @@ TEST_CASE("container alloc: acquire and release of an instance and of a made sin
       }
   };
   use(1);
-  allocations = locks = 0;
+  const tenon::test::Counts before = tenon::test::counts_here();
   use(1000);
   CHECK(good == 3003);
-  CHECK(allocations == 0);
-  CHECK(locks == 0);
+  const tenon::test::Counts after = tenon::test::counts_here();
+  CHECK(after.allocations == before.allocations);
+  CHECK(after.locks == before.locks);
   static_cast<void>(world.container.stats());
-  CHECK(locks > 0);  // they are counted
+  CHECK(tenon::test::counts_here().locks > after.locks);  // they are counted
 }

@@ -1,53 +1,9 @@
-// An inline call costs no memory and takes no lock. An executable of its own: it replaces operator new and counts pthread_mutex_lock.
-#include <dlfcn.h>
-#include <pthread.h>
-
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
+// An inline call costs no memory and takes no lock. An executable of its own: operator new and locks are counted.
+#include "counters.hpp"
 #include "support.hpp"
 
 using namespace tenon::host;
 using namespace tenon::host::test;
-
-namespace {
-thread_local std::size_t allocations = 0, locks = 0;
-
-void* counted(std::size_t size) {
-  ++allocations;
-  if (void* p = std::malloc(size == 0 ? 1 : size)) return p;
-  throw std::bad_alloc();
-}
-}  // namespace
-
-#if defined(__GNUC__) && !defined(__clang__)
-// gcc inlines one half of the replaced pair and then takes the other for the library's.
-#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
-#endif
-void* operator new(std::size_t size) { return counted(size); }
-void* operator new[](std::size_t size) { return counted(size); }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
-void* operator new(std::size_t size, std::align_val_t align) {
-  ++allocations;
-  return std::aligned_alloc(static_cast<std::size_t>(align),
-                            (size + static_cast<std::size_t>(align) - 1) & ~(static_cast<std::size_t>(align) - 1));
-}
-void* operator new(std::size_t size, std::align_val_t align, const std::nothrow_t&) noexcept { return operator new(size, align); }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete[](void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
-
-extern "C" int pthread_mutex_lock(pthread_mutex_t* mutex) noexcept {
-  using Function = int (*)(pthread_mutex_t*);
-  static const auto real = reinterpret_cast<Function>(dlsym(RTLD_NEXT, "pthread_mutex_lock"));
-  ++locks;
-  return real(mutex);
-}
 
 TEST_CASE("services alloc: an inline call allocates nothing and takes no lock, by handle and by name, nested, with a deadline, refused") {
   World world;
@@ -88,15 +44,16 @@ TEST_CASE("services alloc: an inline call allocates nothing and takes no lock, b
     }
   };
   calls(1);  // the counters of this thread
-  const std::size_t allocated = allocations, locked = locks;
+  const tenon::test::Counts before = tenon::test::counts_here();
   good = 0;
   calls(1000);
-  CHECK(allocations == allocated);
-  CHECK(locks == locked);
+  const tenon::test::Counts after = tenon::test::counts_here();
+  CHECK(after.allocations == before.allocations);
+  CHECK(after.locks == before.locks);
   CHECK(good == 4000);
   // The counters do count.
   Module third(world, "third");
-  CHECK(allocations > allocated);
+  CHECK(tenon::test::counts_here().allocations > after.allocations);
   CHECK(world.services.has(*web.seat, "orders.inner"));
-  CHECK(locks > locked);
+  CHECK(tenon::test::counts_here().locks > after.locks);
 }
