@@ -1,12 +1,12 @@
 #include "driver.hpp"
 
 #include <map>
-#include <thread>
 
 #include "kernel/container.hpp"
 #include "kernel/workers.hpp"
 #include "puppet.h"
 #include "tenon/testing.hpp"
+#include "waiting.hpp"
 #include "world.hpp"
 
 extern "C" {
@@ -15,8 +15,6 @@ puppet_hooks tenon_container_hooks;
 
 namespace tenon::test {
 namespace {
-
-std::int64_t soon() { return host::monotonic_ns() + 30'000'000'000; }
 
 Answer answer(host::Code code, const host::Error& error, std::uint64_t id = 0) { return {static_cast<int>(code), error.reason, id, 0}; }
 
@@ -310,12 +308,7 @@ class FakeDriver final : public PuppetDriver {
 }  // namespace
 
 bool Driver::gets(const std::string& line, std::size_t n) const {
-  const std::int64_t until = soon();
-  while (count(line) < n) {
-    if (host::monotonic_ns() > until) return false;
-    std::this_thread::yield();
-  }
-  return true;
+  return becomes([&] { return count(line) >= n; });
 }
 
 std::unique_ptr<Driver> kernel_driver() { return std::make_unique<KernelDriver>(); }

@@ -1,31 +1,16 @@
 #include "driver.hpp"
 
 #include <algorithm>
-#include <thread>
 
 #include "kernel/events.hpp"
 #include "kernel/kernel.hpp"
 #include "puppet_host.hpp"
+#include "waiting.hpp"
 
 namespace tenon::test {
 namespace {
 
 using namespace host;
-
-std::int64_t soon() { return monotonic_ns() + 20'000'000'000; }
-
-Answer answer(const Error& e) { return {static_cast<int>(e.code), e.reason, 0}; }
-Answer answer(const host::Result<void>& r) { return r ? Answer{} : answer(r.error()); }
-Answer answer(const host::Result<std::uint64_t>& r) { return r ? Answer{0, {}, *r} : answer(r.error()); }
-
-bool wait_until(const std::function<bool()>& done) {
-  const std::int64_t end = soon();
-  while (!done()) {
-    if (monotonic_ns() > end) return false;
-    std::this_thread::sleep_for(std::chrono::microseconds(200));
-  }
-  return true;
-}
 
 EventDraft draft_of(const Draft& d) { return {d.topic, d.payload, d.content_type, d.traceparent, d.retain}; }
 
@@ -107,9 +92,9 @@ class KernelDriver final : public EventDriver {
     owner_.gate().advance(Gate::State::closed);
     CHECK(kernel_->workers().leave(owner_, soon()).quiet);
   }
-  bool until(const std::function<bool()>& done) override { return wait_until(done); }
+  bool until(const std::function<bool()>& done) override { return becomes(done); }
   void settle() override {
-    CHECK(wait_until([this] {
+    CHECK(becomes([this] {
       const WorkerStats s = kernel_->workers().stats();
       return s.queued == 0 && s.idle == s.threads;
     }));
@@ -148,9 +133,9 @@ struct Forward : PuppetHandler {
   Listener& listener;
 };
 
-class TableDriver : public EventDriver {
+class TableDriver : public PuppetDriver<EventDriver> {
  public:
-  explicit TableDriver(std::unique_ptr<PuppetHost> host) : host_(std::move(host)) {
+  explicit TableDriver(std::unique_ptr<PuppetHost> host) : PuppetDriver(std::move(host)) {
     tenon_puppet_hooks.released = [](void* data) noexcept {
       auto& f = *static_cast<Forward*>(static_cast<PuppetHandler*>(data));
       f.listener.release();
@@ -163,20 +148,20 @@ class TableDriver : public EventDriver {
                                    {reinterpret_cast<const std::uint8_t*>(d.payload.data()), d.payload.size()},
                                    c_str(d.content_type),
                                    c_str(d.traceparent)};
-    return call([&](tenon_id* out, tenon_error* e) { return api().publish(api().ctx, &raw, out, e); });
+    return answer_of_c([&](tenon_id* out, tenon_error* e) { return api().publish(api().ctx, &raw, out, e); });
   }
   Answer forget(const std::string& topic) override {
-    return call([&](tenon_id*, tenon_error* e) { return api().forget(api().ctx, c_str(topic), e); });
+    return answer_of_c([&](tenon_id*, tenon_error* e) { return api().forget(api().ctx, c_str(topic), e); });
   }
   Answer subscribe(const std::string& pattern, Listener& listener, const QueueOptions& o) override {
     const tenon_event_options raw = {sizeof raw, o.when_full, o.events, o.drain ? 1U : 0U, o.bytes};
-    return call([&](tenon_id* out, tenon_error* e) {
+    return answer_of_c([&](tenon_id* out, tenon_error* e) {
       return api().subscribe(api().ctx, c_str(pattern), static_cast<PuppetHandler*>(forward(listener)), &raw, out, e);
     });
   }
   Answer unsubscribe(std::uint64_t id) override { return {api().unsubscribe(api().ctx, id), {}, 0}; }
   Answer unsubscribe_wait(std::uint64_t id) override {
-    return call([&](tenon_id*, tenon_error* e) { return api().unsubscribe_wait(api().ctx, id, soon(), e); });
+    return answer_of_c([&](tenon_id*, tenon_error* e) { return api().unsubscribe_wait(api().ctx, id, soon(), e); });
   }
   Answer stats(std::uint64_t id, Stats& out) override {
     tenon_event_stats raw{};
@@ -185,31 +170,8 @@ class TableDriver : public EventDriver {
     out = {raw.delivered, raw.failed, raw.dropped, raw.queued, raw.queued_bytes};
     return {status, {}, 0};
   }
-  void start() override { host_->start(); }
-  void leave(std::function<void()> in_stop = {}) override {
-    host_->leave([in_stop = std::move(in_stop)] {
-      if (in_stop) in_stop();
-      return TENON_OK;
-    });
-  }
-
- protected:
-  [[nodiscard]] const puppet_api& api() const { return host_->api(); }
-  bool boot(const std::function<bool(EventDriver&)>& init) {
-    return host_->boot([&]() -> tenon_status { return !init || init(*this) ? TENON_OK : TENON_FAILED_PRECONDITION; });
-  }
-  std::unique_ptr<PuppetHost> host_;
 
  private:
-  template <class F>
-  Answer call(F&& f) {
-    tenon_error error{};
-    error.struct_size = sizeof error;
-    Answer out;
-    out.status = f(&out.id, &error);
-    if (out.status != TENON_OK) out.reason = error.reason;
-    return out;
-  }
   /// The same for the same listener: same handler, same data.
   Forward* forward(Listener& listener) {
     const std::lock_guard lock(mutex_);
@@ -233,9 +195,9 @@ class LoadedDriver final : public TableDriver {
     host_ = nullptr;
   }
   Answer publish_as_other(const Draft& d) override { return other_->publish(d); }
-  bool until(const std::function<bool()>& done) override { return wait_until(done); }
+  bool until(const std::function<bool()>& done) override { return becomes(done); }
   void settle() override {
-    CHECK(wait_until([this] {
+    CHECK(becomes([this] {
       const WorkerStats s = world_.kernel().workers().stats();
       return s.queued == 0 && s.idle == s.threads;
     }));

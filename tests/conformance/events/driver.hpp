@@ -1,8 +1,6 @@
 // The rules of events, seen by one module: driven on the kernel, through the C table of a real module, and on the fake host.
 #pragma once
 
-#include <doctest/doctest.h>
-
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -13,14 +11,9 @@
 #include <string_view>
 #include <vector>
 
-namespace tenon::test {
+#include "three_ways.hpp"
 
-struct Answer {
-  int status = 0;
-  std::string reason;
-  std::uint64_t id = 0;
-  [[nodiscard]] bool ok() const { return status == 0; }
-};
+namespace tenon::test {
 
 struct Draft {
   std::string topic, payload, content_type, traceparent;
@@ -100,16 +93,7 @@ class EventDriver {
   [[nodiscard]] virtual bool concurrent() const = 0;
 };
 
-enum class Way { kernel, loaded, fake };
 /// `init` runs inside the module's init; if it answers false, init fails. `all`: it may publish and subscribe everything.
 std::unique_ptr<EventDriver> make_event_driver(Way way, bool all = true, std::function<bool(EventDriver&)> init = {});
-
-/// Runs a case three ways.
-template <class Case>
-void every_way(Case&& run) {
-  SUBCASE("on the kernel") { run(Way::kernel); }
-  SUBCASE("through the table, in a loaded module") { run(Way::loaded); }
-  SUBCASE("on the fake host") { run(Way::fake); }
-}
 
 }  // namespace tenon::test

@@ -64,4 +64,25 @@ class FakePuppet final : public PuppetHost {
   testing::Host host_;
 };
 
+/// A driver (EventDriver, TaskDriver) whose module is the puppet, in either host.
+template <class Driver>
+class PuppetDriver : public Driver {
+ public:
+  explicit PuppetDriver(std::unique_ptr<PuppetHost> host) : host_(std::move(host)) {}
+  void start() override { host_->start(); }
+  void leave(std::function<void()> in_stop = {}) override {
+    host_->leave([in_stop = std::move(in_stop)] {
+      if (in_stop) in_stop();
+      return TENON_OK;
+    });
+  }
+
+ protected:
+  [[nodiscard]] const puppet_api& api() const { return host_->api(); }
+  bool boot(const std::function<bool(Driver&)>& init) {
+    return host_->boot([&]() -> tenon_status { return !init || init(*this) ? TENON_OK : TENON_FAILED_PRECONDITION; });
+  }
+  std::unique_ptr<PuppetHost> host_;
+};
+
 }  // namespace tenon::test

@@ -6,14 +6,11 @@
 
 #include "base/clock.hpp"
 #include "base/sha256.hpp"
+#include "waiting.hpp"
 
 namespace tenon::test {
 
 using namespace host;
-
-namespace {
-std::int64_t soon() { return monotonic_ns() + 30'000'000'000; }
-}  // namespace
 
 void Puppet::run(Phase phase) {
   const Outcome outcome = instance_->run(phase, soon());

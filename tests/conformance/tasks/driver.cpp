@@ -1,30 +1,17 @@
 #include "driver.hpp"
 
 #include <mutex>
-#include <thread>
 #include <vector>
 
 #include "kernel/kernel.hpp"
 #include "kernel/tasks.hpp"
 #include "puppet_host.hpp"
+#include "waiting.hpp"
 
 namespace tenon::test {
 namespace {
 
 using namespace host;
-
-std::int64_t soon() { return monotonic_ns() + 20'000'000'000; }
-
-Answer answer(const Error& e) { return {static_cast<int>(e.code), e.reason, 0}; }
-
-bool wait_until(const std::function<bool()>& done) {
-  const std::int64_t end = soon();
-  while (!done()) {
-    if (monotonic_ns() > end) return false;
-    std::this_thread::sleep_for(std::chrono::microseconds(200));
-  }
-  return true;
-}
 
 // ---- on the kernel
 
@@ -91,7 +78,7 @@ class KernelDriver final : public TaskDriver {
     owner_.gate().advance(Gate::State::closed);
     CHECK(tasks().leave(owner_, soon()).quiet);
   }
-  bool until(const std::function<bool()>& done) override { return wait_until(done); }
+  bool until(const std::function<bool()>& done) override { return becomes(done); }
 
  private:
   host::Tasks& tasks() { return kernel_->tasks(); }
@@ -133,9 +120,9 @@ struct Forward : PuppetHandler {
   Work& work;
 };
 
-class TableDriver : public TaskDriver {
+class TableDriver : public PuppetDriver<TaskDriver> {
  public:
-  explicit TableDriver(std::unique_ptr<PuppetHost> host) : host_(std::move(host)) {
+  explicit TableDriver(std::unique_ptr<PuppetHost> host) : PuppetDriver(std::move(host)) {
     tenon_puppet_hooks.released = [](void* data) noexcept { static_cast<Forward*>(static_cast<PuppetHandler*>(data))->work.release(); };
   }
   Answer add(const TaskSpec& s, Work& work) override {
@@ -147,14 +134,14 @@ class TableDriver : public TaskDriver {
       const std::lock_guard lock(mutex_);
       forward = forwards_.emplace_back(std::make_unique<Forward>(work, api())).get();
     }
-    return call([&](tenon_id* out, tenon_error* e) {
+    return answer_of_c([&](tenon_id* out, tenon_error* e) {
       return api().add_task(api().ctx, kinds[static_cast<std::size_t>(s.kind)], s.number, c_str(s.schedule), c_str(s.name),
                             static_cast<PuppetHandler*>(forward), &options, out, e);
     });
   }
   Answer cancel(std::uint64_t id) override { return {api().cancel(api().ctx, id), {}, 0}; }
   Answer cancel_wait(std::uint64_t id) override {
-    return call([&](tenon_id*, tenon_error* e) { return api().cancel_wait(api().ctx, id, soon(), e); });
+    return answer_of_c([&](tenon_id*, tenon_error* e) { return api().cancel_wait(api().ctx, id, soon(), e); });
   }
   Answer status(std::uint64_t id, TaskView& out) override {
     tenon_task_status raw{};
@@ -171,31 +158,8 @@ class TableDriver : public TaskDriver {
            raw.next_ns};
     return {status, {}, 0};
   }
-  void start() override { host_->start(); }
-  void leave(std::function<void()> in_stop = {}) override {
-    host_->leave([in_stop = std::move(in_stop)] {
-      if (in_stop) in_stop();
-      return TENON_OK;
-    });
-  }
-
- protected:
-  [[nodiscard]] const puppet_api& api() const { return host_->api(); }
-  bool boot(const std::function<bool(TaskDriver&)>& init) {
-    return host_->boot([&]() -> tenon_status { return !init || init(*this) ? TENON_OK : TENON_FAILED_PRECONDITION; });
-  }
-  std::unique_ptr<PuppetHost> host_;
 
  private:
-  template <class F>
-  Answer call(F&& f) {
-    tenon_error error{};
-    error.struct_size = sizeof error;
-    Answer out;
-    out.status = f(&out.id, &error);
-    if (out.status != TENON_OK) out.reason = error.reason;
-    return out;
-  }
   std::mutex mutex_;
   std::vector<std::unique_ptr<Forward>> forwards_;
 };
@@ -207,7 +171,7 @@ class LoadedDriver final : public TableDriver {
     if (!boot(init)) host_->leave({});
   }
   ~LoadedDriver() override { host_ = nullptr; }
-  bool until(const std::function<bool()>& done) override { return wait_until(done); }
+  bool until(const std::function<bool()>& done) override { return becomes(done); }
 };
 
 class FakeDriver final : public TableDriver {
@@ -219,7 +183,7 @@ class FakeDriver final : public TableDriver {
   ~FakeDriver() override { host_ = nullptr; }
   /// Its clock goes on by a millisecond per look.
   bool until(const std::function<bool()>& done) override {
-    return wait_until([&] {
+    return becomes([&] {
       if (done()) return true;
       fake_.tasks().advance(std::chrono::milliseconds(1));
       return done();

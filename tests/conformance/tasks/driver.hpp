@@ -1,22 +1,15 @@
 // The rules of tasks, seen by one module: driven on the kernel, through the C table of a real module, and on the fake host.
 #pragma once
 
-#include <doctest/doctest.h>
-
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 
-namespace tenon::test {
+#include "three_ways.hpp"
 
-struct Answer {
-  int status = 0;
-  std::string reason;
-  std::uint64_t id = 0;
-  [[nodiscard]] bool ok() const { return status == 0; }
-};
+namespace tenon::test {
 
 enum class Kind { post, after, every, cron, loop };
 enum class State { not_started, waiting, queued, running, ended };
@@ -84,14 +77,6 @@ class TaskDriver {
   virtual bool until(const std::function<bool()>& done) = 0;
 };
 
-enum class Way { kernel, loaded, fake };
 std::unique_ptr<TaskDriver> make_task_driver(Way way, std::function<bool(TaskDriver&)> init = {});
-
-template <class Case>
-void every_way(Case&& run) {
-  SUBCASE("on the kernel") { run(Way::kernel); }
-  SUBCASE("through the table, in a loaded module") { run(Way::loaded); }
-  SUBCASE("on the fake host") { run(Way::fake); }
-}
 
 }  // namespace tenon::test

@@ -4,8 +4,6 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
-#include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -13,35 +11,13 @@
 
 #include "kernel/owner.hpp"
 #include "kernel/workers.hpp"
+#include "waiting.hpp"
 
 namespace tenon::host::test {
 
-inline constexpr std::chrono::seconds long_enough{20};
-inline std::int64_t soon() { return monotonic_ns() + Nanos(long_enough).count(); }
-
-/// A counter one can wait for.
-class Counter {
- public:
-  void add(int n = 1) {
-    const std::lock_guard lock(mutex_);
-    value_ += n;
-    changed_.notify_all();
-  }
-  /// Waits until the counter has reached n; false after a long time.
-  [[nodiscard]] bool reaches(int n) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, long_enough, [&] { return value_ >= n; });
-  }
-  [[nodiscard]] int value() {
-    const std::lock_guard lock(mutex_);
-    return value_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int value_ = 0;
-};
+using tenon::test::Counter;
+using tenon::test::long_enough;
+using tenon::test::soon;
 
 /// Closed until opened. Whoever is expected has left it before it is gone.
 class Barrier {

@@ -17,23 +17,14 @@
 #include "kernel/services.hpp"
 #include "kernel/strand.hpp"
 #include "kernel/workers.hpp"
+#include "waiting.hpp"
 
 namespace tenon::host::test {
 
-inline constexpr std::chrono::seconds long_enough{20};
-inline std::int64_t soon() { return monotonic_ns() + Nanos(long_enough).count(); }
-inline std::int64_t in_ms(std::int64_t ms) { return monotonic_ns() + ms * 1'000'000; }
-
-/// True once `condition` holds; looks again and again, for things nobody announces.
-template <class F>
-bool becomes(F&& condition) {
-  const std::int64_t until = soon();
-  while (!condition()) {
-    if (monotonic_ns() > until) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
+using tenon::test::becomes;
+using tenon::test::in_ms;
+using tenon::test::long_enough;
+using tenon::test::soon;
 
 /// What happened, in order. Thread-safe.
 class Diary {

@@ -4,7 +4,6 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -19,47 +18,15 @@
 #include "kernel/services.hpp"
 #include "kernel/strand.hpp"
 #include "kernel/workers.hpp"
+#include "waiting.hpp"
 
 namespace tenon::host::test {
 
-inline constexpr std::chrono::seconds long_enough{20};
-inline std::int64_t soon() { return monotonic_ns() + Nanos(long_enough).count(); }
-inline std::int64_t in_ms(std::int64_t ms) { return monotonic_ns() + ms * 1'000'000; }
-
-/// A counter one can wait for.
-class Counter {
- public:
-  void add(int n = 1) {
-    const std::lock_guard lock(mutex_);
-    value_ += n;
-    changed_.notify_all();
-  }
-  /// False after a long time.
-  [[nodiscard]] bool reaches(int n) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, long_enough, [&] { return value_ >= n; });
-  }
-  [[nodiscard]] int value() {
-    const std::lock_guard lock(mutex_);
-    return value_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int value_ = 0;
-};
-
-/// True once `condition` holds; looks again and again, for things nobody announces.
-template <class F>
-bool becomes(F&& condition) {
-  const auto until = std::chrono::steady_clock::now() + long_enough;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > until) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
+using tenon::test::becomes;
+using tenon::test::Counter;
+using tenon::test::in_ms;
+using tenon::test::long_enough;
+using tenon::test::soon;
 
 struct World {
   World() : World(Services::Options{}) {}
