@@ -52,6 +52,9 @@ class Run {
   void look();
   void became_ready();
   void began_stopping();
+  void load_overdue(const std::string& module, bool required);
+  void load_interrupted(const std::string& module);
+  // run_status.cpp
   void write_status(bool now);
   void write_report(bool load_hangs = false);
   void tell_supervisor();
@@ -60,8 +63,6 @@ class Run {
   [[nodiscard]] std::string status_line() const;
   /// Planned or not.
   [[nodiscard]] std::vector<ModuleStatus> all_modules() const;
-  void load_overdue(const std::string& module, bool required);
-  void load_interrupted(const std::string& module);
   // run_reload.cpp
   /// A stop was asked for, or has begun by itself: what still changes the running daemon is over.
   [[nodiscard]] bool is_ending() const { return stop_signals_ != 0 || observer_.is_stopping.load(); }
