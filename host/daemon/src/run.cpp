@@ -176,9 +176,13 @@ DaemonResult Run::run(Plan plan, std::optional<ModuleStore> store, std::optional
     while (::read(signals.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) on_signal(static_cast<int>(info.ssi_signo));
   });
   loop_.on_wake([this] { on_woken(); });
+  kernel_.on_rouse([this] {
+    kernel_roused_.store(true);
+    loop_.wake();
+  });
   check_timer_ = loop_.add_timer([this] { look(); });
   tick_timer_ = loop_.add_timer([this] { on_tick(); });
-  kernel_timer_ = loop_.add_timer([this] { tick_kernel(); });
+  kernel_timer_ = loop_.add_timer([this] { tick_kernel(monotonic_ns()); });
   status_timer_ = loop_.add_timer([this] { write_status(true); });
   watch_timer_ = loop_.add_timer([this] { files_changed(); });
   end_timer_ = loop_.add_timer([this] {
@@ -195,6 +199,7 @@ DaemonResult Run::run(Plan plan, std::optional<ModuleStore> store, std::optional
   loop_.run();
   // The thread that told the end may still be on its way out of the observer, which wakes this loop.
   runner_->wait_finished();
+  kernel_.on_rouse({});  // a module that is wedged may still post
 
   const RunnerResult result = runner_->result();
   write_status(true);
@@ -239,7 +244,11 @@ void Run::on_woken() {
   if (observer_.is_stopping.load() && !stopping_handled_) began_stopping();
   end_reload();
   end_file_check();
-  if (observer_.states_changed.exchange(false)) {
+  const bool states_changed = observer_.states_changed.exchange(false);
+  // A module that has just started may have checks to be asked.
+  if (kernel_roused_.exchange(false) || (states_changed && kernel_.in_use()))
+    set_kernel_timer(std::min(kernel_due_ns_, monotonic_ns() + Kernel::tick_ns));
+  if (states_changed) {
     write_status(false);
     status_line_due_ = true;
   }
@@ -251,11 +260,16 @@ void Run::on_woken() {
   if (finished_handled_ && !worker_busy_) loop_.stop();
 }
 
-// From the moment a module uses the kernel; a host without such modules is not woken ten times per second.
-void Run::tick_kernel() {
-  const std::int64_t now = monotonic_ns();
-  kernel_.tick(now);
-  loop_.set_timer(kernel_timer_, now + Kernel::tick_ns);
+// With every tick of ours, and in between when something is pending: an idle host is woken once per second.
+void Run::tick_kernel(std::int64_t now) {
+  set_kernel_timer(no_deadline);
+  const std::int64_t next = kernel_.tick(now);
+  if (next < now + Kernel::idle_tick_ns) set_kernel_timer(next);
+}
+
+void Run::set_kernel_timer(std::int64_t at_ns) {
+  kernel_due_ns_ = at_ns;
+  loop_.set_timer(kernel_timer_, at_ns);
 }
 
 // Checks say when they change; background loops are looked at.
@@ -284,16 +298,8 @@ void Run::on_tick() {
         {Code::deadline_exceeded, "a notification (ended call or release) did not return within 2s", "DEADLINE", 0, ExitCode::unavailable});
   tell_supervisor();
   look();
-  if (kernel_.in_use() && !kernel_ticks_) {
-    kernel_ticks_ = true;
-    tick_kernel();
-  }
-  if (kernel_ticks_) {
-    watch_health(now);
-  } else {
-    kernel_.audit().tick();
-    kernel_.health().tick(now);
-  }
+  tick_kernel(now);
+  if (kernel_.in_use()) watch_health(now);
   loop_.set_timer(tick_timer_, now + second_ns);
 }
 

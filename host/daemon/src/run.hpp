@@ -1,6 +1,7 @@
 // Run: one daemon from a valid plan to its end. The main thread's side of everything.
 #pragma once
 
+#include <atomic>
 #include <csignal>
 #include <memory>
 #include <mutex>
@@ -47,7 +48,8 @@ class Run {
   void on_woken();
   void on_tick();
   void audit_module(const ModuleStatus& status);
-  void tick_kernel();
+  void tick_kernel(std::int64_t now);
+  void set_kernel_timer(std::int64_t at_ns);
   void watch_health(std::int64_t now);
   void look();
   void became_ready();
@@ -103,7 +105,8 @@ class Run {
               watchdog_timer_ = 0;
   std::int64_t started_realtime_ns_ = 0, status_written_ns_ = 0, extended_ns_ = 0, extended_until_ns_ = 0;
   int stop_signals_ = 0;
-  bool kernel_ticks_ = false;
+  std::int64_t kernel_due_ns_ = no_deadline;  ///< when kernel_timer_ is set to
+  std::atomic<bool> kernel_roused_{false};
   std::uint64_t health_changes_ = 0;  ///< what was told of health
   bool health_ready_ = false, health_degraded_ = false;
   bool ready_handled_ = false, stopping_handled_ = false, finished_handled_ = false;

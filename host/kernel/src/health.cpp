@@ -227,7 +227,8 @@ void Health::host_stopping() {
   core_->host_stopping = true;
 }
 
-void Health::tick(std::int64_t now) {
+std::int64_t Health::tick(std::int64_t now) {
+  std::int64_t next_ns = no_deadline;
   std::vector<Core::RecordRef> due;
   std::vector<CheckStatus> changed;
   {
@@ -246,10 +247,15 @@ void Health::tick(std::int64_t now) {
                                         "did not answer within " + format_duration(Nanos(record->check.timeout_ns)), now))
           changed.push_back(std::move(*change));
       }
+      if (!record->asking)
+        next_ns = std::min(next_ns, record->due_ns);
+      else if (!record->overdue)
+        next_ns = std::min(next_ns, record->deadline_ns);
     }
   }
   for (const CheckStatus& change : changed) core_->tell(change);
   for (const auto& record : due) core_->ask(core_, record, now);
+  return next_ns;
 }
 
 HealthReport Health::report(std::int64_t now) const {

@@ -104,17 +104,20 @@ void Kernel::denied(std::string_view module, std::string_view verb, std::string_
   }
 }
 
-void Kernel::tick(std::int64_t now) {
+std::int64_t Kernel::tick(std::int64_t now) {
   for (const WorkerPool::Overrun& o : workers_.tick(now))
     log_.log(warn, "a handler is over its deadline; its worker was replaced", {{"module", o.owner}});
   events_.tick(now);
   if (!drops_.empty()) tell_drops(log_, drops_);
   drops_.clear();
   if (storage_) tick_storage(now);
-  health_.tick(now);
-  if (now - audit_ticked_ns_ < second_ns) return;
-  audit_ticked_ns_ = now;
-  audit_->tick();
+  const std::int64_t check_due_ns = health_.tick(now);
+  if (now - audit_ticked_ns_ >= second_ns) {
+    audit_ticked_ns_ = now;
+    audit_->tick();
+  }
+  if (!workers_.rest()) return now + tick_ns;
+  return std::clamp(check_due_ns, now + tick_ns, now + idle_tick_ns);
 }
 
 bool Kernel::end(std::int64_t deadline_ns) { return workers_.shutdown(deadline_ns); }

@@ -18,6 +18,10 @@ Result<void> WorkerPool::post(Owner& owner, const Job& job) {
     ++core.refused;
     return error;
   };
+  if (core.resting) {
+    core.resting = false;
+    if (core.roused) core.roused();
+  }
   if (core.stopping)
     return refuse({Code::unavailable, "the host is shutting down: no job is taken", "SHUTTING_DOWN", 0, ExitCode::unavailable});
   // The gate moves before leave() takes the mutex: what is let in here is dropped there, what comes later is refused.
@@ -87,6 +91,18 @@ std::vector<WorkerPool::Overrun> WorkerPool::tick(std::int64_t now) {
   core.taken_at_tick = core.taken;
   if (core.wakes != 0) core.work.notify_all();
   return out;
+}
+
+bool WorkerPool::rest() {
+  Core& core = *core_;
+  const std::lock_guard lock(core.mutex);
+  core.resting = core.threads == core.idle && core.queued.load(std::memory_order_relaxed) == 0;
+  return core.resting;
+}
+
+void WorkerPool::on_rouse(std::function<void()> roused) {
+  const std::lock_guard lock(core_->mutex);
+  core_->roused = std::move(roused);
 }
 
 WorkerPool::Left WorkerPool::leave(Owner& owner, std::int64_t deadline_ns) {

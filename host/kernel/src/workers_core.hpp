@@ -81,6 +81,8 @@ struct WorkerPool::Core : std::enable_shared_from_this<Core> {
   std::uint64_t taken = 0, taken_at_tick = 0, ran = 0, dropped = 0, refused = 0;
   std::atomic<std::size_t> queued{0};  ///< jobs waiting; changed with the mutex held, read without
   bool stopping = false;
+  bool resting = false;  ///< whoever posts tells `roused`
+  std::function<void()> roused;
 
   // All below: with the mutex held.
   [[nodiscard]] std::uint32_t active() const { return threads - stuck; }

@@ -156,7 +156,8 @@ std::int64_t Runner::Core::check() {
     }
     next_check_ns_ = std::min(next_check_ns_, row.pending_warned ? row.pending_until_ns : std::min(third_ns, row.pending_until_ns));
   }
-  changed_.notify_all();
+  // Control threads sleep while everything runs: they are woken when something was found, or is under way.
+  if (!events_.empty() || next_check_ns_ != no_deadline) changed_.notify_all();
   const std::int64_t out = next_check_ns_;
   emit(lock);
   return out;

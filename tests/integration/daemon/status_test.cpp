@@ -4,6 +4,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <climits>
+#include <filesystem>
+#include <thread>
+
 #include "base/file.hpp"
 #include "host_fixture.hpp"
 
@@ -36,6 +41,15 @@ class Supervisor {
   tenon::host::UniqueFd fd_;
   std::string text_;
 };
+
+/// How often the threads of a process have gone to sleep so far.
+long times_asleep(pid_t pid) {
+  long sum = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task"))
+    for (const std::string& line : lines_of(read_file(task.path().string() + "/status")))
+      if (line.starts_with("voluntary_ctxt_switches:")) sum += std::stol(line.substr(line.find(':') + 1));
+  return sum;
+}
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
@@ -141,4 +155,21 @@ TEST_CASE("a boot that the plan ends has its startup report too") {
   CHECK(contains(json, "\"phase\": \"discover\""));
   CHECK(contains(json, "\"phase\": \"plan\""));
   CHECK(contains(json, "\"module\": \"orphan\", \"required\": true, \"state\": \"blocked\""));
+}
+
+TEST_CASE("status: an idle daemon with the logger wakes up once per second") {
+  Host host;
+  Process p(host.arguments(), host.options);
+  REQUIRE(p.wait_for("ready modules=1"));
+  // Not synchronization: the time is what is measured. What is left of the start may still run in the first window.
+  long least = LONG_MAX;
+  for (int window = 0; window < 5 && least > 5; ++window) {
+    const long before = times_asleep(p.pid());
+    std::this_thread::sleep_for(3s);
+    least = std::min(least, times_asleep(p.pid()) - before);
+  }
+  CHECK(least <= 5);
+  CHECK(least >= 2);  // it does tick
+  p.signal(SIGTERM);
+  CHECK(p.wait() == 0);
 }

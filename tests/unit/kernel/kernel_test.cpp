@@ -1,11 +1,15 @@
-// The kernel as a whole: what its tick tells the log.
+// The kernel as a whole: what its tick tells the log, and when it wants the next one.
 #include "kernel/kernel.hpp"
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <mutex>
 #include <string>
 #include <vector>
+
+#include "kernel/gate.hpp"
+#include "waiting.hpp"
 
 using namespace tenon::host;
 
@@ -66,4 +70,64 @@ TEST_CASE("kernel: a million events into full queues write at most one line per 
   CHECK(kernel.events().leave(module, monotonic_ns() + second).quiet);
   CHECK(kernel.workers().leave(module, monotonic_ns() + second).quiet);
   CHECK(kernel.end(monotonic_ns() + second));
+}
+
+TEST_CASE("kernel: a tick is wanted soon while handlers run, once per second else, and the first work after that rouses") {
+  prepare_gates();
+  LogCore log;
+  auto made = Kernel::make(log, {});
+  REQUIRE(made);
+  Kernel& kernel = **made;
+  std::atomic<int> roused{0};
+  kernel.on_rouse([&roused] { ++roused; });
+  Owner module("orders", 1, true);
+  module.set_reach(Reach::callable);
+  tenon::test::Counter inside, go;
+  struct Latches {
+    tenon::test::Counter& inside;
+    tenon::test::Counter& go;
+  } latches{inside, go};
+  Job job;
+  job.data = &latches;
+  job.run = [](void* data) noexcept {
+    auto& l = *static_cast<Latches*>(data);
+    l.inside.add();
+    CHECK(l.go.reaches(1));
+  };
+
+  std::int64_t now = monotonic_ns();
+  CHECK(kernel.tick(now) == now + Kernel::idle_tick_ns);
+  CHECK(roused == 0);
+  REQUIRE(kernel.workers().post(module, job));
+  REQUIRE(kernel.workers().post(module, job));
+  CHECK(roused == 1);
+  REQUIRE(inside.reaches(2));
+  now += Kernel::tick_ns;
+  CHECK(kernel.tick(now) == now + Kernel::tick_ns);
+  REQUIRE(kernel.workers().post(module, job));
+  CHECK(roused == 1);  // it was not told that it may sleep
+  go.add();
+  CHECK(tenon::test::becomes([&] { return kernel.workers().rest(); }));
+  kernel.on_rouse({});
+  REQUIRE(kernel.workers().post(module, job));
+  CHECK(roused == 1);
+
+  HealthCheck check;
+  check.name = "database";
+  check.interval_ns = 300'000'000;
+  check.run = [](void*, Call&, Error&) noexcept { return Code::ok; };
+  REQUIRE(kernel.health().join(module, {check}));
+  kernel.health().started(module);
+  kernel.tick(monotonic_ns());  // asks it
+  CHECK(tenon::test::becomes([&] {
+    now = monotonic_ns();
+    const std::int64_t next = kernel.tick(now);
+    return next > now + Kernel::tick_ns && next <= now + check.interval_ns;  // idle, but for the check
+  }));
+  module.gate().advance(Gate::State::draining);
+  kernel.health().drain(module);
+  module.gate().advance(Gate::State::closed);
+  kernel.health().leave(module);
+  CHECK(kernel.workers().leave(module, tenon::test::soon()).quiet);
+  CHECK(kernel.end(tenon::test::soon()));
 }

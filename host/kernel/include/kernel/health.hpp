@@ -88,8 +88,9 @@ class Health {
   void host_started();
   void host_stopping();
 
-  /// Asks what is due, and gives up what is over its deadline. About ten times per second; never calls a check.
-  void tick(std::int64_t monotonic_now_ns);
+  /// Asks what is due, and gives up what is over its deadline; never calls a check. Returns when the next of them wants it, no_deadline if none does; a
+  /// check that has started or answered since may want it earlier.
+  std::int64_t tick(std::int64_t monotonic_now_ns);
   [[nodiscard]] HealthReport report(std::int64_t monotonic_now_ns) const;
   /// Grows with every change of a state, so that readers know when to look.
   [[nodiscard]] std::uint64_t changes() const;

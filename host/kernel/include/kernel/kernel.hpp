@@ -67,12 +67,16 @@ class Kernel {
   /// A refusal for want of permission, for the audit and the log. [any]
   void denied(std::string_view module, std::string_view verb, std::string_view target, const Error& error) noexcept;
 
-  /// True once a module has asked for anything of it: from then on `tick` is needed.
+  /// True once a module has asked for anything of it.
   [[nodiscard]] bool in_use() const { return in_use_.load(std::memory_order_relaxed); }
   void set_in_use() { in_use_.store(true, std::memory_order_relaxed); }
-  static constexpr std::int64_t tick_ns = 100'000'000;
-  /// Looks after deadlines of workers, drops of events, the audit; logs what they report. Every `tick_ns`, on one thread; never calls a module.
-  void tick(std::int64_t monotonic_now_ns);
+  static constexpr std::int64_t tick_ns = 100'000'000;         ///< while handlers run
+  static constexpr std::int64_t idle_tick_ns = 1'000'000'000;  ///< at the latest
+  /// Looks after deadlines of workers, drops of events, times to live, checks, the audit; logs what they report. On one thread; never calls a module.
+  /// Returns when it wants to be called again: `tick_ns` later while handlers run or wait, when a check is due, else `idle_tick_ns` later.
+  std::int64_t tick(std::int64_t monotonic_now_ns);
+  /// `roused`: work has come after a tick that saw none; a tick is wanted `tick_ns` later. On any thread; it must not block, throw or call the kernel.
+  void on_rouse(std::function<void()> roused) { workers_.on_rouse(std::move(roused)); }
 
   /// After every owner has left: ends the threads. False if some thread never came back: then nothing of the kernel may be freed.
   bool end(std::int64_t deadline_ns);

@@ -84,8 +84,12 @@ class WorkerPool {
     std::uint64_t generation = 0;
   };
   /// Marks threads that are over their deadline and replaces them; lends a thread to an owner that got none for a whole tick. Call about ten times per
-  /// second; never calls back. Returns the jobs that are over their deadline since this tick, for the log. [any]
+  /// second while there is work; never calls back. Returns the jobs that are over their deadline since this tick, for the log. [any]
   std::vector<Overrun> tick(std::int64_t monotonic_now_ns);
+  /// True: nothing runs and nothing waits, no tick is needed before `roused` was called. [any]
+  bool rest();
+  /// Called once by the first `post` after a `rest` that was true; with the pool's mutex held, so it must neither block nor throw. Empty = none.
+  void on_rouse(std::function<void()> roused);
 
   struct Left {
     bool quiet = true;        ///< nothing of the owner runs any more (the calling job not counted); false: the owner must never be freed
