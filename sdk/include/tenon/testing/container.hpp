@@ -317,5 +317,7 @@ class FakeContainer {
 }  // namespace tenon
 
 #include "tenon/testing/container_run.hpp"
+#include "tenon/testing/container_scopes.hpp"
+#include "tenon/testing/container_table.hpp"
 
 #endif

@@ -1,4 +1,4 @@
-// What the fake container does; included by testing/container.hpp.
+// How the fake container provides, makes, leases and ends things.
 #ifndef TENON_TESTING_CONTAINER_RUN_HPP
 #define TENON_TESTING_CONTAINER_RUN_HPP
 
@@ -262,108 +262,6 @@ inline tenon_status FakeContainer::release_raw(bool own, tenon_id id) {
   return TENON_OK;
 }
 
-inline tenon_status FakeContainer::open_raw(bool own, tenon_id outer, const tenon_scope* said, tenon_id* out, tenon_error* err) {
-  using tenon::detail::fill;
-  const auto bad = [err](std::string_view reason, std::string_view message) { return fill(err, TENON_INVALID_ARGUMENT, reason, message); };
-  if (out == nullptr || (said != nullptr && said->struct_size < sizeof(tenon_scope)))
-    return bad("NULL_ARGUMENT", "a place for the scope, and struct_size of what is said of it, are needed");
-  if (said != nullptr && (said->kind == TENON_SCOPE_ROOT || said->kind > TENON_SCOPE_JOB))
-    return bad("BAD_KIND", "open a request or a job");
-  ScopeRecord made;
-  const auto text = [](tenon_str s) { return std::make_shared<std::string>(view(s)); };
-  const Lock lock(host_.mutex_);
-  if (own && left_) return fill(err, TENON_UNAVAILABLE, "LEAVING", "the module is leaving: it opens no scopes any more");
-  if (said != nullptr) {
-    for (const tenon_str& s : {said->request_id, said->tenant, said->auth})
-      if (s.len > 1024) return bad("TOO_LONG", "a text of a scope has at most 1024 bytes");
-    made.kind = said->kind;
-    made.deadline_ns = said->deadline_ns;
-  }
-  made.request_id = text(said != nullptr ? said->request_id : tenon_str{});
-  made.tenant = text(said != nullptr ? said->tenant : tenon_str{});
-  made.auth = text(said != nullptr ? said->auth : tenon_str{});
-  if (outer != 0) {
-    const auto around = scopes_.find(outer);
-    if (around == scopes_.end() || around->second.own != own)
-      return fill(err, TENON_NOT_FOUND, "NO_SCOPE", "there is no such scope, or it is somebody else's");
-    if (around->second.depth >= 64) return fill(err, TENON_RESOURCE_EXHAUSTED, "TOO_DEEP", "scopes are nested 64 deep");
-    made.depth = around->second.depth + 1;
-    if (made.request_id->empty()) made.request_id = around->second.request_id;
-    if (made.tenant->empty()) made.tenant = around->second.tenant;
-    if (made.auth->empty()) made.auth = around->second.auth;
-    made.deadline_ns = std::min(made.deadline_ns, around->second.deadline_ns);
-  }
-  made.outer = outer;
-  made.own = own;
-  *out = host_.next_id_++;
-  if (made.request_id->empty()) {
-    const std::string number = std::to_string(*out);
-    made.request_id = std::make_shared<std::string>(std::string(16 - std::min<std::size_t>(16, number.size()), '0') + number);
-  }
-  scopes_[*out] = std::move(made);
-  return TENON_OK;
-}
-
-inline tenon_status FakeContainer::close_raw(bool own, tenon_id id) {
-  Ends ends;
-  {
-    const Lock lock(host_.mutex_);
-    const auto found = scopes_.find(id);
-    if (found == scopes_.end() || found->second.own != own) return TENON_NOT_FOUND;
-    end_scopes({id}, ends);
-  }
-  end(ends);
-  return TENON_OK;
-}
-
-inline tenon_status FakeContainer::call_scope_raw(detail::CallState& call, const tenon_scope* said, tenon_id* out, tenon_error* err) {
-  if (out == nullptr) return tenon::detail::fill(err, TENON_INVALID_ARGUMENT, "NULL_ARGUMENT", "a place for the scope is needed");
-  {
-    const Lock lock(host_.mutex_);
-    const auto found = call_scopes_.find(&call);
-    if (found != call_scopes_.end()) {
-      *out = found->second;
-      return TENON_OK;
-    }
-  }
-  tenon_scope job{sizeof(tenon_scope), TENON_SCOPE_JOB, {}, {}, {}, INT64_MAX};
-  if (said != nullptr && said->struct_size >= sizeof job) {
-    job = *said;
-    job.kind = TENON_SCOPE_JOB;
-  }
-  job.deadline_ns = std::min(job.deadline_ns, call.deadline_ns);
-  const tenon_status status = open_raw(true, 0, &job, out, err);
-  const Lock lock(host_.mutex_);
-  if (status == TENON_OK) call_scopes_[&call] = *out;
-  return status;
-}
-
-inline tenon_status FakeContainer::describe_raw(tenon_id id, tenon_scope* out, tenon_error* err) {
-  using tenon::detail::fill;
-  if (out == nullptr || out->struct_size < sizeof(tenon_scope))
-    return fill(err, TENON_INVALID_ARGUMENT, "NULL_ARGUMENT", "a tenon_scope with its struct_size is needed");
-  const Lock lock(host_.mutex_);
-  if (!may_see(true, id)) return fill(err, TENON_NOT_FOUND, "NO_SCOPE", "there is no such scope, or it is somebody else's");
-  *out = {out->struct_size, TENON_SCOPE_ROOT, {}, {}, {}, INT64_MAX};
-  if (id == 0) return TENON_OK;
-  const ScopeRecord& s = scopes_[id];
-  *out = {out->struct_size, s.kind, to_c(*s.request_id), to_c(*s.tenant), to_c(*s.auth), s.deadline_ns};
-  return TENON_OK;
-}
-
-/// The function that received the call has returned.
-inline void FakeContainer::end_call(const detail::CallState& call) {
-  Ends ends;
-  {
-    const Lock lock(host_.mutex_);
-    const auto found = call_scopes_.find(&call);
-    if (found == call_scopes_.end()) return;
-    end_scopes({found->second}, ends);
-    call_scopes_.erase(found);
-  }
-  end(ends);
-}
-
 inline void FakeContainer::leave() {
   Ends ends;
   {
@@ -419,67 +317,6 @@ inline void FakeContainer::destroyed() {
     }
   }
   end(ends);
-}
-
-struct FakeContainer::Table {
-  static FakeContainer& of(tenon_ctx* ctx) { return Host::of(ctx).container(); }
-  static tenon_status provide(tenon_ctx* ctx, const tenon_token* token, const tenon_instance* instance, std::uint32_t flags, void* data,
-                              void (*release)(void*) noexcept, tenon_id* out, tenon_error* err) noexcept {
-    if (instance == nullptr) return tenon::detail::fill(err, TENON_INVALID_ARGUMENT, "NULL_ARGUMENT", "an instance is needed");
-    return of(ctx).provide_raw(token, instance, nullptr, flags, data, release, out, err);
-  }
-  static tenon_status provide_factory(tenon_ctx* ctx, const tenon_token* token, const tenon_factory* factory, std::uint32_t flags,
-                                      void* data, void (*release)(void*) noexcept, tenon_id* out, tenon_error* err) noexcept {
-    return of(ctx).provide_raw(token, nullptr, factory, flags, data, release, out, err);
-  }
-  static tenon_status withdraw(tenon_ctx* ctx, tenon_id id) noexcept { return of(ctx).withdraw_raw(id, false, 0); }
-  static tenon_status withdraw_wait(tenon_ctx* ctx, tenon_id id, std::int64_t deadline_ns) noexcept {
-    return of(ctx).withdraw_raw(id, true, deadline_ns);
-  }
-  static tenon_status acquire(tenon_ctx* ctx, const tenon_token* token, tenon_id scope, tenon_leased* out, tenon_error* err) noexcept {
-    return of(ctx).acquire_raw(true, token, scope, out, err);
-  }
-  static tenon_status release(tenon_ctx* ctx, tenon_id lease) noexcept { return of(ctx).release_raw(true, lease); }
-  static tenon_status call_scope(tenon_ctx* ctx, tenon_call* call, const tenon_scope* said, tenon_id* out, tenon_error* err) noexcept {
-    if (call == nullptr) return tenon::detail::fill(err, TENON_INVALID_ARGUMENT, "NULL_ARGUMENT", "a call is needed");
-    return of(ctx).call_scope_raw(*reinterpret_cast<detail::CallState*>(call), said, out, err);
-  }
-  static tenon_status open_scope(tenon_ctx* ctx, tenon_id outer, const tenon_scope* said, tenon_id* out, tenon_error* err) noexcept {
-    return of(ctx).open_raw(true, outer, said, out, err);
-  }
-  static tenon_status close_scope(tenon_ctx* ctx, tenon_id scope) noexcept { return of(ctx).close_raw(true, scope); }
-  static tenon_status describe_scope(tenon_ctx* ctx, tenon_id scope, tenon_scope* out, tenon_error* err) noexcept {
-    return of(ctx).describe_raw(scope, out, err);
-  }
-  static inline const tenon_container container_table = {sizeof(tenon_container), 0, &provide, &provide_factory, &withdraw, &withdraw_wait};
-  static inline const tenon_lease lease_table = {sizeof(tenon_lease), 0,           &acquire,     &release,
-                                                 &call_scope,         &open_scope, &close_scope, &describe_scope};
-};
-
-inline FakeContainer& Host::container() {
-  const Lock lock(mutex_);
-  if (container_ == nullptr) container_ = std::make_shared<FakeContainer>(*this);
-  return *container_;
-}
-inline const void* Host::container_table(bool lease) {
-  return lease ? static_cast<const void*>(&FakeContainer::Table::lease_table) : &FakeContainer::Table::container_table;
-}
-inline void Host::container_end_call(const detail::CallState& call) {
-  std::shared_ptr<FakeContainer> container;
-  {
-    const Lock lock(mutex_);
-    container = container_;
-  }
-  if (container != nullptr) container->end_call(call);
-}
-inline void Host::container_leave() {
-  if (container_ != nullptr) container_->leave();
-}
-inline void Host::container_finish() {
-  if (container_ != nullptr) container_->finish();
-}
-inline void Host::container_destroyed() {
-  if (container_ != nullptr) container_->destroyed();
 }
 
 }  // namespace testing
