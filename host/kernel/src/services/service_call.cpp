@@ -25,6 +25,9 @@ std::int64_t ServiceCall::deadline() {
 
 bool ServiceCall::is_cancelled() const {
   if (cancelled.load(std::memory_order_relaxed) != 0 || target_->owner->gate().state() != Gate::State::open) return true;
+  // What it answers from now on is discarded, also if the caller is on this very stack.
+  if (const std::int64_t deadline = deadline_ns.load(std::memory_order_relaxed); deadline != no_deadline && monotonic_ns() >= deadline)
+    return true;
   if (record_ != nullptr && (record_->given_up.load(std::memory_order_relaxed) || record_->asked_to_end.load(std::memory_order_relaxed)))
     return true;
   return parent_ != nullptr && tenon::host::is_cancelled(*parent_);

@@ -105,7 +105,9 @@ TEST_CASE("call: an explicit deadline counts exactly, a late result is discarded
   int ran = 0;
   REQUIRE(orders.offer("orders.slow", [&](ServiceCall& c, const Request&, Reply& r) {
     ++ran;
+    CHECK_FALSE(c.is_cancelled());
     wait_past(c.deadline());
+    CHECK(c.is_cancelled());  // what it answers now is discarded
     return r.assign("late") ? Code::ok : Code::internal;
   }));
   const std::uint64_t handle = web.resolve("orders.slow");
