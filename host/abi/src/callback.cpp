@@ -18,7 +18,7 @@ Callback::Callback(Instance& instance, std::string_view what) : instance_(instan
 
 bool Callback::enter(Strand& strand) {
   if (strand.try_enter()) return true;
-  const Blocking blocking;
+  const Blocking blocking(Blocking::On::turn);
   return strand.enter(call_.deadline_ns.load(std::memory_order_relaxed));
 }
 

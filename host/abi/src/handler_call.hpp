@@ -26,7 +26,7 @@ class HandlerTurn {
   HandlerTurn(Instance& instance, Gate::State limit) : strand_(instance.strand()) {
     constexpr std::int64_t slice_ns = 20'000'000;
     if (strand_ == nullptr || (entered_ = strand_->try_enter())) return;
-    const Blocking blocking;
+    const Blocking blocking(Blocking::On::turn);
     while (instance.gate().state() <= limit && !instance.wedged())
       if ((entered_ = strand_->enter(monotonic_ns() + slice_ns))) return;
   }

@@ -161,12 +161,15 @@ std::vector<WorkerShare> WorkerPool::shares() const {
 
 std::uint32_t WorkerPool::quota() const { return std::max(1U, core_->options.max_threads / 4); }
 
-Blocking::Blocking() {
+Blocking::Blocking(On on) : on_(on) {
   auto* worker = static_cast<WorkerPool::Worker*>(this_worker);
   if (worker == nullptr || worker->own) return;
   WorkerPool::Core& core = *worker->core;
   const std::lock_guard lock(core.mutex);
-  core.change(*worker, [worker] { ++worker->blocking; });
+  core.change(*worker, [this, worker] {
+    ++worker->blocking;
+    if (on_ == On::turn) ++worker->turns;
+  });
   if (!core.ready.empty() && core.ensure_runner()) core.wake(core.wakes);
 }
 
@@ -174,7 +177,10 @@ Blocking::~Blocking() {
   auto* worker = static_cast<WorkerPool::Worker*>(this_worker);
   if (worker == nullptr || worker->own) return;
   const std::lock_guard lock(worker->core->mutex);
-  worker->core->change(*worker, [worker] { --worker->blocking; });
+  worker->core->change(*worker, [this, worker] {
+    --worker->blocking;
+    if (on_ == On::turn) --worker->turns;
+  });
 }
 
 }  // namespace tenon::host

@@ -47,12 +47,12 @@ Result<void> WorkerPool::Core::may_queue(const Account& account) {
     return workers_exhausted(
         "`" + account.name + "` has " + std::to_string(account.queue.size()) + " jobs waiting for a worker, no more are taken",
         "QUEUE_FULL");
-  // Waiting behind threads that work is a queue; behind threads that are all stuck it would be waiting for nothing.
-  if (account.running >= account.quota && account.stuck >= account.quota)
+  // Waiting behind threads that work is a queue; behind threads that are all held it would be waiting for nothing.
+  if (account.running >= account.quota && account.held >= account.quota)
     return workers_exhausted("`" + account.name + "` holds all " + std::to_string(account.quota) +
                                  " workers it may have, and each of them waits inside a host function or is over its deadline",
                              "WORKERS_HELD");
-  if (threads >= options.max_threads && stuck >= threads) {
+  if (threads >= options.max_threads && held >= threads) {
     const auto most =
         std::max_element(accounts.begin(), accounts.end(), [](const auto& a, const auto& b) { return a.second->stuck < b.second->stuck; });
     return workers_exhausted("all " + std::to_string(threads) + " workers wait inside host functions or are over their deadline; `" +
@@ -78,7 +78,7 @@ Job WorkerPool::Core::begin(Worker& worker, Account& account) {
 void WorkerPool::Core::finish(Worker& worker, Account& account) {
   change(worker, [&] {
     worker.overrun = false;
-    worker.blocking = 0;
+    worker.blocking = worker.turns = 0;
   });
   worker.account = nullptr;
   --account.running;

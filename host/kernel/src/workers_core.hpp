@@ -29,7 +29,7 @@ struct WorkerPool::Account : std::enable_shared_from_this<Account> {
   const std::uint64_t generation;
   const std::uint32_t quota;  ///< threads
   std::deque<Job> queue;
-  std::uint32_t running = 0, stuck = 0, own_threads = 0;
+  std::uint32_t running = 0, stuck = 0, held = 0, own_threads = 0;
   bool left = false;
   std::list<Account*> place{this};  ///< its node while it is not in Core::ready: moving it there and back allocates nothing
   [[nodiscard]] bool listed() const { return place.empty(); }
@@ -41,8 +41,10 @@ struct WorkerPool::Worker {
   std::int64_t deadline_ns = no_deadline, timeout_ns = 0;
   std::int64_t seen_ns = 0;    ///< when a tick first saw this job
   std::uint32_t blocking = 0;  ///< nested Blocking scopes
+  std::uint32_t turns = 0;     ///< of them those that wait for a turn
   bool seen = false, overrun = false, own = false;
-  [[nodiscard]] bool stuck() const { return overrun || blocking != 0; }
+  [[nodiscard]] bool stuck() const { return overrun || blocking != 0; }    ///< replaced
+  [[nodiscard]] bool held() const { return overrun || blocking > turns; }  ///< and nothing is to be expected of it
 };
 
 // The worker this thread is, if it is one: Blocking stands deep inside host functions that know of no pool.
@@ -77,7 +79,7 @@ struct WorkerPool::Core : std::enable_shared_from_this<Core> {
   std::map<const Owner*, std::shared_ptr<Account>> accounts;
   std::list<Account*> ready;  ///< have a job and may have one more thread; in turn
   std::list<Worker> workers;
-  std::uint32_t threads = 0, idle = 0, stuck = 0, own_threads = 0, wakes = 0, waiters = 0;
+  std::uint32_t threads = 0, idle = 0, stuck = 0, held = 0, own_threads = 0, wakes = 0, waiters = 0;
   std::uint64_t taken = 0, taken_at_tick = 0, ran = 0, dropped = 0, refused = 0;
   std::atomic<std::size_t> queued{0};  ///< jobs waiting; changed with the mutex held, read without
   bool stopping = false;
@@ -122,16 +124,19 @@ struct WorkerPool::Core : std::enable_shared_from_this<Core> {
     ++wakes;
     return true;
   }
-  // Applies a change to what makes a worker stuck, and keeps the sums.
+  // Applies a change to what makes a worker stuck or held, and keeps the sums.
   template <class F>
   void change(Worker& worker, F&& apply) {
-    const bool before = worker.stuck();
+    const bool was_stuck = worker.stuck(), was_held = worker.held();
     apply();
-    const bool now = worker.stuck();
-    if (before == now || worker.own) return;
-    const std::uint32_t step = now ? 1U : ~0U;
-    stuck += step;
-    if (worker.account != nullptr) worker.account->stuck += step;
+    if (worker.own) return;
+    const auto step = [](bool before, bool now) { return before == now ? 0U : now ? 1U : ~0U; };
+    const std::uint32_t more_stuck = step(was_stuck, worker.stuck()), more_held = step(was_held, worker.held());
+    stuck += more_stuck;
+    held += more_held;
+    if (worker.account == nullptr) return;
+    worker.account->stuck += more_stuck;
+    worker.account->held += more_held;
   }
   [[nodiscard]] std::size_t runnable() const {
     std::size_t n = 0;

@@ -122,10 +122,17 @@ class WorkerPool {
 /// Scope of a host function that waits: the worker it stands on is replaced meanwhile. Nests; does nothing on other threads.
 class Blocking {
  public:
-  Blocking();
+  enum class On : std::uint8_t {
+    others,
+    turn,  ///< on a strand of the owner: whoever has it goes on, so that who waits is a queue and no reason to refuse jobs
+  };
+  explicit Blocking(On on = On::others);
   ~Blocking();
   Blocking(const Blocking&) = delete;
   Blocking& operator=(const Blocking&) = delete;
+
+ private:
+  const On on_;
 };
 
 }  // namespace tenon::host

@@ -76,7 +76,7 @@ Code ServicesCore::enter_strand(Strand& strand, ServiceCall& call, Error& error)
     return host::fail(error, Code::failed_precondition,
                       "`" + r.seat->module + "` takes one call at a time and is in one that waits for this: " + path_of(call), "REENTRANT");
   const std::int64_t deadline = call.deadline();
-  const Blocking blocking;
+  const Blocking blocking(Blocking::On::turn);
   for (;;) {
     const std::int64_t now = monotonic_ns();
     if (now >= deadline) return too_late(error, r.entry->text);

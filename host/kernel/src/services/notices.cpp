@@ -42,7 +42,7 @@ void ServicesCore::deliver_on_worker(const std::shared_ptr<Notice>& notice) {
   }
   Strand* strand = notice->kind == Notice::Kind::release ? nullptr : seat.strand;
   if (strand != nullptr && !strand->try_enter()) {
-    const Blocking blocking;
+    const Blocking blocking(Blocking::On::turn);
     while (!strand->enter(monotonic_ns() + 5'000'000))
       if (seat.left.load(std::memory_order_relaxed)) return give_back();
   }

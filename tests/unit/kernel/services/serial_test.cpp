@@ -154,6 +154,24 @@ TEST_CASE("serial: A to B against B to A ends by the deadline") {
   CHECK(call(web, "b.leaf").code == Code::ok);
 }
 
+TEST_CASE("serial: workers that wait for a turn are a queue: more calls than there are workers are taken, and come in their turn") {
+  WorkerPool::Options workers;
+  workers.threads = 2;
+  workers.max_threads = 4;
+  World world({}, workers);
+  Strand strand;
+  Module orders(world, "orders", 1, serial(strand)), web(world, "web");
+  REQUIRE(orders.offer("orders.now", echo));
+  std::deque<Async> calls(12);
+  REQUIRE(strand.try_enter());  // some other callback of it
+  for (Async& a : calls) {
+    REQUIRE(a.start(web, std::string_view("orders.now"), "x", {soon(), {}}) == Code::ok);
+    if (&a == &calls[5]) CHECK(becomes([&] { return world.pool.stats().stuck == 4; }));
+  }
+  strand.leave();
+  for (Async& a : calls) CHECK(a.code() == Code::ok);
+}
+
 TEST_CASE("serial: who waits for the strand is told when the owner leaves") {
   World world;
   Strand strand;
