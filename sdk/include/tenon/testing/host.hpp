@@ -58,6 +58,7 @@ struct CallState : std::enable_shared_from_this<CallState> {
   tenon_id id = 0;         // deferred
   bool completed = false;  // complete() came
   bool ended = false;      // nothing will come any more
+  bool leaving = false;    // cancelled because the module stops: it still may answer
   Status answer;
   tenon_call_ended on_cancel = nullptr;
   void* on_cancel_data = nullptr;

@@ -69,6 +69,7 @@ inline std::shared_ptr<detail::CallState> Host::new_call(bool may_defer) {
 
 /// No answer will come any more, or nobody waits for it: what on_cancel registered is due, once.
 inline void Host::end(detail::CallState& call, tenon_status why) {
+  if (why == TENON_CANCELLED && call.cancelled) return;
   if (why == TENON_OK) call.ended = true;
   if (call.on_cancel != nullptr && !(why == TENON_OK && call.cancelled)) due_.push_back({{call.on_cancel, call.on_cancel_data}, why});
   if (why == TENON_CANCELLED) call.cancelled = true;
@@ -169,7 +170,10 @@ inline void Host::end_pending() {
   {
     const Lock lock(mutex_);
     for (auto& [id, call] : deferred_)
-      if (!call->completed && !call->cancelled) end(*call, TENON_CANCELLED);
+      if (!call->completed && !call->cancelled) {
+        end(*call, TENON_CANCELLED);
+        call->leaving = true;
+      }
     changed_.notify_all();
   }
   deliver();

@@ -170,7 +170,9 @@ class FakeServices {
     offers_.erase(offer->id);
     ended_.push_back(offer);
   }
-  [[nodiscard]] static bool over(const detail::CallState& call) { return call.completed || call.cancelled || call.service->left; }
+  [[nodiscard]] static bool over(const detail::CallState& call) {
+    return call.completed || (call.cancelled && !call.leaving) || call.service->left;
+  }
   [[nodiscard]] ServiceAnswer answer_of(const detail::CallState& call) const;
   // Without the mutex.
   Outcome run(const ServiceRequest& q, std::int64_t deadline_ns, const CallPtr& parent, bool as_module, std::uint8_t* buffer,

@@ -189,6 +189,7 @@ inline bool FakeServices::cancel(tenon_id id) {
     const auto found = host_.deferred_.find(id);
     if (found == host_.deferred_.end() || found->second->service == nullptr || over(*found->second)) return false;
     host_.end(*found->second, TENON_CANCELLED);
+    found->second->leaving = false;
     host_.changed_.notify_all();
   }
   host_.deliver();
