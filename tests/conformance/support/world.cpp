@@ -2,8 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <span>
 
+#include "abi/strict.hpp"
 #include "base/clock.hpp"
 #include "base/sha256.hpp"
 #include "waiting.hpp"
@@ -32,17 +34,32 @@ bool Puppet::end() {
   return stopped.kind == Outcome::Kind::done && destroyed.kind == Outcome::Kind::done;
 }
 
-World::World(KernelOptions options) {
+World::World(KernelOptions options, bool strict) {
   auto kernel = Kernel::make(log_, std::move(options));
   REQUIRE(kernel);
   kernel_ = std::move(*kernel);
   host_ = std::make_unique<HostContext>(log_, "1.0.0", make_uuid(), kernel_.get());
+  if (strict) host_->check_strictly();
   auto store = ModuleStore::open(dir_.path());
   REQUIRE(store);
   store_ = std::move(*store);
 }
 
-World::~World() { static_cast<void>(kernel_->end(soon())); }
+World::~World() {
+  static_cast<void>(kernel_->end(soon()));
+  const Strict* strict = host_->strict();
+  if (strict == nullptr) return;
+  std::vector<std::string> found, expected = std::move(expected_);
+  std::string messages;
+  for (const Violation& v : strict->violations()) {
+    found.push_back(v.module + " " + v.rule);
+    messages += v.module + " " + v.rule + ": " + v.message + "\n";
+  }
+  std::sort(found.begin(), found.end());
+  std::sort(expected.begin(), expected.end());
+  INFO("expected ", expected.size(), ", the strict host found ", found.size(), ":\n", messages);
+  CHECK(found == expected);
+}
 
 std::vector<std::unique_ptr<Puppet>> World::prepare(const std::vector<PuppetSpec>& specs) {
   std::vector<LoadSpec> loads;

@@ -44,10 +44,12 @@ class Puppet {
   std::unique_ptr<host::ModuleInstance> instance_;
 };
 
-/// Everything of a host that a module can reach. Ends the kernel's threads in the destructor; puppets must have ended before.
+/// Everything of a host that a module can reach. Ends the kernel's threads in the destructor, and in a strict host fails the test case if modules
+/// broke other rules than expected; puppets must have ended before.
 class World {
  public:
-  explicit World(host::KernelOptions options = {});
+  /// `strict`: modules get checking proxies of all tables.
+  explicit World(host::KernelOptions options = {}, bool strict = false);
   ~World();
   World(const World&) = delete;
   World& operator=(const World&) = delete;
@@ -57,6 +59,9 @@ class World {
   host::Kernel& kernel() { return *kernel_; }
   host::HostContext& host() { return *host_; }
   host::LogCore& log() { return log_; }
+  [[nodiscard]] bool is_strict() const { return host_->strict() != nullptr; }
+  /// In a strict host: a rule that the test breaks on purpose, once more, as "module RULE". In the end exactly these must have been found.
+  void expect_finding(std::string finding) { expected_.push_back(std::move(finding)); }
 
  private:
   TempDir dir_;
@@ -66,6 +71,7 @@ class World {
   host::CodeRanges ranges_;
   std::optional<host::ModuleStore> store_;
   std::vector<std::unique_ptr<host::Loader>> loaders_;
+  std::vector<std::string> expected_;
 };
 
 }  // namespace tenon::test
