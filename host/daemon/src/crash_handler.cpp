@@ -184,6 +184,23 @@ void on_fatal_signal(int signal, siginfo_t* info, void* context) {
   errno = saved;
 }
 
+/// Where the handler runs if the stack itself has overflowed. As long as the thread: one that is written off may still need it.
+struct AlternateStack {
+  static constexpr std::size_t size = 32 * 1024;
+  AlternateStack() = default;
+  AlternateStack(const AlternateStack&) = delete;
+  AlternateStack& operator=(const AlternateStack&) = delete;
+  ~AlternateStack() {
+    if (memory == nullptr) return;
+    stack_t none = {};
+    none.ss_flags = SS_DISABLE;
+    ::sigaltstack(&none, nullptr);
+    ::munmap(memory, size);
+  }
+  void* memory = nullptr;
+};
+thread_local AlternateStack alternate_stack;
+
 void on_exit_called() {
   if (exit_expected.load(std::memory_order_acquire)) return;
   // No signal handler, and no lock of the log is held while module code runs: the log can be written out as at any other end.
@@ -224,11 +241,11 @@ CrashHandler::~CrashHandler() {
 
 void prepare_thread_for_crashes() {
   if (is_sanitized) return;
-  constexpr std::size_t size = 32 * 1024;
-  // Kept until the process ends: a thread that is written off may still need it.
-  void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  if (alternate_stack.memory != nullptr) return;
+  void* const memory = ::mmap(nullptr, AlternateStack::size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
   if (memory == MAP_FAILED) return;
-  const stack_t stack = {memory, 0, size};
+  alternate_stack.memory = memory;
+  const stack_t stack = {memory, 0, AlternateStack::size};
   ::sigaltstack(&stack, nullptr);
 }
 

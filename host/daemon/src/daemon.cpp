@@ -168,6 +168,7 @@ DaemonResult run_daemon(const DaemonOptions& options) {
   // The storage is opened in every boot that has got this far, so that what is wrong with it is told together with the rest. Closed last.
   UniqueFd storage_directory;
   KernelOptions kernel_options;
+  kernel_options.workers.thread_begins = &prepare_thread_for_crashes;
   if (const std::optional<BreakerSettings>& b = config->host.breaker)
     kernel_options.services.breaker = BreakerOptions{b->failures, b->window.count(), b->open.count(), b->successes};
   if (state && exit == ExitCode::ok) {

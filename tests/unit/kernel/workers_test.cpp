@@ -1,5 +1,8 @@
 // The worker pool: turns, quotas, replacement of stuck threads, leaving and shutting down, under races too.
+#include <pthread.h>
+
 #include <algorithm>
+#include <csignal>
 #include <deque>
 #include <future>
 #include <thread>
@@ -50,6 +53,17 @@ TEST_CASE("No thread exists before there is work, and each begins with the hook"
   CHECK(pool.stats().threads == 1);
   CHECK(pool.shutdown(soon()));
   CHECK(begun == 1);
+}
+
+TEST_CASE("Workers leave signals to the main thread, but not those they cause themselves: a crash in a job is handled") {
+  Jobs jobs;
+  Owner owner("orders", 1, false);
+  WorkerPool pool(size(1, 1));
+  sigset_t blocked;
+  REQUIRE(jobs.post(pool, owner, [&] { ::pthread_sigmask(SIG_SETMASK, nullptr, &blocked); }));
+  REQUIRE(jobs.ends.reaches(1));
+  for (const int others : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD}) CHECK(sigismember(&blocked, others) == 1);
+  for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS}) CHECK(sigismember(&blocked, own) == 0);
 }
 
 TEST_CASE("Two jobs posted at once run on two threads: one that waits for the other does not hang") {

@@ -1,4 +1,5 @@
-// How the kernel starts a thread: with all signals blocked, whatever the thread that starts it has unblocked. Signals belong to the main thread.
+// How the kernel starts a thread: with all signals blocked that others send, whatever the thread that starts it has unblocked. Those belong to the main
+// thread. What a thread does to itself is not blocked: the process would end without its crash handler.
 #pragma once
 
 #include <pthread.h>
@@ -16,6 +17,7 @@ std::thread host_thread(F&& body) {
     Blocked() {
       sigset_t all;
       sigfillset(&all);
+      for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS}) sigdelset(&all, own);
       pthread_sigmask(SIG_SETMASK, &all, &before);
     }
     ~Blocked() { pthread_sigmask(SIG_SETMASK, &before, nullptr); }
