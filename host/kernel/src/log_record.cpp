@@ -9,6 +9,7 @@ namespace tenon::host {
 namespace {
 
 constexpr std::string_view cut_marker = "…";
+constexpr std::size_t longest_character = 4;
 
 bool is_well_formed(std::string_view text) {
   const std::size_t ascii = ascii_prefix(text);
@@ -34,7 +35,9 @@ class Collector {
     const std::size_t before = out_.size();
     bool complete = true;
     while (!text.empty() && complete) {
-      const std::size_t bad = std::min(invalid_utf8_at(text), text.size());
+      // Not looked at beyond what can be kept. A character cut in half by that begins beyond it too.
+      const std::string_view seen = text.substr(0, left() + longest_character);
+      const std::size_t bad = std::min(invalid_utf8_at(seen), seen.size());
       complete = add_part(text.substr(0, bad), true);
       text.remove_prefix(bad);
       if (complete && !text.empty()) {

@@ -1,8 +1,12 @@
 // Levels, the two formats, and text that tries to be more than text.
+#include <sys/mman.h>
+
+#include <algorithm>
 #include <string>
 #include <vector>
 
 #include "base/text.hpp"
+#include "log_record.hpp"
 #include "log_support.hpp"
 
 using namespace tenon::host;
@@ -226,4 +230,31 @@ TEST_CASE("log format: too much is cut between characters, and the line says so"
     const std::string controls(log_max_bytes, '\x01');
     CHECK(json_message(controls).size() == 6 * log_max_bytes);
   }
+}
+
+TEST_CASE("log format: what is over is not even looked at") {
+  constexpr std::size_t readable = 64 * 1024, claimed = std::size_t{1} << 30U;
+  void* const mapped = ::mmap(nullptr, claimed, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  REQUIRE(mapped != MAP_FAILED);
+  REQUIRE(::mprotect(mapped, readable, PROT_READ | PROT_WRITE) == 0);
+  auto* const text = static_cast<char*>(mapped);
+  // The end of what is kept falls on every byte of characters of every length.
+  for (const std::string_view character : {"x", "é", "日", "😀"})
+    for (std::size_t shift = 0; shift < 4; ++shift) {
+      std::fill_n(text, shift, '.');
+      for (std::size_t at = shift; at + 4 <= readable; at += character.size()) character.copy(text + at, character.size());
+      const LogField huge[] = {{"key", {text, claimed}}};
+      const OwnedRecord message({info, 0, 0, 0, 0, "orders", "run", {text, claimed}, huge}, 0),
+          value({info, 0, 0, 0, 0, "orders", "run", "", huge}, 0);
+      const std::string_view cut = message.view().message;
+      CHECK(invalid_utf8_at(cut) == std::string_view::npos);
+      CHECK(cut.size() <= log_max_bytes + 3);
+      CHECK(cut.size() > log_max_bytes + 3 - character.size());
+      CHECK(cut.ends_with("…"));
+      CHECK(message.view().fields.size() == 1);
+      CHECK(message.view().fields[0].key == "tenon.dropped_pairs");
+      REQUIRE(value.view().fields.size() == 1);
+      CHECK(value.view().fields[0].value.size() < log_max_bytes + 3);
+    }
+  ::munmap(mapped, claimed);
 }
