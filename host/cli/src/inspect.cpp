@@ -36,7 +36,7 @@ bool is_runtime_module(const std::string& path) {
 /// True if it is wrong wherever the module is installed: what other modules are there, and what the operator configures, is not known here.
 bool is_own_fault(const Diagnostic& d) {
   if (d.code.starts_with("schema.")) return true;
-  if (d.code.starts_with("config.")) return d.message.find("` is missing") == std::string::npos;  // the operator may give it
+  if (d.code.starts_with("config.")) return d.code != "config.required";  // the operator may give it
   for (const std::string_view code : {"plan.unknown_interface", "plan.runtime_only_interface", "plan.unserved_capability",
                                       "plan.runtime_only_capability", "plan.reserved_name", "plan.not_in_table", "plan.duplicate_name",
                                       "plan.foreign_prefix", "graph.self_requirement", "graph.self_after", "graph.requires_plugin"})

@@ -50,8 +50,9 @@ void report(const std::vector<SchemaViolation>& violations, const ModuleSettings
     Where where = violation.where;
     if (!where.source && settings != nullptr) where = settings->where;
     const std::string joint = violation.path.empty() || violation.path[0] == '[' ? "" : ".";
-    module.found.error("config.schema", where, "in `" + prefix + "`: " + violation.message, violation.help).path =
-        prefix + joint + violation.path;
+    module.found
+        .error(violation.missing ? "config.required" : "config.schema", where, "in `" + prefix + "`: " + violation.message, violation.help)
+        .path = prefix + joint + violation.path;
   }
 }
 

@@ -32,6 +32,11 @@ bool Evaluation::fail(Sink* sink, std::string path, Where where, std::string mes
   return false;
 }
 
+bool Evaluation::fail_missing(Sink* sink, std::string path, Where where, std::string message) {
+  if (!sink->full()) sink->items.push_back({std::move(path), std::move(message), {}, std::move(where), true});
+  return false;
+}
+
 bool Evaluation::exhaust(const Value& v, const Path& path, std::string what) {
   if (!exhausted())
     exhausted_ = {path.text(), "checking " + Wording::subject(path) + " was given up: " + std::move(what),

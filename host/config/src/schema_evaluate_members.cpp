@@ -14,7 +14,7 @@ bool Evaluation::required(const Rule& rule, const Value& v, const Path& path, Si
     ok = false;
     if (stop(sink)) break;
     const Path missing{&path, name, 0, false};
-    fail(sink, missing.text(), v.where(), Wording::subject(missing) + " is missing");
+    fail_missing(sink, missing.text(), v.where(), Wording::subject(missing) + " is missing");
   }
   return ok;
 }
@@ -32,7 +32,8 @@ bool Evaluation::dependent_required(const Rule& rule, const Value& v, const Path
       ok = false;
       if (stop(sink)) return false;
       const Path missing{&path, name, 0, false}, because{&path, trigger, 0, false};
-      fail(sink, missing.text(), v.where(), Wording::subject(missing) + " is missing, " + Wording::subject(because) + " requires it");
+      fail_missing(sink, missing.text(), v.where(),
+                   Wording::subject(missing) + " is missing, " + Wording::subject(because) + " requires it");
     }
   }
   return ok;

@@ -67,6 +67,8 @@ class Evaluation {
   bool exhaust(const Value& v, const Path& path, std::string what);
   static bool stop(const Sink* sink) { return sink == nullptr || sink->full(); }
   static bool fail(Sink* sink, std::string path, Where where, std::string message, std::string help = {});
+  /// A key has to be there and is not.
+  static bool fail_missing(Sink* sink, std::string path, Where where, std::string message);
   bool wrong_type(const Node& node, const Value& v, const Path& path, Sink* sink);
   void no_branch(const Rule& rule, const Value& v, const Path& path, Sink* sink);
 

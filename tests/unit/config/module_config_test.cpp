@@ -109,6 +109,18 @@ TEST_CASE("module configuration: errors have place, path and module") {
   CHECK(paths == std::vector<std::string>{"modules.orders.config.fast", "modules.orders.config.page_size", "modules.orders.config.titel"});
 }
 
+TEST_CASE("module configuration: a key that is missing has an error code of its own, for a value can still be given") {
+  Loader l;
+  l.file("modules: {orders: {config: {listen: {cert: x, host: 5}}}}");
+  Module m = resolve(l, "{properties: {listen: {required: [port], dependentRequired: {cert: [key]}, properties: {host: {type: string}}}}}");
+  std::vector<std::string> found;
+  for (const Diagnostic& d : m.diagnostics.items()) found.push_back(d.code + " " + d.path);
+  std::sort(found.begin(), found.end());
+  CHECK(found == std::vector<std::string>{"config.required modules.orders.config.listen.key",
+                                          "config.required modules.orders.config.listen.port",
+                                          "config.schema modules.orders.config.listen.host"});
+}
+
 TEST_CASE("module configuration: without a schema a module takes none") {
   Loader none;
   CHECK(good(none, nullptr) == yaml("{}"));

@@ -20,6 +20,7 @@ struct SchemaViolation {
   std::string message;
   std::string help;
   Where where;
+  bool missing = false;  ///< a key is not there that has to be: whoever writes the value can give it
 };
 
 /// A compiled schema. Immutable after compile; evaluation is thread-safe and bounded.
