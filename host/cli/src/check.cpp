@@ -33,8 +33,10 @@ std::string permissions_text(const Plan& plan) {
 }  // namespace
 
 ExitCode run_check(const Options& options) {
-  const Planned planned = plan_for(options);
+  Planned planned = plan_for(options);
   if (!planned.config) return planned.exit;
+  for (const PlannedModule& m : planned.plan.modules)
+    if (m.candidate.manifest) note_in_process(*m.candidate.manifest, planned.diagnostics);
   if (options.json) {
     const ExitCode printed = print("{\"format\":1,\"exit\":" + std::to_string(static_cast<int>(planned.exit)) +
                                    ",\"findings\":" + to_json(planned.diagnostics) + ",\"modules\":" + modules_json(planned.plan) + "}\n");

@@ -7,6 +7,7 @@
 #include "base/exit_code.hpp"
 #include "daemon/boot.hpp"
 #include "daemon/daemon.hpp"
+#include "manifest/manifest.hpp"
 #include "options.hpp"
 
 namespace tenon::host {
@@ -32,6 +33,9 @@ ExitCode run_config(const Options& options);
 ExitCode run_inspect(const Options& options);
 ExitCode run_audit(const Options& options);
 ExitCode run_version(const Options& options);
+
+/// Notes it if the module uses what is there in the process of the host only, and so can never be isolated: the container and leases.
+void note_in_process(const Manifest& manifest, Diagnostics& diagnostics);
 
 /// True if errors may be coloured: stderr is a terminal, NO_COLOR is not set.
 bool use_colour();

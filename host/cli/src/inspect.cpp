@@ -88,6 +88,7 @@ ExitCode run_inspect(const Options& options) {
     if (auto manifest =
             read_manifest(std::make_shared<const Source>(Source{path + " (embedded manifest)", m.text}), TENON_SDK_VERSION, diagnostics))
       manifests.push_back(std::make_shared<const Manifest>(std::move(*manifest)));
+  for (const std::shared_ptr<const Manifest>& manifest : manifests) note_in_process(*manifest, diagnostics);
   check_against_host(std::move(manifests), path, diagnostics);
   const ExitCode exit = worse(report.refused() ? ExitCode::unavailable : ExitCode::ok, diagnostics.exit_code());
   if (options.json)

@@ -303,3 +303,17 @@ TEST_CASE("output: usage errors go to stderr with the way on, nothing is on stdo
   CHECK(r.out.empty());
   CHECK(r.err == "error: unknown command `chekc`\n  = help: did you mean `check`?\n");
 }
+
+TEST_CASE("output: check says who can run in the process of the host only") {
+  const Plugins p;
+  p.dir.write("plugins/sm.yaml",
+              "manifest: 1\nsdk: \"1.0\"\nname: sm\nversion: 1.0.0\nlibrary: libsm.so\nneeds: [tenon.log/1, tenon.lease/1]\n");
+  const Ran with = p.ask({"check"});
+  CHECK(with.err.find("`sm` uses `tenon.lease/1`, so it can only run in the process of the host") != std::string::npos);
+  CHECK(with.err.find("[plan.in_process_only]") != std::string::npos);
+  CHECK(p.ask({"check", "--output", "json"}).out.find("plan.in_process_only") != std::string::npos);
+  p.dir.write("plugins/sm.yaml", "manifest: 1\nsdk: \"1.0\"\nname: sm\nversion: 1.0.0\nlibrary: libsm.so\nneeds: [tenon.log/1]\n");
+  const Ran without = p.ask({"check"});
+  CHECK(without.err.find("in_process_only") == std::string::npos);
+  CHECK(without.exit == with.exit);
+}
