@@ -23,6 +23,7 @@
 #include "tenon/testing/events.hpp"
 #include "tenon/testing/health.hpp"
 #include "tenon/testing/host.hpp"
+#include "tenon/testing/log_sink.hpp"
 #include "tenon/testing/metrics.hpp"
 #include "tenon/testing/run.hpp"
 #include "tenon/testing/services.hpp"

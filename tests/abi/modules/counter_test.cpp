@@ -1,12 +1,11 @@
 #include <doctest/doctest.h>
 
-#include "offered.hpp"
+#include "service_calls.hpp"
 
 using namespace std::chrono_literals;
 using tenon::testing::Config;
 using tenon::testing::Host;
 using tenon_test::Answered;
-using tenon_test::Offered;
 
 namespace {
 
@@ -14,10 +13,11 @@ const Config defaults = {{"flush_interval", "1s"}, {"max_counters", 3}};
 
 struct Counters {
   Host host{tenon_entry_v1, defaults};
-  Offered offered{host};
   void boot() { REQUIRE(host.boot().ok()); }
-  Answered add(const std::string& name, const std::string& by = "") { return offered.call("counter.add", {{"name", name}, {"by", by}}); }
-  Answered get(const std::string& name) { return offered.call("counter.get", {{"name", name}}); }
+  Answered add(const std::string& name, const std::string& by = "") {
+    return tenon_test::call(host, "counter.add", {{"name", name}, {"by", by}});
+  }
+  Answered get(const std::string& name) { return tenon_test::call(host, "counter.get", {{"name", name}}); }
   std::string stored(const std::string& name) {
     const auto found = host.storage().get("counter", name);
     return found ? found->value : "none";
@@ -29,13 +29,13 @@ struct Counters {
 TEST_CASE("counter: counts, tells, lists and publishes") {
   Counters c;
   c.boot();
-  CHECK(c.offered.names() == std::vector<std::string>{"counter.add", "counter.get", "counter.list"});
-  CHECK(c.offered.call("counter.list", {}).payload == "{}");
+  CHECK(c.host.services().offered() == std::vector<std::string>{"counter.add", "counter.get", "counter.list"});
+  CHECK(tenon_test::call(c.host, "counter.list", {}).payload == "{}");
   CHECK(c.add("visits").payload == "1");
   CHECK(c.add("visits", "41").payload == "42");
   CHECK(c.add("a.b-C_1", "-7").payload == "-7");
   CHECK(c.get("visits").payload == "42");
-  const Answered list = c.offered.call("counter.list", {});
+  const Answered list = tenon_test::call(c.host, "counter.list", {});
   CHECK(list.payload == R"({"a.b-C_1":-7,"visits":42})");
   CHECK(list.content_type == "application/json");
   const auto events = c.host.events().published();
@@ -107,7 +107,7 @@ TEST_CASE("counter: requests that cannot be are refused with a sentence, and cha
     CHECK(answer.status.code() == TENON_INVALID_ARGUMENT);
     CHECK(answer.status.message().find("`by`") != std::string_view::npos);
   }
-  CHECK(c.offered.call("counter.list", {}).payload == "{}");
+  CHECK(tenon_test::call(c.host, "counter.list", {}).payload == "{}");
   CHECK(c.add("a", "9223372036854775807").status.ok());
   CHECK(c.add("a").status.code() == TENON_OUT_OF_RANGE);
   CHECK(c.get("a").payload == "9223372036854775807");

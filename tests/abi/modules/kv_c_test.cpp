@@ -1,12 +1,11 @@
 #include <doctest/doctest.h>
 
-#include "offered.hpp"
+#include "service_calls.hpp"
 
 using namespace std::chrono_literals;
 using tenon::testing::Config;
 using tenon::testing::Host;
 using tenon_test::Answered;
-using tenon_test::Offered;
 using tenon_test::Pairs;
 
 namespace {
@@ -15,13 +14,12 @@ const Config defaults = {{"max_value", tenon::Size{65536}}, {"default_ttl", "0s"
 
 struct Store {
   Host host{tenon_entry_v1, defaults};
-  Offered offered{host};
   explicit Store() { REQUIRE(host.boot().ok()); }
   Answered put(const std::string& key, std::string_view value, Pairs more = {}) {
     more.emplace_back("key", key);
-    return offered.call("kv_c.put", more, value, "text/plain");
+    return tenon_test::call(host, "kv_c.put", more, value, "text/plain");
   }
-  Answered get(const std::string& key) { return offered.call("kv_c.get", {{"key", key}}); }
+  Answered get(const std::string& key) { return tenon_test::call(host, "kv_c.get", {{"key", key}}); }
 };
 
 }  // namespace
@@ -40,14 +38,13 @@ TEST_CASE("kv_c: what is put is there, with its revision and type, whatever the 
   }
   CHECK(s.get("b").status.code() == TENON_NOT_FOUND);
   CHECK(s.host.storage().get("kv_c", "a")->value == large);
-  CHECK(s.offered.stray() == 0);
   CHECK(s.host.finish().empty());
 }
 
 TEST_CASE("kv_c: compare-and-set and delete go by revisions") {
   Store s;
   const auto cas = [&](const std::string& expected, std::string_view value) {
-    return s.offered.call("kv_c.cas", {{"key", "k"}, {"expected", expected}}, value);
+    return tenon_test::call(s.host, "kv_c.cas", {{"key", "k"}, {"expected", expected}}, value);
   };
   const Answered first = cas("0", "one");
   REQUIRE(first.status.ok());
@@ -57,9 +54,9 @@ TEST_CASE("kv_c: compare-and-set and delete go by revisions") {
   CHECK(late.status.reason() == "STORAGE_CONFLICT");
   CHECK(cas(revision, "two").status.ok());
   CHECK(s.get("k").payload == "two");
-  CHECK(s.offered.call("kv_c.delete", {{"key", "k"}, {"expected", revision}}).status.code() == TENON_ABORTED);
-  CHECK(s.offered.call("kv_c.delete", {{"key", "k"}}).status.ok());
-  CHECK(s.offered.call("kv_c.delete", {{"key", "k"}}).status.ok());
+  CHECK(tenon_test::call(s.host, "kv_c.delete", {{"key", "k"}, {"expected", revision}}).status.code() == TENON_ABORTED);
+  CHECK(tenon_test::call(s.host, "kv_c.delete", {{"key", "k"}}).status.ok());
+  CHECK(tenon_test::call(s.host, "kv_c.delete", {{"key", "k"}}).status.ok());
   CHECK(s.get("k").status.code() == TENON_NOT_FOUND);
 }
 
@@ -84,16 +81,16 @@ TEST_CASE("kv_c: a scan lists what is below a prefix, in order, and says if ther
   Store s;
   for (int i = 0; i < 300; ++i) REQUIRE(s.put("n." + std::to_string(1000 + i), "abc").status.ok());
   REQUIRE(s.put("o\"\\", "").status.ok());
-  const Answered some = s.offered.call("kv_c.scan", {{"prefix", "n."}, {"limit", "2"}});
+  const Answered some = tenon_test::call(s.host, "kv_c.scan", {{"prefix", "n."}, {"limit", "2"}});
   CHECK(some.payload == R"([{"key":"n.1000","revision":1,"bytes":3},{"key":"n.1001","revision":2,"bytes":3}])");
   CHECK(some.content_type == "application/json");
   CHECK(some.metadata.at("truncated") == "true");
-  const Answered all = s.offered.call("kv_c.scan", {{"prefix", "n."}, {"limit", "300"}});
+  const Answered all = tenon_test::call(s.host, "kv_c.scan", {{"prefix", "n."}, {"limit", "300"}});
   CHECK(all.metadata.empty());
   CHECK(all.payload.find("n.1299") != std::string::npos);
-  CHECK(s.offered.call("kv_c.scan", {{"prefix", "o"}}).payload == R"([{"key":"o\"\\","revision":301,"bytes":0}])");
-  CHECK(s.offered.call("kv_c.scan", {{"prefix", "x"}}).payload == "[]");
-  CHECK(s.offered.call("kv_c.scan", {{"limit", "0"}}).metadata.at("truncated") == "true");
+  CHECK(tenon_test::call(s.host, "kv_c.scan", {{"prefix", "o"}}).payload == R"([{"key":"o\"\\","revision":301,"bytes":0}])");
+  CHECK(tenon_test::call(s.host, "kv_c.scan", {{"prefix", "x"}}).payload == "[]");
+  CHECK(tenon_test::call(s.host, "kv_c.scan", {{"limit", "0"}}).metadata.at("truncated") == "true");
   CHECK(s.host.storage().open_cursors() == 0);
 }
 
@@ -128,7 +125,7 @@ TEST_CASE("kv_c: requests that cannot be are refused with a sentence, and change
       {"kv_c.scan", {{"limit", "1001"}}, "`limit`"},
   };
   for (const Case& c : cases) {
-    const Answered answer = s.offered.call(c.service, c.metadata, "v");
+    const Answered answer = tenon_test::call(s.host, c.service, c.metadata, "v");
     INFO(c.service << " " << answer.status.message());
     CHECK(answer.status.code() == TENON_INVALID_ARGUMENT);
     CHECK(answer.status.reason() == "BAD_REQUEST");
@@ -136,7 +133,7 @@ TEST_CASE("kv_c: requests that cannot be are refused with a sentence, and change
   }
   CHECK(s.put("k", std::string(65'537, 'v')).status.code() == TENON_INVALID_ARGUMENT);
   CHECK(s.host.storage().keys("kv_c").empty());
-  CHECK(s.offered.call("kv_c.cas", {{"key", "k"}, {"expected", "18446744073709551615"}}).status.code() == TENON_ABORTED);
+  CHECK(tenon_test::call(s.host, "kv_c.cas", {{"key", "k"}, {"expected", "18446744073709551615"}}).status.code() == TENON_ABORTED);
 }
 
 TEST_CASE("kv_c: what storage refuses is passed on with its reason") {

@@ -1,14 +1,13 @@
 #include <doctest/doctest.h>
 
-#include <map>
 #include <string>
 #include <tenon/testing.hpp>
 #include <thread>
 #include <vector>
 
-#include "offered.hpp"
 #include "record_json.hpp"
 #include "record_ring.hpp"
+#include "service_calls.hpp"
 
 using tenon_logger::RecordRing;
 using tenon_logger::RingLimits;
@@ -166,56 +165,23 @@ TEST_CASE("emitting may log: no lock is held") {
 
 namespace {
 
-/// A tenon.log_sink/1 that remembers what was attached.
-struct FakeSink {
-  static inline const tenon_log_receiver* receiver = nullptr;
-  static inline void* data = nullptr;
-  static inline tenon_status answer = TENON_OK;
-  static tenon_status attach(tenon_ctx*, const tenon_log_receiver* r, void* d, void (*)(void*) noexcept, tenon_id* out,
-                             tenon_error* err) noexcept {
-    if (answer != TENON_OK) return tenon::detail::fill(err, answer, "REFUSED", "no sink today");
-    receiver = r;
-    data = d;
-    *out = 1;
-    return TENON_OK;
-  }
-  static tenon_status detach(tenon_ctx*, tenon_id) noexcept { return TENON_OK; }
-  static inline std::map<std::string, std::int32_t> levels;  // "" = all others
-  static tenon_status level(tenon_ctx*, tenon_str name, std::int32_t* out, tenon_error* err) noexcept {
-    const auto found = levels.find(std::string(tenon::view(name)));
-    if (found == levels.end()) return tenon::detail::fill(err, TENON_NOT_FOUND, "NO_MODULE", "no such module");
-    *out = found->second == TENON_LEVEL_DEFAULT ? levels[""] : found->second;
-    return TENON_OK;
-  }
-  static tenon_status set_level(tenon_ctx*, tenon_str name, std::int32_t level, tenon_error* err) noexcept {
-    const auto found = levels.find(std::string(tenon::view(name)));
-    if (found == levels.end()) return tenon::detail::fill(err, TENON_NOT_FOUND, "NO_MODULE", "no such module");
-    found->second = level;
-    return TENON_OK;
-  }
-  static constexpr tenon_log_sink table = {sizeof(tenon_log_sink), 0, attach, detach, level, set_level};
-};
-
 /// The module in a host, attached.
 struct Module {
   tenon::testing::Host host{tenon_entry_v1};
-  tenon_test::Offered offered{host};
   Module() {
-    FakeSink::answer = TENON_OK;
-    FakeSink::receiver = nullptr;
-    FakeSink::levels = {{"", TENON_LEVEL_INFO}, {"host", TENON_LEVEL_WARN}, {"orders", TENON_LEVEL_DEFAULT}};
-    host.provide(TENON_LOG_SINK, &FakeSink::table);
+    host.log_sink().add_module("host", TENON_LEVEL_WARN);
+    host.log_sink().add_module("orders");
     REQUIRE(host.boot().ok());
   }
-  static void receive(std::uint64_t seq, std::string_view module, std::int32_t level, std::string_view message) {
-    tenon_log_record r = record(seq, message);
-    r.module = tenon::to_c(module);
-    r.level = level;
-    FakeSink::receiver->record(FakeSink::data, &r);
+  void receive(std::string_view module, std::int32_t level, std::string_view message) {
+    host.log_sink().write({std::string(module), std::string(message), level});
+  }
+  tenon_test::Answered call(const std::string& service, const tenon_test::Pairs& metadata) {
+    return tenon_test::call(host, service, metadata);
   }
   /// Sequence numbers in the answer of logger.log.
   std::string seqs(const tenon_test::Pairs& metadata) {
-    const auto answer = offered.call("logger.log", metadata);
+    const auto answer = call("logger.log", metadata);
     REQUIRE(answer.status.ok());
     std::string out;
     for (std::size_t at = 0; (at = answer.payload.find("\"seq\":", at)) != std::string::npos; ++at)
@@ -226,39 +192,28 @@ struct Module {
 
 }  // namespace
 
-TEST_CASE("the module attaches in pre_init and dumps what it received") {
-  FakeSink::answer = TENON_OK;
-  FakeSink::receiver = nullptr;
+TEST_CASE("the module attaches in pre_init, gets what came before, and dumps what it received") {
   tenon::testing::Host host(tenon_entry_v1);
-  const tenon_test::Offered offered(host);
-  host.provide(TENON_LOG_SINK, &FakeSink::table);
   REQUIRE(host.create().ok());
-  CHECK(FakeSink::receiver == nullptr);
+  CHECK_FALSE(host.log_sink().attached());
+  CHECK(host.log_sink().write({"host", "early"}) == 1);
   REQUIRE(host.pre_init().ok());
-  REQUIRE(FakeSink::receiver != nullptr);
-  for (std::uint64_t i = 1; i <= 10'050; ++i) {
-    const auto r = record(i, "m");
-    FakeSink::receiver->record(FakeSink::data, &r);
-  }
-  std::vector<std::uint64_t> seqs;
-  const auto emit = [](void* data, const tenon_log_record* r) noexcept {
-    static_cast<std::vector<std::uint64_t>*>(data)->push_back(r->seq);
-  };
-  FakeSink::receiver->dump(FakeSink::data, 50, emit, &seqs);
-  REQUIRE(seqs.size() == 50);
-  CHECK(seqs.front() == 10'001);
-  CHECK(seqs.back() == 10'050);
-  seqs.clear();
-  FakeSink::receiver->dump(FakeSink::data, SIZE_MAX, emit, &seqs);
-  CHECK(seqs.size() == 10'000);
+  REQUIRE(host.log_sink().attached());
+  REQUIRE(host.log_sink().dump(50).size() == 1);
+  CHECK(host.log_sink().dump(50)[0].message == "early");
+  for (int i = 2; i <= 10'050; ++i) host.log_sink().write({"orders", "m"});
+  const auto some = host.log_sink().dump(50);
+  REQUIRE(some.size() == 50);
+  CHECK(some.front().seq == 10'001);
+  CHECK(some.back().seq == 10'050);
+  CHECK(host.log_sink().dump(SIZE_MAX).size() == 10'000);
   CHECK(host.finish().empty());
+  CHECK_FALSE(host.log_sink().attached());
 }
 
 TEST_CASE("a host that refuses the sink fails pre_init with its own words") {
-  FakeSink::answer = TENON_PERMISSION_DENIED;
   tenon::testing::Host host(tenon_entry_v1);
-  const tenon_test::Offered offered(host);
-  host.provide(TENON_LOG_SINK, &FakeSink::table);
+  host.log_sink().refuse({TENON_PERMISSION_DENIED, "REFUSED", "no sink today"});
   REQUIRE(host.create().ok());
   const tenon::Status status = host.pre_init();
   CHECK(status.code() == TENON_PERMISSION_DENIED);
@@ -285,9 +240,9 @@ TEST_CASE("a record as JSON") {
 
 TEST_CASE("logger.log: the last records, by module, level and sequence number") {
   Module m;
-  CHECK(m.offered.call("logger.log", {}).payload == "[]");
+  CHECK(m.call("logger.log", {}).payload == "[]");
   for (std::uint64_t i = 1; i <= 200; ++i)
-    Module::receive(i, i % 2 == 0 ? "orders" : "billing", i % 10 == 0 ? TENON_LEVEL_ERROR : TENON_LEVEL_DEBUG, "m");
+    m.receive(i % 2 == 0 ? "orders" : "billing", i % 10 == 0 ? TENON_LEVEL_ERROR : TENON_LEVEL_DEBUG, "m");
   CHECK(m.seqs({{"count", "3"}}) == "198 199 200");
   CHECK(m.seqs({{"count", "3"}, {"module", "billing"}}) == "195 197 199");
   CHECK(m.seqs({{"count", "3"}, {"level", "warn"}}) == "180 190 200");
@@ -298,26 +253,26 @@ TEST_CASE("logger.log: the last records, by module, level and sequence number") 
   CHECK(m.seqs({{"module", "stranger"}}).empty());
   CHECK(m.seqs({{"count", "0"}}).empty());
   CHECK(m.seqs({}).substr(0, 4) == "101 ");
-  CHECK(m.offered.call("logger.log", {}).content_type == "application/json");
+  CHECK(m.call("logger.log", {}).content_type == "application/json");
   CHECK(m.host.finish().empty());
 }
 
 TEST_CASE("logger.log: an answer is bounded, and says so") {
   Module m;
-  for (std::uint64_t i = 1; i <= 100; ++i) Module::receive(i, "orders", TENON_LEVEL_INFO, std::string(16'000, 'x'));
-  const auto answer = m.offered.call("logger.log", {{"count", "100"}});
+  for (std::uint64_t i = 1; i <= 100; ++i) m.receive("orders", TENON_LEVEL_INFO, std::string(16'000, 'x'));
+  const auto answer = m.call("logger.log", {{"count", "100"}});
   REQUIRE(answer.status.ok());
   CHECK(answer.metadata.at("truncated") == "true");
   CHECK(answer.payload.size() > 900'000);
   CHECK(answer.payload.size() < 1'200'000);
   CHECK(answer.payload.find("\"seq\":100,") != std::string::npos);
-  CHECK(m.offered.call("logger.log", {{"count", "60"}}).metadata.empty());
+  CHECK(m.call("logger.log", {{"count", "60"}}).metadata.empty());
 }
 
 TEST_CASE("logger.level: tells and sets, and logs who did") {
   Module m;
   const auto level = [&](const tenon_test::Pairs& metadata) {
-    const auto answer = m.offered.call("logger.level", metadata);
+    const auto answer = m.call("logger.level", metadata);
     return answer.status.ok() ? answer.payload : std::string(answer.status.reason());
   };
   CHECK(level({}) == "info");
@@ -326,7 +281,7 @@ TEST_CASE("logger.level: tells and sets, and logs who did") {
   CHECK(level({{"module", "stranger"}}) == "NO_MODULE");
   CHECK(m.host.log().empty());
   CHECK(level({{"module", "orders"}, {"level", "trace"}}) == "trace");
-  CHECK(FakeSink::levels["orders"] == TENON_LEVEL_TRACE);
+  CHECK(m.host.log_sink().level("orders") == TENON_LEVEL_TRACE);
   REQUIRE(m.host.log().size() == 1);
   CHECK(m.host.log()[0].field("of") == "orders");
   CHECK(m.host.log()[0].field("level") == "trace");
@@ -344,10 +299,10 @@ TEST_CASE("logger.log and logger.level: requests that cannot be are refused with
       {{"count", "10001"}}, {{"count", "-1"}},      {{"count", "1e3"}},    {{"count", "99999999999999999999"}},
       {{"since", "x"}},     {{"level", "warning"}}, {{"level", "default"}}};
   for (const auto& metadata : wrong_logs) {
-    const auto answer = m.offered.call("logger.log", metadata);
+    const auto answer = m.call("logger.log", metadata);
     CHECK(answer.status.code() == TENON_INVALID_ARGUMENT);
     CHECK(answer.status.message().find("`" + metadata[0].first + "`") != std::string_view::npos);
   }
-  CHECK(m.offered.call("logger.level", {{"level", "loud"}}).status.code() == TENON_INVALID_ARGUMENT);
-  CHECK(m.offered.call("logger.level", {{"module", std::string(256, 'm')}}).status.code() == TENON_INVALID_ARGUMENT);
+  CHECK(m.call("logger.level", {{"level", "loud"}}).status.code() == TENON_INVALID_ARGUMENT);
+  CHECK(m.call("logger.level", {{"module", std::string(256, 'm')}}).status.code() == TENON_INVALID_ARGUMENT);
 }

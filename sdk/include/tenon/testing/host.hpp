@@ -13,6 +13,7 @@
 #include "tenon/cpp/module.hpp"
 #include "tenon/testing/audit.hpp"
 #include "tenon/testing/config.hpp"
+#include "tenon/testing/log_sink.hpp"
 #include "tenon/testing/metrics.hpp"
 #include "tenon/testing/storage.hpp"
 
@@ -180,6 +181,7 @@ class Host {
   [[nodiscard]] tenon_ctx* ctx() { return &seat_.ctx; }
   [[nodiscard]] const FakeMetrics& metrics() const { return metrics_; }
   [[nodiscard]] const FakeAudit& audit() const { return audit_; }
+  [[nodiscard]] FakeLogSink& log_sink() { return log_sink_; }
   /// What the module offers under `health`, and one of its checks, run now on this thread.
   [[nodiscard]] std::vector<HealthCheck> health_checks() const;
   Status check_health(std::string_view name);
@@ -211,6 +213,7 @@ class Host {
 
  private:
   friend class FakeAudit;
+  friend class FakeLogSink;
   friend class FakeMetrics;
   struct Tables;  // the C functions
   friend struct StorageTables;
@@ -253,6 +256,7 @@ class Host {
     tasks_leave();
     events_leave();
     container_leave();
+    log_sink_.leave();
   }
   const void* events_table();
   void events_end_calls();
@@ -288,6 +292,7 @@ class Host {
   tenon_log log_{};
   FakeMetrics metrics_;
   FakeAudit audit_;
+  FakeLogSink log_sink_;
   void* self_ = nullptr;
   bool created_ = false, started_ = false, stopped_ = false, destroyed_ = false;
   std::chrono::nanoseconds time_per_call_ = std::chrono::nanoseconds::max();

@@ -54,6 +54,7 @@ struct Host::Tables {
     if (name == TENON_SERVICES) return h.services_table();
     if (name == TENON_METRICS) return &FakeMetrics::table();
     if (name == TENON_AUDIT) return &FakeAudit::table();
+    if (name == TENON_LOG_SINK) return &FakeLogSink::table();
     if (name == TENON_STORAGE) return &StorageTables::storage;
     if (name == TENON_STATE) return &StorageTables::state;
     if (name == TENON_CONTAINER || name == TENON_LEASE) return h.container_table(name == TENON_LEASE);
@@ -348,6 +349,13 @@ struct Host::Tables {
 inline bool Host::given_up(const detail::CallState& call) { return Tables::is_cancelled(call); }
 inline FakeMetrics& FakeMetrics::of(tenon_ctx* ctx) { return Host::Tables::of(ctx).metrics_; }
 inline FakeAudit& FakeAudit::of(tenon_ctx* ctx) { return Host::Tables::of(ctx).audit_; }
+inline FakeLogSink& FakeLogSink::of(tenon_ctx* ctx) { return Host::Tables::of(ctx).log_sink_; }
+inline std::int32_t FakeLogSink::phase_of(tenon_ctx* ctx) { return Host::Tables::of(ctx).phase_; }
+inline tenon_id FakeLogSink::next_id(tenon_ctx* ctx) {
+  Host& host = Host::Tables::of(ctx);
+  const std::lock_guard<std::mutex> lock(host.mutex_);
+  return host.next_id_++;
+}
 
 }  // namespace testing
 }  // namespace v1
