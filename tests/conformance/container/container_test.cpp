@@ -10,7 +10,8 @@ using Case = void (*)(Driver&);
 
 void three_ways(Case run) {
   SUBCASE("kernel") { run(*kernel_driver()); }
-  SUBCASE("C tables") { run(*module_driver()); }
+  SUBCASE("C tables") { run(*module_driver(false)); }
+  SUBCASE("C tables of a strict host") { run(*module_driver(true)); }
   SUBCASE("fake host") { run(*fake_driver()); }
 }
 

@@ -143,9 +143,9 @@ class PuppetDriver : public Driver {
       return api("catalog").provide_factory(api("catalog").ctx, &raw, lifetime, replace ? TENON_PROVIDE_REPLACE : 0, &t, out, e);
     });
   }
-  Answer withdraw(std::uint64_t id) override { return {api("catalog").withdraw(api("catalog").ctx, id), {}, 0, 0}; }
+  Answer withdraw(std::uint64_t id) override { return gave_up({api("catalog").withdraw(api("catalog").ctx, id), {}, 0, 0}); }
   Answer withdraw_wait(std::uint64_t id, std::int64_t deadline_ns) override {
-    return {api("catalog").withdraw_wait(api("catalog").ctx, id, deadline_ns), {}, 0, 0};
+    return gave_up({api("catalog").withdraw_wait(api("catalog").ctx, id, deadline_ns), {}, 0, 0});
   }
   Answer acquire(Who who, std::string_view token, std::uint64_t scope, std::string_view key, std::uint32_t min_size) override {
     std::int32_t value = 0;
@@ -192,6 +192,12 @@ class PuppetDriver : public Driver {
     return {status, status == TENON_OK ? "" : error.reason, id, 0};
   }
   const puppet_api& api(const std::string& name) { return *apis_.at(name); }
+  /// `catalog` has named an id that is none.
+  virtual void broke_stale_id() {}
+  Answer gave_up(Answer a) {
+    if (a.status == TENON_NOT_FOUND) broke_stale_id();
+    return a;
+  }
   /// Inside start: the scope of the call is one, and the module's own.
   void started(const std::string& name, tenon_id scope, tenon_id again) {
     CHECK(scope != 0);
@@ -220,7 +226,7 @@ class PuppetDriver : public Driver {
 
 class ModuleDriver final : public PuppetDriver {
  public:
-  ModuleDriver() {
+  explicit ModuleDriver(bool strict) : world_({}, strict) {
     PuppetSpec catalog, orders;
     catalog.file = TENON_TEST_PUPPET_CATALOG;
     catalog.name = "catalog";
@@ -253,6 +259,7 @@ class ModuleDriver final : public PuppetDriver {
   }
 
  private:
+  void broke_stale_id() override { world_.expect_finding("catalog STALE_ID"); }
   World world_;
   std::vector<std::unique_ptr<Puppet>> puppets_;
   bool ended_ = false;
@@ -312,7 +319,7 @@ bool Driver::gets(const std::string& line, std::size_t n) const {
 }
 
 std::unique_ptr<Driver> kernel_driver() { return std::make_unique<KernelDriver>(); }
-std::unique_ptr<Driver> module_driver() { return std::make_unique<ModuleDriver>(); }
+std::unique_ptr<Driver> module_driver(bool strict) { return std::make_unique<ModuleDriver>(strict); }
 std::unique_ptr<Driver> fake_driver() { return std::make_unique<FakeDriver>(); }
 
 }  // namespace tenon::test

@@ -100,7 +100,7 @@ class Driver {
 };
 
 std::unique_ptr<Driver> kernel_driver();
-std::unique_ptr<Driver> module_driver();
+std::unique_ptr<Driver> module_driver(bool strict);
 std::unique_ptr<Driver> fake_driver();
 
 }  // namespace tenon::test

@@ -159,9 +159,9 @@ class TableDriver : public PuppetDriver<EventDriver> {
       return api().subscribe(api().ctx, c_str(pattern), static_cast<PuppetHandler*>(forward(listener)), &raw, out, e);
     });
   }
-  Answer unsubscribe(std::uint64_t id) override { return {api().unsubscribe(api().ctx, id), {}, 0}; }
+  Answer unsubscribe(std::uint64_t id) override { return gave_up({api().unsubscribe(api().ctx, id), {}, 0}); }
   Answer unsubscribe_wait(std::uint64_t id) override {
-    return answer_of_c([&](tenon_id*, tenon_error* e) { return api().unsubscribe_wait(api().ctx, id, soon(), e); });
+    return gave_up(answer_of_c([&](tenon_id*, tenon_error* e) { return api().unsubscribe_wait(api().ctx, id, soon(), e); }));
   }
   Answer stats(std::uint64_t id, Stats& out) override {
     tenon_event_stats raw{};
@@ -171,7 +171,15 @@ class TableDriver : public PuppetDriver<EventDriver> {
     return {status, {}, 0};
   }
 
+ protected:
+  /// The module has named an id that is none.
+  virtual void broke_stale_id() {}
+
  private:
+  Answer gave_up(Answer a) {
+    if (a.status == TENON_NOT_FOUND) broke_stale_id();
+    return a;
+  }
   /// The same for the same listener: same handler, same data.
   Forward* forward(Listener& listener) {
     const std::lock_guard lock(mutex_);
@@ -185,8 +193,8 @@ class TableDriver : public PuppetDriver<EventDriver> {
 
 class LoadedDriver final : public TableDriver {
  public:
-  LoadedDriver(bool all, const std::function<bool(EventDriver&)>& init)
-      : TableDriver(std::make_unique<LoadedPuppet>(TENON_TEST_PUPPET, all)), world_(static_cast<LoadedPuppet&>(*host_).world()) {
+  LoadedDriver(bool all, bool strict, const std::function<bool(EventDriver&)>& init)
+      : TableDriver(std::make_unique<LoadedPuppet>(TENON_TEST_PUPPET, all, strict)), world_(static_cast<LoadedPuppet&>(*host_).world()) {
     other_ = std::make_unique<Other>(world_.kernel());
     if (!boot(init)) host_->leave({});
   }
@@ -205,6 +213,7 @@ class LoadedDriver final : public TableDriver {
   [[nodiscard]] bool concurrent() const override { return true; }
 
  private:
+  void broke_stale_id() override { world_.expect_finding("puppet STALE_ID"); }
   World& world_;
   std::unique_ptr<Other> other_;
 };
@@ -239,7 +248,9 @@ std::unique_ptr<EventDriver> make_event_driver(Way way, bool all, std::function<
     case Way::kernel:
       return std::make_unique<KernelDriver>(all, init);
     case Way::loaded:
-      return std::make_unique<LoadedDriver>(all, init);
+      return std::make_unique<LoadedDriver>(all, false, init);
+    case Way::strict:
+      return std::make_unique<LoadedDriver>(all, true, init);
     case Way::fake:
       break;
   }

@@ -28,7 +28,7 @@ PuppetHost::PuppetHost() {
   tenon_puppet_hooks.released = [](void* data) noexcept { ++static_cast<PuppetHandler*>(data)->released; };
 }
 
-LoadedPuppet::LoadedPuppet(const std::string& file, bool trusted) {
+LoadedPuppet::LoadedPuppet(const std::string& file, bool trusted, bool strict) : world_({}, strict) {
   PuppetSpec spec;
   spec.file = file;
   spec.name = "puppet";

@@ -38,7 +38,7 @@ class PuppetHost {
 /// As a real .so behind the real tables. `trusted`: may publish and subscribe everything.
 class LoadedPuppet final : public PuppetHost {
  public:
-  LoadedPuppet(const std::string& file, bool trusted);
+  LoadedPuppet(const std::string& file, bool trusted, bool strict = false);
   ~LoadedPuppet() override;
   bool boot(std::function<tenon_status()> init) override;
   void start() override;

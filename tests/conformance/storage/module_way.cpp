@@ -15,7 +15,7 @@ using namespace host;
 
 class ModuleWay : public Way {
  public:
-  ModuleWay() {
+  explicit ModuleWay(bool strict) : world_({}, strict) {
     StorageOptions storage_options;
     storage_options.clock = [this] { return now_.load(); };
     StateOptions state_options;
@@ -62,6 +62,7 @@ class ModuleWay : public Way {
     REQUIRE(space);
     REQUIRE(world_.kernel().storage()->put(*space, key, value));
   }
+  void broke_stale_id() override { world_.expect_finding("puppet STALE_ID"); }
   void leave() override {
     if (puppets_.empty()) return;
     CHECK(puppets_[0]->end());
@@ -78,6 +79,6 @@ class ModuleWay : public Way {
 
 }  // namespace
 
-std::unique_ptr<Way> module_way() { return std::make_unique<ModuleWay>(); }
+std::unique_ptr<Way> module_way(bool strict) { return std::make_unique<ModuleWay>(strict); }
 
 }  // namespace tenon::test

@@ -131,7 +131,9 @@ CONFORMS("state: the same watch again is the same one, when it has ended nothing
   }
   CHECK(way.state->unwatch(way.ctx, first) == TENON_OK);
   CHECK(way.state->unwatch(way.ctx, first) == TENON_NOT_FOUND);
+  way.broke_stale_id();
   CHECK(way.state->unwatch_wait(way.ctx, first, INT64_MAX, nullptr) == TENON_NOT_FOUND);
+  way.broke_stale_id();
   CHECK(listener.is_released());
   Listener other(way);
   REQUIRE(other.watch(m).str() == "OK");

@@ -28,6 +28,7 @@ std::string Space::all(std::string_view prefix, std::size_t* batches) {
   }
   CHECK(way_->storage->close(way_->ctx, cursor) == TENON_OK);
   CHECK(way_->storage->close(way_->ctx, cursor) == TENON_NOT_FOUND);
+  way_->broke_stale_id();
   return out;
 }
 

@@ -35,12 +35,14 @@ class Way {
   virtual void put_from_elsewhere(const std::string& name, const std::string& key, const std::string& value) = 0;
   /// The instance ends.
   virtual void leave() = 0;
+  /// The module has named an id that is none, on purpose: a strict host reports it.
+  virtual void broke_stale_id() {}
   /// Permissions are checked where the module's calls come in: the kernel itself asks nobody.
   [[nodiscard]] virtual bool checks_permissions() const { return true; }
 };
 
 std::unique_ptr<Way> kernel_way();
-std::unique_ptr<Way> module_way();
+std::unique_ptr<Way> module_way(bool strict = false);
 std::unique_ptr<Way> fake_way();
 
 inline tenon_bytes bytes(std::string_view s) { return {reinterpret_cast<const std::uint8_t*>(s.data()), s.size()}; }
@@ -199,7 +201,7 @@ class Listener {
 
 #define WAYS_JOIN(a, b) a##b
 #define WAYS_NAME(a, b) WAYS_JOIN(a, b)
-/// A case that runs three ways: CONFORMS("name") { ... way ... }
+/// A case that runs three ways, through the C tables also in a strict host: CONFORMS("name") { ... way ... }
 #define CONFORMS(name)                                           \
   static void WAYS_NAME(conforms_, __LINE__)(tenon::test::Way&); \
   TEST_CASE(name " (kernel)") {                                  \
@@ -208,6 +210,10 @@ class Listener {
   }                                                              \
   TEST_CASE(name " (module)") {                                  \
     const auto way = tenon::test::module_way();                  \
+    WAYS_NAME(conforms_, __LINE__)(*way);                        \
+  }                                                              \
+  TEST_CASE(name " (strict)") {                                  \
+    const auto way = tenon::test::module_way(true);              \
     WAYS_NAME(conforms_, __LINE__)(*way);                        \
   }                                                              \
   TEST_CASE(name " (fake)") {                                    \

@@ -32,13 +32,15 @@ Answer answer_of_c(F&& f) {
   return out;
 }
 
-enum class Way : std::uint8_t { kernel, loaded, fake };
+/// `strict`: loaded, by a host whose modules get checking proxies of all tables.
+enum class Way : std::uint8_t { kernel, loaded, strict, fake };
 
 /// Runs a case three ways.
 template <class Case>
 void every_way(Case&& run) {
   SUBCASE("on the kernel") { run(Way::kernel); }
   SUBCASE("through the table, in a loaded module") { run(Way::loaded); }
+  SUBCASE("through the table, in a strict host") { run(Way::strict); }
   SUBCASE("on the fake host") { run(Way::fake); }
 }
 

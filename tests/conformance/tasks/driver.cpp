@@ -166,8 +166,8 @@ class TableDriver : public PuppetDriver<TaskDriver> {
 
 class LoadedDriver final : public TableDriver {
  public:
-  explicit LoadedDriver(const std::function<bool(TaskDriver&)>& init)
-      : TableDriver(std::make_unique<LoadedPuppet>(TENON_TEST_PUPPET, true)) {
+  LoadedDriver(bool strict, const std::function<bool(TaskDriver&)>& init)
+      : TableDriver(std::make_unique<LoadedPuppet>(TENON_TEST_PUPPET, true, strict)) {
     if (!boot(init)) host_->leave({});
   }
   ~LoadedDriver() override { host_ = nullptr; }
@@ -201,7 +201,9 @@ std::unique_ptr<TaskDriver> make_task_driver(Way way, std::function<bool(TaskDri
     case Way::kernel:
       return std::make_unique<KernelDriver>(init);
     case Way::loaded:
-      return std::make_unique<LoadedDriver>(init);
+      return std::make_unique<LoadedDriver>(false, init);
+    case Way::strict:
+      return std::make_unique<LoadedDriver>(true, init);
     case Way::fake:
       break;
   }

@@ -253,7 +253,7 @@ class PuppetDriver : public Driver {
 
 class AbiDriver final : public PuppetDriver {
  public:
-  AbiDriver() : world_(with_audit(records_, mutex_)) {
+  explicit AbiDriver(bool strict) : world_(with_audit(records_, mutex_), strict) {
     PuppetSpec spec;
     spec.file = TENON_TEST_PUPPET;
     spec.name = "puppet";
@@ -339,10 +339,15 @@ class FakeDriver final : public PuppetDriver {
 
 std::unique_ptr<Driver> make_driver(Way way) {
   if (way == Way::kernel) return std::make_unique<KernelDriver>();
-  if (way == Way::abi) return std::make_unique<AbiDriver>();
+  if (way == Way::abi || way == Way::strict) return std::make_unique<AbiDriver>(way == Way::strict);
   return std::make_unique<FakeDriver>();
 }
 
-const char* way_name(Way way) { return way == Way::kernel ? "the kernel" : way == Way::abi ? "the tables" : "the fake host"; }
+const char* way_name(Way way) {
+  return way == Way::kernel   ? "the kernel"
+         : way == Way::abi    ? "the tables"
+         : way == Way::strict ? "the tables of a strict host"
+                              : "the fake host";
+}
 
 }  // namespace tenon::test

@@ -65,14 +65,15 @@ class Driver {
   virtual void leave() = 0;
 };
 
-enum class Way : std::uint8_t { kernel, abi, fake };
+/// `strict`: the tables of a host whose modules get checking proxies.
+enum class Way : std::uint8_t { kernel, abi, strict, fake };
 std::unique_ptr<Driver> make_driver(Way way);
 const char* way_name(Way way);
 
-/// Runs `f(driver, way)` all three ways.
+/// Runs `f(driver, way)` all three ways, the tables also strict.
 template <class F>
 void three_ways(F&& f) {
-  for (const Way way : {Way::kernel, Way::abi, Way::fake}) {
+  for (const Way way : {Way::kernel, Way::abi, Way::strict, Way::fake}) {
     INFO("on ", way_name(way));
     const auto driver = make_driver(way);
     f(*driver, way);
