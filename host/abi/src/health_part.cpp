@@ -23,15 +23,26 @@ struct HealthPart::Check {
   void* const self;
   tenon_call call;
 
+  tenon_status ask(tenon_error& error) {
+    Strict* const strict = instance.host().strict();
+    const StrictCall live(strict, &call);
+    if (strict == nullptr) return check.check(self, &call, &error);
+    // The error on pages that are gone when the check has returned: one that goes on writing there is found.
+    Borrowed borrowed(*strict, instance);
+    tenon_error* lent = borrowed.object("the error of a health check", error);
+    const tenon_status status = check.check(self, &call, lent);
+    error = *lent;
+    return status;
+  }
+
   static Code run(void* data, Call&, Error& why) noexcept {
     auto& c = *static_cast<Check*>(data);
     Strand* const strand = c.instance.strand();
     const StrandTurn turn(strand, c.call.deadline_ns.load(std::memory_order_relaxed));
     if (!turn) return Code::deadline_exceeded;
-    const StrictCall strict(c.instance.host().strict(), &c.call);
     tenon_error error{};
     error.struct_size = sizeof error;
-    const tenon_status status = c.check.check(c.self, &c.call, &error);
+    const tenon_status status = c.ask(error);
     c.call.free_reserved();
     if (status == TENON_OK) return Code::ok;
     try {

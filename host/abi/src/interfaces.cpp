@@ -15,7 +15,7 @@ namespace tenon::host {
 
 std::span<const Interface> interfaces() {
   static const std::array all = {
-      Interface{{TENON_AUDIT, sizeof(tenon_audit)}, &audit_table},
+      Interface{{TENON_AUDIT, sizeof(tenon_audit)}, &audit_table, nullptr, PartId::count, &strict_audit_table},
       Interface{{TENON_CALLS, sizeof(tenon_calls)}, &calls_table, nullptr, PartId::count, &strict_calls_table},
       Interface{{TENON_CHECK, sizeof(tenon_check)}, &check_table},
       Interface{{TENON_CONFIG, sizeof(tenon_config)}, &config_table, nullptr, PartId::count, &strict_config_table},
@@ -25,7 +25,7 @@ std::span<const Interface> interfaces() {
       Interface{{TENON_LEASE, sizeof(tenon_lease)}, &lease_table, &ContainerPart::make, ContainerPart::id, &strict_lease_table},
       Interface{{TENON_LOG, sizeof(tenon_log)}},
       Interface{{TENON_LOG_SINK, sizeof(tenon_log_sink), true}, &log_sink_table, nullptr, PartId::count, &strict_log_sink_table},
-      Interface{{TENON_METRICS, sizeof(tenon_metrics)}, &metrics_table, &make_metrics_part, PartId::metrics},
+      Interface{{TENON_METRICS, sizeof(tenon_metrics)}, &metrics_table, &make_metrics_part, PartId::metrics, &strict_metrics_table},
       Interface{{TENON_SERVICES, sizeof(tenon_services)}, &services_table, &make_services_part, PartId::services, &strict_services_table},
       Interface{{TENON_STATE, sizeof(tenon_state)}, &state_table, &StatePart::make, StatePart::id, &strict_state_table},
       Interface{{TENON_STORAGE, sizeof(tenon_storage)}, &storage_table, &StoragePart::make, StoragePart::id, &strict_storage_table},

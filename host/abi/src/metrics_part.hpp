@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "abi/instance.hpp"
+#include "abi/strict.hpp"
 #include "kernel/kernel.hpp"
 #include "tenon/metrics.h"
 
@@ -27,6 +28,9 @@ class MetricsPart final : public Part {
  public:
   static constexpr PartId id = PartId::metrics;
   explicit MetricsPart(Instance& owner) : owner_(owner), metrics_(owner.host().kernel()->metrics()) {}
+  ~MetricsPart() override {
+    if (Strict* strict = owner_.host().strict()) strict->handles_end(owner_);
+  }
 
   Metrics& metrics() { return metrics_; }
   /// The handle of a series: the same one for the same series.

@@ -13,7 +13,7 @@
 namespace tenon::host {
 namespace {
 
-constexpr std::size_t kept_violations = 1000, kept_completed = 4096;
+constexpr std::size_t kept_violations = 1000, kept_completed = 4096, kept_calls = 1024, kept_handles = 4096;
 
 std::size_t page_size() {
   static const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
@@ -21,6 +21,13 @@ std::size_t page_size() {
 }
 
 std::atomic<Strict*> only{nullptr};
+
+/// The youngest entry of `what`; "" if there is none.
+template <class Key>
+std::string find_ended(const std::deque<std::pair<Key, std::string>>& ended, Key what) {
+  const auto found = std::find_if(ended.begin(), ended.end(), [what](const auto& e) { return e.first == what; });
+  return found == ended.end() ? std::string() : found->second;
+}
 
 }  // namespace
 
@@ -49,17 +56,49 @@ std::vector<Violation> Strict::violations() const {
 
 void Strict::call_begins(const tenon_call* call) {
   const std::lock_guard lock(mutex_);
-  calls_.insert(call);
+  calls_[call] = call->instance == nullptr ? std::string() : call->instance->name();
 }
 
 void Strict::call_ends(const tenon_call* call) {
   const std::lock_guard lock(mutex_);
-  calls_.erase(call);
+  const auto found = calls_.find(call);
+  if (found == calls_.end()) return;
+  ended_calls_.emplace_front(call, std::move(found->second));
+  if (ended_calls_.size() > kept_calls) ended_calls_.pop_back();
+  calls_.erase(found);
 }
 
 bool Strict::is_live(const tenon_call* call) const {
   const std::lock_guard lock(mutex_);
   return calls_.contains(call);
+}
+
+std::string Strict::holder_of_ended(const tenon_call* call) const {
+  const std::lock_guard lock(mutex_);
+  return find_ended(ended_calls_, call);
+}
+
+void Strict::handle_given(Instance& instance, const void* handle) {
+  const std::lock_guard lock(handles_mutex_);
+  handles_[handle] = &instance;
+}
+
+void Strict::handles_end(const Instance& instance) {
+  const std::lock_guard lock(handles_mutex_);
+  for (auto at = handles_.begin(); at != handles_.end();) {
+    if (at->second != &instance) {
+      ++at;
+      continue;
+    }
+    ended_handles_.emplace_front(at->first, instance.name());
+    if (ended_handles_.size() > kept_handles) ended_handles_.pop_back();
+    at = handles_.erase(at);
+  }
+}
+
+std::string Strict::holder_of_ended_handle(const void* handle) const {
+  const std::lock_guard lock(handles_mutex_);
+  return find_ended(ended_handles_, handle);
 }
 
 void Strict::completed(const Instance& instance, tenon_id id) {

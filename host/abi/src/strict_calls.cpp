@@ -10,14 +10,12 @@ const tenon_calls& real<tenon_calls>() {
 
 namespace {
 
-// A call that is over cannot be asked whose it was: the frame of the thread tells who uses it.
 bool is_live(const tenon_call* call, std::string_view function) noexcept {
   Strict* strict = strict_of_process();
   if (call == nullptr || strict == nullptr || strict->is_live(call)) return true;
   try {
-    const Frame* frame = current_frame();
-    const Owner* owner = frame == nullptr ? nullptr : frame->owner.load(std::memory_order_relaxed);
-    strict->violation(owner == nullptr ? "a thread of its own" : owner->name(), "STALE_CALL",
+    const std::string module = strict->holder_of_ended(call);
+    strict->violation(module.empty() ? module_of_this_thread() : module, "STALE_CALL",
                       "`" + std::string(function) + "` got a call whose function has returned: defer() it and use the id");
   } catch (const std::bad_alloc&) {  // a check less
   }

@@ -7,6 +7,12 @@ std::string quoted(std::string_view function) { return "`" + std::string(functio
 
 }  // namespace
 
+std::string module_of_this_thread() {
+  const Frame* frame = current_frame();
+  const Owner* owner = frame == nullptr ? nullptr : frame->owner.load(std::memory_order_relaxed);
+  return owner == nullptr ? "a thread of its own" : owner->name();
+}
+
 void check_caller(Instance& instance, From from, std::string_view function) {
   const Frame* frame = current_frame();
   const bool inside = frame != nullptr && frame->owner.load(std::memory_order_relaxed) == &instance;

@@ -33,6 +33,8 @@ void check_caller(Instance& instance, From from, std::string_view function);
 void check_id(Instance& instance, tenon_status status, tenon_id id, std::string_view function);
 /// The same for the answer of a deferred call, which is also told from one that came before.
 void check_completed(Instance& instance, tenon_status status, tenon_id id, std::string_view function);
+/// Who uses what is nobody's: the module this thread is inside of.
+std::string module_of_this_thread();
 inline Strict& strict_of(Instance& instance) { return *instance.host().strict(); }
 
 /// The real table behind proxies: one specialisation for each.

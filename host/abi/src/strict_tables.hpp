@@ -18,6 +18,8 @@ extern const tenon_storage strict_storage_table;
 extern const tenon_state strict_state_table;
 extern const tenon_container strict_container_table;
 extern const tenon_lease strict_lease_table;
+extern const tenon_metrics strict_metrics_table;
+extern const tenon_audit strict_audit_table;
 
 /// The only Strict of the process, or nullptr: functions that get a tenon_call and nothing else must not look into it before they know it is one.
 Strict* strict_of_process() noexcept;

@@ -95,7 +95,7 @@ TEST_CASE("strict: a call used after its function has returned") {
   CHECK(c.calls.reserve(kept, 8) == nullptr);
   tenon_id id = 0;
   CHECK(c.calls.defer(kept, &id) == TENON_FAILED_PRECONDITION);
-  CHECK(c.rules() == std::vector<std::string>(3, "a thread of its own STALE_CALL"));
+  CHECK(c.rules() == std::vector<std::string>(3, "careless STALE_CALL"));
 }
 
 TEST_CASE("strict: waiting inside a callback that must not block") {

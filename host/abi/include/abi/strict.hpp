@@ -8,9 +8,9 @@
 #include <deque>
 #include <map>
 #include <mutex>
-#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "kernel/log.hpp"
@@ -45,9 +45,26 @@ class Strict {
   void call_begins(const tenon_call* call);
   void call_ends(const tenon_call* call);
   [[nodiscard]] bool is_live(const tenon_call* call) const;
+  /// Whose it was, of the last 1024 that ended; "" if it is none of them.
+  [[nodiscard]] std::string holder_of_ended(const tenon_call* call) const;
   /// Ids of calls the instance completed, the last 4096.
   void completed(const Instance& instance, tenon_id id);
   [[nodiscard]] bool was_completed(const Instance& instance, tenon_id id) const;
+
+  /// Handles that are pointers (tenon.metrics/1): given to an instance, and over with it.
+  void handle_given(Instance& instance, const void* handle);
+  void handles_end(const Instance& instance);
+  /// Calls fn(instance) with whose it is, which is not freed meanwhile; false if it is nobody's.
+  template <class F>
+  bool with_holder(const void* handle, F&& fn) const {
+    const std::lock_guard lock(handles_mutex_);
+    const auto found = handles_.find(handle);
+    if (found == handles_.end()) return false;
+    fn(*found->second);
+    return true;
+  }
+  /// As holder_of_ended, of the last 4096 handles.
+  [[nodiscard]] std::string holder_of_ended_handle(const void* handle) const;
 
   /// A copy of borrowed bytes on pages of its own; nullptr without memory (then the original is given).
   std::byte* lend(const Instance& instance, const char* what, std::size_t bytes);
@@ -70,11 +87,15 @@ class Strict {
   LogCore& log_;
   mutable std::mutex mutex_;
   std::deque<Violation> violations_;
-  std::set<const tenon_call*> calls_;
+  std::map<const tenon_call*, std::string> calls_;                     ///< live, and whose
+  std::deque<std::pair<const tenon_call*, std::string>> ended_calls_;  ///< the youngest first
   std::deque<std::pair<const Instance*, tenon_id>> completed_;
   std::map<std::byte*, Slot> lent_;          ///< in use
   std::array<Slot, kept_pages> taken_back_;  ///< unreadable; read by the crash handler
   std::size_t next_ = 0;
+  mutable std::mutex handles_mutex_;  ///< before mutex_
+  std::map<const void*, Instance*> handles_;
+  std::deque<std::pair<const void*, std::string>> ended_handles_;  ///< the youngest first
 };
 
 /// A call is live for the scope's time; without a Strict it costs nothing.
