@@ -116,9 +116,8 @@ class KernelDriver final : public Driver {
   std::string samples(const std::string& name) override { return samples_of(kernel_->metrics().render(), name); }
 
   Answer record(const Recorded& e) override {
-    AuditEvent event{"puppet." + e.type, e.level, "puppet", e.target, e.request_id, e.outcome, {}};
     const std::string type = "puppet." + e.type;
-    event.type = type;
+    AuditEvent event{type, e.level, "puppet", e.target, e.request_id, e.outcome, {}};
     for (const auto& [key, value] : e.meta) event.meta.emplace_back(key, value);
     kernel_->audit().record(event);
     return {};
