@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "abi/strict.hpp"
 #include "kernel/kernel.hpp"
 
 namespace tenon::host {
@@ -26,6 +27,7 @@ struct ContainerPart::Factory {
     std::memset(&e, 0, sizeof e);
     e.struct_size = sizeof e;
     tenon_instance made{sizeof(tenon_instance), 0, nullptr, nullptr};
+    const StrictCall live(f.part->instance_.host().strict(), &c);
     tenon_status status = f.functions.make(f.data, &c, scope, &made, &e);
     if (status == TENON_OK) {
       out = {made.table, made.self};

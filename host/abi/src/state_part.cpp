@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "abi/instance.hpp"
+#include "abi/strict.hpp"
 #include "base/text.hpp"
 #include "bytes.hpp"
 #include "callback.hpp"
@@ -69,13 +70,28 @@ struct StatePart::Watch : std::enable_shared_from_this<StatePart::Watch> {
     tenon_error error{};
     error.struct_size = sizeof error;
     deliverer.store(std::this_thread::get_id(), std::memory_order_relaxed);
-    const tenon_status status = handler.fn(handler.data, &call, pointers.data(), pointers.size(), &error);
+    const tenon_status status = tell(pointers, error);
     deliverer.store({}, std::memory_order_relaxed);
     call.free_reserved();
     if (status == TENON_OK) return;
     const Error e = error_of(status, &error);
     instance.host().log().log(warn, "a watch of the state has failed",
                               {{"module", instance.name()}, {"reason", e.reason}, {"error", e.message}});
+  }
+
+  tenon_status tell(const std::vector<const tenon_state_change*>& changes, tenon_error& error) {
+    Strict* const strict = instance.host().strict();
+    const StrictCall live(strict, &call);
+    if (strict == nullptr) return handler.fn(handler.data, &call, changes.data(), changes.size(), &error);
+    // All of it on pages that are gone when the handler has returned.
+    Borrowed borrowed(*strict, instance);
+    auto* list = borrowed.array<const tenon_state_change*>("the changes of a watch", changes.size());
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+      tenon_state_change* copy = borrowed.object("the changes of a watch", *changes[i]);
+      copy->key = borrowed.bytes("the key of a change", changes[i]->key);
+      list[i] = copy;
+    }
+    return handler.fn(handler.data, &call, list, changes.size(), &error);
   }
 
   /// The kernel's watch has ended, whoever ended it: on a worker, as nobody who ends one expects to be called back.

@@ -8,9 +8,7 @@ const tenon_calls& real<tenon_calls>() {
   return calls_table;
 }
 
-namespace {
-
-bool is_live(const tenon_call* call, std::string_view function) noexcept {
+bool check_call(const tenon_call* call, std::string_view function) noexcept {
   Strict* strict = strict_of_process();
   if (call == nullptr || strict == nullptr || strict->is_live(call)) return true;
   try {
@@ -22,18 +20,22 @@ bool is_live(const tenon_call* call, std::string_view function) noexcept {
   return false;
 }
 
-std::int64_t deadline_ns(tenon_call* call) noexcept { return is_live(call, "tenon_calls.deadline_ns") ? calls_table.deadline_ns(call) : 0; }
-std::int32_t cancelled(tenon_call* call) noexcept { return is_live(call, "tenon_calls.cancelled") ? calls_table.cancelled(call) : 1; }
+namespace {
+
+std::int64_t deadline_ns(tenon_call* call) noexcept {
+  return check_call(call, "tenon_calls.deadline_ns") ? calls_table.deadline_ns(call) : 0;
+}
+std::int32_t cancelled(tenon_call* call) noexcept { return check_call(call, "tenon_calls.cancelled") ? calls_table.cancelled(call) : 1; }
 std::int32_t wait(tenon_call* call, std::int64_t until_ns) noexcept {
-  if (!is_live(call, "tenon_calls.wait")) return 1;
+  if (!check_call(call, "tenon_calls.wait")) return 1;
   if (call != nullptr) check_caller(*call->instance, From::blocking, "tenon_calls.wait");
   return calls_table.wait(call, until_ns);
 }
 std::uint8_t* reserve(tenon_call* call, std::size_t n) noexcept {
-  return is_live(call, "tenon_calls.reserve") ? calls_table.reserve(call, n) : nullptr;
+  return check_call(call, "tenon_calls.reserve") ? calls_table.reserve(call, n) : nullptr;
 }
 tenon_status defer(tenon_call* call, tenon_id* out) noexcept {
-  return is_live(call, "tenon_calls.defer") ? calls_table.defer(call, out) : TENON_FAILED_PRECONDITION;
+  return check_call(call, "tenon_calls.defer") ? calls_table.defer(call, out) : TENON_FAILED_PRECONDITION;
 }
 
 tenon_status complete(tenon_ctx* ctx, tenon_id id, tenon_status status, const tenon_error* error, tenon_blob* body) noexcept {

@@ -29,6 +29,8 @@ struct Name {
 
 /// Reports if the calling thread may not call `function` now.
 void check_caller(Instance& instance, From from, std::string_view function);
+/// False, and reported, for a call whose function has returned: it must not be looked into.
+bool check_call(const tenon_call* call, std::string_view function) noexcept;
 /// Reports an id that is none any more.
 void check_id(Instance& instance, tenon_status status, tenon_id id, std::string_view function);
 /// The same for the answer of a deferred call, which is also told from one that came before.

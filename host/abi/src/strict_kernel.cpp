@@ -82,11 +82,20 @@ const tenon_container strict_container_table = {
     guarded_id<&tenon_container::withdraw, From::any, "tenon_container.withdraw">,
     guarded_id<&tenon_container::withdraw_wait, From::blocking, "tenon_container.withdraw_wait">};
 
+namespace {
+
+tenon_status call_scope(tenon_ctx* ctx, tenon_call* call, const tenon_scope* said, tenon_id* out, tenon_error* err) noexcept {
+  if (Instance* instance = Instance::from(ctx)) check_caller(*instance, From::blocking, "tenon_lease.call_scope");
+  return check_call(call, "tenon_lease.call_scope") ? lease_table.call_scope(ctx, call, said, out, err) : TENON_FAILED_PRECONDITION;
+}
+
+}  // namespace
+
 const tenon_lease strict_lease_table = {sizeof(tenon_lease),
                                         0,
                                         guarded<&tenon_lease::acquire, From::blocking, "tenon_lease.acquire">,
                                         guarded<&tenon_lease::release, From::any, "tenon_lease.release">,
-                                        guarded<&tenon_lease::call_scope, From::blocking, "tenon_lease.call_scope">,
+                                        &call_scope,
                                         guarded<&tenon_lease::open_scope, From::any, "tenon_lease.open_scope">,
                                         guarded<&tenon_lease::close_scope, From::blocking, "tenon_lease.close_scope">,
                                         guarded<&tenon_lease::describe_scope, From::any, "tenon_lease.describe_scope">};

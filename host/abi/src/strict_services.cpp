@@ -29,6 +29,10 @@ tenon_status complete(tenon_ctx* ctx, tenon_id id, tenon_status status, const te
   return result;
 }
 
+tenon_status describe(tenon_call* call, tenon_call_info* out) noexcept {
+  return check_call(call, "tenon_services.info") ? services_table.info(call, out) : TENON_FAILED_PRECONDITION;
+}
+
 }  // namespace
 
 // Cancelling what has just been answered is no mistake: its NOT_FOUND is not reported.
@@ -41,6 +45,7 @@ const tenon_services strict_services_table = [] {
   table.call = &call;
   table.call_by_name = &by_name;
   table.complete = &complete;
+  table.info = &describe;
   return table;
 }();
 

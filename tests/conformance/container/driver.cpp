@@ -233,7 +233,7 @@ class ModuleDriver final : public PuppetDriver {
     orders.file = TENON_TEST_PUPPET_ORDERS;
     orders.name = "orders";
     orders.required = {"catalog"};
-    catalog.needs = orders.needs = {TENON_CONTAINER, TENON_LEASE};
+    catalog.needs = orders.needs = {TENON_CONTAINER, TENON_LEASE, TENON_CALLS};
     puppets_ = world_.prepare({catalog, orders});
     for (const host::Phase phase : {host::Phase::load, host::Phase::create, host::Phase::init, host::Phase::start})
       for (const auto& p : puppets_) {

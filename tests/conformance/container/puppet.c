@@ -11,13 +11,14 @@
 static const puppet_hooks* hooks;
 static const tenon_container* container;
 static const tenon_lease* lease;
+static const tenon_calls* calls;
 static puppet_api api;
 
 static int32_t value(void* self) { return hooks->value(self); }
 static const puppet_table table = {sizeof table, 0, value};
 
 static tenon_status on_make(void* data, tenon_call* call, tenon_id scope, tenon_instance* out, tenon_error* err) {
-  (void)call;
+  if (calls->cancelled(call) != 0) return TENON_CANCELLED; /* its call is one */
   const tenon_status status = hooks->make(data, scope);
   if (status == TENON_OK) {
     out->table = &table;
@@ -68,7 +69,8 @@ static tenon_status create(tenon_ctx* ctx, tenon_call* call, void** self, tenon_
   hooks = (const puppet_hooks*)dlsym(RTLD_DEFAULT, "tenon_container_hooks");
   container = (const tenon_container*)ctx->host->query(ctx, TENON_STR(TENON_CONTAINER));
   lease = (const tenon_lease*)ctx->host->query(ctx, TENON_STR(TENON_LEASE));
-  if (hooks == NULL || container == NULL || lease == NULL) return TENON_UNAVAILABLE;
+  calls = (const tenon_calls*)ctx->host->query(ctx, TENON_STR(TENON_CALLS));
+  if (hooks == NULL || container == NULL || lease == NULL || calls == NULL) return TENON_UNAVAILABLE;
   api.ctx = ctx;
   api.provide = provide;
   api.provide_factory = provide_factory;
@@ -103,7 +105,8 @@ static void destroy(void* self) {
 
 TENON_NEED(needs_container, TENON_CONTAINER, tenon_container, withdraw_wait);
 TENON_NEED(needs_lease, TENON_LEASE, tenon_lease, describe_scope);
-static const tenon_need* const needs[] = {&needs_container, &needs_lease};
+TENON_NEED(needs_calls, TENON_CALLS, tenon_calls, cancelled);
+static const tenon_need* const needs[] = {&needs_container, &needs_lease, &needs_calls};
 static const tenon_lifecycle lifecycle = {sizeof lifecycle, 0, create, NULL, NULL, NULL, start, stop, destroy};
-static const tenon_module puppet = {sizeof puppet, 0, TENON_STR_INIT(PUPPET_NAME), TENON_STR_INIT("1.0.0"), needs, 2, &lifecycle, NULL};
+static const tenon_module puppet = {sizeof puppet, 0, TENON_STR_INIT(PUPPET_NAME), TENON_STR_INIT("1.0.0"), needs, 3, &lifecycle, NULL};
 TENON_ENTRY(puppet);

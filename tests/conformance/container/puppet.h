@@ -2,6 +2,7 @@
  * callbacks ask the test what to do. It finds the test's hooks in the program that loads it. */
 #ifndef TENON_TEST_CONTAINER_PUPPET_H
 #define TENON_TEST_CONTAINER_PUPPET_H
+#include <tenon/calls.h>
 #include <tenon/container.h>
 
 #ifdef __cplusplus

@@ -5,6 +5,7 @@
 #include "kernel/storage_backend.hpp"
 #include "memory_backend.hpp"
 #include "test_disk.hpp"
+#include "tenon/calls.h"
 #include "ways.hpp"
 #include "world.hpp"
 
@@ -31,7 +32,7 @@ class ModuleWay : public Way {
     PuppetSpec spec;
     spec.file = TENON_TEST_PUPPET_FILE;
     spec.name = "puppet";
-    spec.needs = {TENON_STATE, TENON_STORAGE};
+    spec.needs = {TENON_STATE, TENON_STORAGE, TENON_CALLS};
     spec.permissions = std::make_shared<Permissions>(Permissions::of_plugin("puppet", asked, granted));
     puppets_ = world_.prepare({spec});
     puppets_[0]->boot();

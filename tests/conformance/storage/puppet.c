@@ -2,9 +2,12 @@
 
 #include <stdlib.h>
 
+#include "tenon/calls.h"
+
 static tenon_ctx* own;
 static const tenon_storage* storage;
 static const tenon_state* state;
+static const tenon_calls* calls;
 
 static tenon_status open_storage(tenon_ctx* c, tenon_str name, uint32_t flags, tenon_id* out, tenon_error* e) {
   (void)c;
@@ -86,6 +89,7 @@ static tenon_status state_close(tenon_ctx* c, tenon_id cursor) {
 }
 static tenon_status on_changed(void* data, tenon_call* call, const tenon_state_change* const* changes, size_t n, tenon_error* e) {
   const puppet_watch* w = data;
+  if (calls->cancelled(call) != 0) return TENON_CANCELLED; /* its call is one */
   return w->fn(w->data, call, changes, n, e);
 }
 static void on_release(void* data) {
@@ -118,6 +122,7 @@ static tenon_status create(tenon_ctx* ctx, tenon_call* call, void** self, tenon_
   own = ctx;
   storage = ctx->host->query(ctx, TENON_STR(TENON_STORAGE));
   state = ctx->host->query(ctx, TENON_STR(TENON_STATE));
+  calls = ctx->host->query(ctx, TENON_STR(TENON_CALLS));
   if (storage == NULL || state == NULL) return TENON_FAILED_PRECONDITION;
   bridge->ctx = ctx;
   bridge->storage = &own_storage;
@@ -135,7 +140,8 @@ static void destroy(void* self) { (void)self; }
 
 TENON_NEED(needs_state, TENON_STATE, tenon_state, unwatch_wait);
 TENON_NEED(needs_storage, TENON_STORAGE, tenon_storage, stats);
-static const tenon_need* const needs[] = {&needs_state, &needs_storage};
+TENON_NEED(needs_calls, TENON_CALLS, tenon_calls, cancelled);
+static const tenon_need* const needs[] = {&needs_state, &needs_storage, &needs_calls};
 static const tenon_lifecycle lifecycle = {sizeof(tenon_lifecycle), 0, create, NULL, NULL, NULL, start, NULL, destroy};
-static const tenon_module module = {sizeof(tenon_module), 0, {"puppet", 6}, {"1.0.0", 5}, needs, 2, &lifecycle, NULL};
+static const tenon_module module = {sizeof(tenon_module), 0, {"puppet", 6}, {"1.0.0", 5}, needs, 3, &lifecycle, NULL};
 TENON_ENTRY(module);

@@ -10,7 +10,9 @@
 #include "support.hpp"
 #include "tenon/audit.h"
 #include "tenon/health.h"
+#include "tenon/lease.h"
 #include "tenon/metrics.h"
+#include "tenon/services.h"
 
 using namespace tenon::host;
 using namespace tenon::host::test;
@@ -191,6 +193,14 @@ TEST_CASE("strict: a health check's call and error end with it, and it is no [co
   CHECK(w.message() == "`tenon_config.on_change` is for [control] callbacks of the module, and was called from a [worker] callback");
   CHECK(calls.cancelled(kept_call) == 1);
   CHECK(w.rules() == Rules{"careless WRONG_THREAD", "careless STALE_CALL"});
+  tenon_call_info info{};
+  info.struct_size = sizeof info;
+  CHECK(table_of<tenon_services>(*w.instance, TENON_SERVICES).info(kept_call, &info) == TENON_FAILED_PRECONDITION);
+  CHECK(w.message() == "`tenon_services.info` got a call whose function has returned: defer() it and use the id");
+  tenon_id scope = 0;
+  CHECK(table_of<tenon_lease>(*w.instance, TENON_LEASE).call_scope(w.ctx(), kept_call, nullptr, &scope, nullptr) ==
+        TENON_FAILED_PRECONDITION);
+  CHECK(w.message() == "`tenon_lease.call_scope` got a call whose function has returned: defer() it and use the id");
   Strict::Lent lent;
   REQUIRE(w.host->strict()->find_lent(kept_error, lent));
   CHECK(std::string(lent.module) == "careless");
