@@ -27,7 +27,7 @@ tenon_status with_part(std::string_view interface, tenon_ctx* ctx, tenon_error* 
     const Result<void> done = f(*part);
     return done ? TENON_OK : give_error(err, done.error());
   } catch (const std::bad_alloc&) {
-    return give_error(err, {Code::resource_exhausted, "out of memory", "NO_MEMORY", 0, ExitCode::software});
+    return give_no_memory(err);
   }
 }
 

@@ -17,7 +17,7 @@ Error null_argument() {
 template <class T, class Get>
 tenon_status get(tenon_ctx* ctx, tenon_str path, T* out, tenon_error* err, const T* fallback, Get&& read) noexcept {
   Instance* instance = Instance::from(ctx);
-  if (instance == nullptr || out == nullptr || !is_view(path)) return give_error(err, null_argument());
+  if (instance == nullptr || out == nullptr || !is_view(path)) return give_error(err, &null_argument);
   if (instance->wedged()) return cancelled;
   try {
     auto result = read(instance->config(), view(path));
@@ -31,7 +31,7 @@ tenon_status get(tenon_ctx* ctx, tenon_str path, T* out, tenon_error* err, const
     }
     return give_error(err, result.error());
   } catch (const std::bad_alloc&) {
-    return give_error(err, {Code::resource_exhausted, "out of memory", "NO_MEMORY", 0, ExitCode::software});
+    return give_no_memory(err);
   }
 }
 
@@ -107,14 +107,14 @@ tenon_status count(tenon_ctx* c, tenon_str p, std::size_t* out, tenon_error* e) 
 tenon_status on_change(tenon_ctx* ctx, tenon_str path, tenon_config_changed fn, void* data, void (*release)(void*) noexcept, tenon_id* out,
                        tenon_error* err) noexcept {
   Instance* instance = Instance::from(ctx);
-  if (instance == nullptr || fn == nullptr || out == nullptr || !is_view(path)) return give_error(err, null_argument());
+  if (instance == nullptr || fn == nullptr || out == nullptr || !is_view(path)) return give_error(err, &null_argument);
   if (instance->wedged()) return cancelled;
   try {
     Error error;
     if (instance->subscribe(std::string(view(path)), fn, data, release, out, error) == TENON_OK) return TENON_OK;
     return give_error(err, error);
   } catch (const std::bad_alloc&) {
-    return give_error(err, {Code::resource_exhausted, "out of memory", "NO_MEMORY", 0, ExitCode::software});
+    return give_no_memory(err);
   }
 }
 

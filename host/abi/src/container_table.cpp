@@ -107,7 +107,7 @@ tenon_status acquire(tenon_ctx* ctx, const tenon_token* token, tenon_id scope, t
     out->self = leased.instance.self;
     return TENON_OK;
   } catch (const std::bad_alloc&) {
-    return give_error(err, of_code(Code::resource_exhausted, "out of memory", "NO_MEMORY"));
+    return give_no_memory(err);
   }
 }
 

@@ -24,6 +24,19 @@ bool reaches(const tenon_error& e, const T& member) {
   return e.struct_size >= end;
 }
 
+tenon_status give(tenon_error* out, tenon_status status, std::int32_t sys_errno, std::string_view reason,
+                  std::string_view message) noexcept {
+  if (out == nullptr) return status;
+  if (reaches(*out, out->status)) out->status = status;
+  if (reaches(*out, out->sys_errno)) out->sys_errno = sys_errno;
+  if (reaches(*out, out->reason)) put(out->reason, sizeof out->reason, reason);
+  if (reaches(*out, out->message)) {
+    put(out->message, sizeof out->message, message);
+    out->message_len = static_cast<std::uint32_t>(std::strlen(out->message));
+  }
+  return status;
+}
+
 }  // namespace
 
 Code code_of(tenon_status status) { return status >= 0 && status <= 16 ? static_cast<Code>(status) : Code::unknown; }
@@ -40,16 +53,11 @@ Error error_of(tenon_status status, const tenon_error* error) {
 }
 
 tenon_status give_error(tenon_error* out, const Error& error) {
-  const auto status = static_cast<tenon_status>(error.code);
-  if (out == nullptr) return status;
-  if (reaches(*out, out->status)) out->status = status;
-  if (reaches(*out, out->sys_errno)) out->sys_errno = error.sys_errno;
-  if (reaches(*out, out->reason)) put(out->reason, sizeof out->reason, error.reason);
-  if (reaches(*out, out->message)) {
-    put(out->message, sizeof out->message, error.message);
-    out->message_len = static_cast<std::uint32_t>(std::strlen(out->message));
-  }
-  return status;
+  return give(out, static_cast<tenon_status>(error.code), error.sys_errno, error.reason, error.message);
+}
+
+tenon_status give_no_memory(tenon_error* out) noexcept {
+  return give(out, TENON_RESOURCE_EXHAUSTED, 0, "NO_MEMORY", "there is no memory for this: free some, or try again later");
 }
 
 bool is_view(tenon_str s) {

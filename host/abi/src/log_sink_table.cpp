@@ -13,8 +13,10 @@ tenon_status attach(tenon_ctx* ctx, const tenon_log_receiver* receiver, void* da
                     tenon_error* err) noexcept {
   Instance* instance = Instance::from(ctx);
   if (instance == nullptr || receiver == nullptr || out == nullptr || !TENON_HAS(receiver, record))
-    return give_error(err, {Code::invalid_argument, "attach needs a receiver with `record`, and a place for the id", "NULL_ARGUMENT", 0,
-                            ExitCode::software});
+    return give_error(err, [] {
+      return Error{Code::invalid_argument, "attach needs a receiver with `record`, and a place for the id", "NULL_ARGUMENT", 0,
+                   ExitCode::software};
+    });
   if (instance->wedged()) return TENON_CANCELLED;
   tenon_log_receiver copy{};
   std::memcpy(&copy, receiver, std::min<std::size_t>(receiver->struct_size, sizeof copy));
@@ -24,7 +26,7 @@ tenon_status attach(tenon_ctx* ctx, const tenon_log_receiver* receiver, void* da
     if (instance->attach_sink(copy, data, release, out, error) == TENON_OK) return TENON_OK;
     return give_error(err, error);
   } catch (const std::bad_alloc&) {
-    return give_error(err, {Code::resource_exhausted, "out of memory", "NO_MEMORY", 0, ExitCode::software});
+    return give_no_memory(err);
   }
 }
 
@@ -47,13 +49,13 @@ Error no_module(std::string_view name) {
 template <class F>
 tenon_status with_log(tenon_ctx* ctx, tenon_str name, tenon_error* err, F&& f) noexcept {
   Instance* instance = Instance::from(ctx);
-  if (instance == nullptr || !is_view(name)) return give_error(err, null_argument_of(TENON_LOG_SINK));
+  if (instance == nullptr || !is_view(name)) return give_error(err, [] { return null_argument_of(TENON_LOG_SINK); });
   if (instance->wedged()) return TENON_CANCELLED;
   try {
     const Result<void> done = f(instance->host().log(), std::string(view(name)));
     return done ? TENON_OK : give_error(err, done.error());
   } catch (const std::bad_alloc&) {
-    return give_error(err, {Code::resource_exhausted, "out of memory", "NO_MEMORY", 0, ExitCode::software});
+    return give_no_memory(err);
   }
 }
 

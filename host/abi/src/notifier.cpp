@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <mutex>
-#include <system_error>
 #include <thread>
 
 #include "abi/instance.hpp"
@@ -62,7 +62,7 @@ void ensure_thread(const std::shared_ptr<Core>& core) {
   try {
     std::thread([core, epoch = core->thread_epoch] { deliver_loop(core, epoch); }).detach();
     core->has_thread = true;
-  } catch (const std::system_error&) {
+  } catch (const std::exception&) {  // no thread, or no memory for one
     core->has_thread = false;
   }
 }

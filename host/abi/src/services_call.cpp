@@ -4,6 +4,7 @@
 #include <span>
 
 #include "abi/strict.hpp"
+#include "base/no_memory.hpp"
 #include "services_call.hpp"
 
 namespace tenon::host {
@@ -21,13 +22,16 @@ struct KernelRequest {
   Request request;
 };
 
-Error bad_reply(std::string_view service) {
-  return {Code::internal,
-          "`" + std::string(service) +
-              "` gave a reply that cannot be one, or there is no memory for it: at most 64 MiB, a content type of 127 bytes, 64 pairs and "
-              "16 KiB of "
-              "them, UTF-8, and no payload without an address",
-          "BAD_REPLY", 0, ExitCode::unavailable};
+/// Why a reply was not taken: `code` is that of take_reply.
+Error bad_reply(Code code, std::string_view service) noexcept {
+  if (code == Code::resource_exhausted)
+    return worded(code, "NO_MEMORY", [&] { return "there is no memory for the reply of `" + std::string(service) + "`"; });
+  return worded(code, "BAD_REPLY", [&] {
+    return "`" + std::string(service) +
+           "` gave a reply that cannot be one: expected at most 64 MiB, a content type of 127 bytes, 64 pairs and 16 KiB of them, UTF-8, "
+           "and no "
+           "payload without an address";
+  });
 }
 
 ServicesPart& provider_part(const Instance& provider) { return *provider.part<ServicesPart>(); }
@@ -45,16 +49,15 @@ void clear_error(tenon_error& error) {
   error.message[0] = '\0';
 }
 
-Error said(Code code, std::string_view service, const tenon_error& error) {
-  Error out;
-  if (wrote(error)) {
-    out = error_of(static_cast<tenon_status>(code), &error);
-  } else {
-    out.message = "`" + std::string(service) + "` answered " + std::string(code_name(code));
-    out.exit = ExitCode::unavailable;
+Error said(Code code, std::string_view service, const tenon_error& error) noexcept {
+  if (!wrote(error)) return worded(code, "", [&] { return "`" + std::string(service) + "` answered " + std::string(code_name(code)); });
+  try {
+    Error out = error_of(static_cast<tenon_status>(code), &error);
+    out.code = code;
+    return out;
+  } catch (const std::bad_alloc&) {
+    return {code, {}, {}, 0, ExitCode::unavailable};
   }
-  out.code = code;
-  return out;
 }
 
 Code outcome_of(tenon_status status) { return status == TENON_PENDING ? pending : code_of(status); }
@@ -65,10 +68,10 @@ Code outcome_of(tenon_status status) { return status == TENON_PENDING ? pending 
   const std::string_view service = call.service();
   Reply answer{buffer_of(reply)};
   Error why;
-  const bool good = take_reply(provider_part(provider), reply, answer);
-  if (code == Code::ok && !good) {
-    why = bad_reply(service);
-    code = why.code;
+  const Code taken = take_reply(provider_part(provider), reply, answer);
+  if (code == Code::ok && taken != Code::ok) {
+    why = bad_reply(taken, service);
+    code = taken;
   } else if (code != Code::ok && code != pending) {
     why = said(code, service, error);
   }
@@ -79,7 +82,7 @@ Code outcome_of(tenon_status status) { return status == TENON_PENDING ? pending 
     return give_error(err, why);
   }
   if (give_reply(answer, reply)) return TENON_OK;
-  return give_error(err, {Code::resource_exhausted, "there is no memory for the reply", "NO_MEMORY", 0, ExitCode::unavailable});
+  return give_no_memory(err);
 }
 
 /// Everything looked at, by the kernel.
@@ -99,13 +102,13 @@ template <class Key>
     clear_reply(reply);
   } catch (const std::bad_alloc&) {
   }
-  return give_error(err, {Code::resource_exhausted, "there is no memory for the call", "NO_MEMORY", 0, ExitCode::unavailable});
+  return give_no_memory(err);
 }
 
 [[gnu::noinline]] tenon_status refuse(const Instance* instance, tenon_reply* reply, tenon_error* err) noexcept {
   if (is_reply(reply)) clear_reply(*reply);
   if (instance != nullptr && instance->wedged()) return TENON_CANCELLED;
-  return give_error(err, bad_call());
+  return give_error(err, &bad_call);
 }
 
 /// The call in the middle of the short way. Handlers get its address as their tenon_call, which is made only if they ask for more than a ServiceCall
@@ -250,11 +253,12 @@ Code run_c_handler(void* data, ServiceCall& service_call, const Request& asked, 
   Strict* const strict = handler.provider->host().strict();
   Code code = outcome_of(strict != nullptr ? handle_lent(*strict, handler, call, request, reply, error)
                                            : handler.handle(handler.data, &call, &request, &reply, &error));
-  const bool good = take_reply(provider_part(*handler.provider), reply, answer);
-  if (code == pending || (code == Code::ok && good)) return code;
-  const Error why = code == Code::ok ? bad_reply(service_call.service()) : said(code, service_call.service(), error);
-  code = service_call.fail(why.code, why.message, why.reason);
-  service_call.error().sys_errno = why.sys_errno;
+  const Code taken = take_reply(provider_part(*handler.provider), reply, answer);
+  if (code == pending || (code == Code::ok && taken == Code::ok)) return code;
+  Error why = code == Code::ok ? bad_reply(taken, service_call.service()) : said(code, service_call.service(), error);
+  const int sys_errno = why.sys_errno;
+  code = service_call.fail(why.code, std::move(why.message), std::move(why.reason));
+  service_call.error().sys_errno = sys_errno;
   return code;
 }
 
@@ -287,7 +291,7 @@ void deliver(void* data, std::uint64_t id, Code code, Reply& reply, const Error&
     give_error(&why, error);
   } else if (!give_reply(reply, answer)) {
     code = Code::resource_exhausted;
-    give_error(&why, {code, "there is no memory for the reply", "NO_MEMORY", 0, ExitCode::unavailable});
+    give_no_memory(&why);
   }
   waiting->done(waiting->data, id, static_cast<tenon_status>(code), &answer, &why);
   if (answer.payload.release != nullptr) answer.payload.release(answer.payload.owner);
@@ -313,7 +317,7 @@ tenon_status call_later(tenon_ctx* ctx, Key key, const tenon_request* request, c
     static_cast<void>(waiting.release());
     return TENON_OK;
   } catch (const std::bad_alloc&) {
-    return give_error(err, {Code::resource_exhausted, "there is no memory for the call", "NO_MEMORY", 0, ExitCode::unavailable});
+    return give_no_memory(err);
   }
 }
 
@@ -336,9 +340,12 @@ tenon_status complete_service(Instance& instance, tenon_id id, tenon_status stat
     Reply answer;
     Code code = code_of(status);
     Error why;
-    if (!take_reply(part, reply, answer) && code == Code::ok) {
-      why = bad_reply("tenon.calls/1 complete");
-      code = why.code;
+    const Code taken = take_reply(part, reply, answer);
+    // Without memory for it the call stays open: it can be completed once more.
+    if (taken == Code::resource_exhausted && code == Code::ok) return TENON_RESOURCE_EXHAUSTED;
+    if (taken != Code::ok && code == Code::ok) {
+      why = bad_reply(taken, "tenon.calls/1 complete");
+      code = taken;
     } else if (code != Code::ok && error != nullptr) {
       why = error_of(status, error);
     }

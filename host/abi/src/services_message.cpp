@@ -43,29 +43,45 @@ bool is_request(const tenon_request* q) {
          are_pairs(q->metadata, q->metadata_count);
 }
 
-bool take_reply(ServicesPart& provider, tenon_reply& from, Reply& to) {
-  const tenon_blob body = std::exchange(from.payload, {});
-  bool good = true;
+namespace {
+
+Code take_payload(ServicesPart& provider, const tenon_blob& body, Reply& to) {
   if (body.release != nullptr) {
     ServiceBlob blob;
-    good = provider.pin(body, blob) && to.give(blob);
-  } else if (body.len != 0 && (body.ptr == nullptr || body.len > max_service_payload)) {
-    good = false;
-  } else if (body.len != 0 && reinterpret_cast<const char*>(body.ptr) == to.buffer().data() && body.len <= to.buffer().size()) {
+    if (!provider.pin(body, blob)) return Code::resource_exhausted;
+    return to.give(blob) ? Code::ok : Code::internal;
+  }
+  if (body.len != 0 && (body.ptr == nullptr || body.len > max_service_payload)) return Code::internal;
+  bool good = false;
+  if (body.len != 0 && reinterpret_cast<const char*>(body.ptr) == to.buffer().data() && body.len <= to.buffer().size()) {
     good = to.reserve(body.len) != nullptr;
   } else {
     good = to.assign({reinterpret_cast<const char*>(body.ptr), body.len});
   }
-  if (good) good = is_text(from.content_type, max_service_content_type) && to.set_content_type(view(from.content_type));
-  if (good) good = are_pairs(from.metadata, from.metadata_count);
-  for (std::size_t i = 0; good && i < from.metadata_count; ++i)
-    good = to.add_pair(view(from.metadata[i].key), view(from.metadata[i].value));
-  if (!good) to.clear();
-  return good;
+  return good ? Code::ok : Code::resource_exhausted;
 }
 
-bool give_reply(Reply& from, tenon_reply& to) {
-  clear_reply(to);
+}  // namespace
+
+Code take_reply(ServicesPart& provider, tenon_reply& from, Reply& to) noexcept {
+  Code code = take_payload(provider, std::exchange(from.payload, {}), to);
+  bool good = is_text(from.content_type, max_service_content_type) && to.set_content_type(view(from.content_type)) &&
+              are_pairs(from.metadata, from.metadata_count);
+  try {
+    for (std::size_t i = 0; good && code == Code::ok && i < from.metadata_count; ++i)
+      good = to.add_pair(view(from.metadata[i].key), view(from.metadata[i].value));
+  } catch (const std::bad_alloc&) {
+    code = Code::resource_exhausted;
+  }
+  if (!good && code == Code::ok) code = Code::internal;
+  if (code != Code::ok) to.clear();
+  return code;
+}
+
+namespace {
+
+/// Throws std::bad_alloc.
+bool give_all(Reply& from, tenon_reply& to) {
   const std::string_view payload = from.payload();
   const std::string_view type = from.content_type();
   const std::vector<ServicePair> pairs = from.metadata();
@@ -76,22 +92,20 @@ bool give_reply(Reply& from, tenon_reply& to) {
   const auto address = reinterpret_cast<std::uintptr_t>(to.buffer) + payload.size();
   const std::size_t gap = pairs.empty() ? 0 : (0 - address) % alignof(tenon_kv);
   std::uint8_t* at = nullptr;
-  HeldReply* held = nullptr;
   if (inside && (needed == 0 || (payload.size() <= to.capacity && needed + gap <= to.capacity - payload.size()))) {
     to.payload = {payload.empty() ? nullptr : to.buffer, payload.size(), nullptr, nullptr};
     if (needed == 0) return true;
     at = to.buffer + payload.size() + gap;
   } else {
-    held = new (std::nothrow) HeldReply;
-    if (held == nullptr || !held->reply.take(from)) {
-      delete held;
-      return false;
-    }
+    auto made = std::make_unique<HeldReply>();
+    made->pairs.reserve(pairs.size());
+    if (!made->reply.take(from)) return false;
+    HeldReply* const held = made.release();
     const std::string_view kept = held->reply.payload();
     to.payload = {reinterpret_cast<const std::uint8_t*>(kept.data()), kept.size(),
                   [](void* p) noexcept { delete static_cast<HeldReply*>(p); }, held};
     to.content_type = c_str(held->reply.content_type());
-    for (const ServicePair& p : held->reply.metadata()) held->pairs.push_back({c_str(p.key), c_str(p.value)});
+    held->reply.for_each_pair([held](const ServicePair& p) { held->pairs.push_back({c_str(p.key), c_str(p.value)}); });
     to.metadata = held->pairs.data();
     to.metadata_count = held->pairs.size();
     return true;
@@ -108,6 +122,18 @@ bool give_reply(Reply& from, tenon_reply& to) {
   const auto* text = reinterpret_cast<const char*>(put(at, type));
   to.content_type = {type.empty() ? nullptr : text, type.size()};
   return true;
+}
+
+}  // namespace
+
+bool give_reply(Reply& from, tenon_reply& to) noexcept {
+  clear_reply(to);
+  try {
+    return give_all(from, to);
+  } catch (const std::bad_alloc&) {
+    clear_reply(to);
+    return false;
+  }
 }
 
 }  // namespace tenon::host

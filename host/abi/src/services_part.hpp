@@ -79,10 +79,11 @@ struct ServiceRoom {
 tenon_call* full_call(tenon_call* raw);
 /// The one handler the kernel sees of all that are written in C.
 Code run_c_handler(void* data, ServiceCall& call, const Request& request, Reply& reply);
-/// What a handler answered, as the kernel has it: blobs pinned, views copied. Takes `from` whatever it returns; false: beyond the limits, or no memory.
-bool take_reply(ServicesPart& provider, tenon_reply& from, Reply& to);
+/// What a handler answered, as the kernel has it: blobs pinned, views copied. Takes `from` whatever it returns: OK, INTERNAL beyond the limits,
+/// RESOURCE_EXHAUSTED without memory.
+Code take_reply(ServicesPart& provider, tenon_reply& from, Reply& to) noexcept;
 /// The kernel's answer in the caller's struct: in its buffer, or in memory that ends with payload.release. False without memory.
-bool give_reply(Reply& from, tenon_reply& to);
+bool give_reply(Reply& from, tenon_reply& to) noexcept;
 /// False: something in it is beyond the limits.
 bool is_request(const tenon_request* request);
 /// The same for most: nothing but a payload.

@@ -15,8 +15,6 @@ Error refusal(Code code, std::string message, std::string reason) {
   return {code, std::move(message), std::move(reason), 0, ExitCode::software};
 }
 
-Error no_memory() { return refusal(Code::resource_exhausted, "out of memory", "NO_MEMORY"); }
-
 /// The part of an instance that may act; nullptr else, with the status to return.
 ServicesPart* part_of(tenon_ctx* ctx, tenon_status& status) {
   Instance* const instance = Instance::from(ctx);
@@ -46,7 +44,7 @@ tenon_status register_service(tenon_ctx* ctx, const tenon_service* service, teno
     *out = *id;
     return TENON_OK;
   } catch (const std::bad_alloc&) {
-    return give_error(err, no_memory());
+    return give_no_memory(err);
   }
 }
 
@@ -91,7 +89,7 @@ tenon_status resolve(tenon_ctx* ctx, tenon_str name, tenon_id* handle, tenon_err
     *handle = *id;
     return TENON_OK;
   } catch (const std::bad_alloc&) {
-    return give_error(err, no_memory());
+    return give_no_memory(err);
   }
 }
 

@@ -32,7 +32,7 @@ tenon_status with_space_part(std::string_view interface, std::string_view what, 
     const Result<void> done = work(*instance, *part);
     return done ? TENON_OK : give_error(err, done.error());
   } catch (const std::bad_alloc&) {
-    return give_error(err, {Code::resource_exhausted, "out of memory", "NO_MEMORY"});
+    return give_no_memory(err);
   }
 }
 

@@ -33,7 +33,7 @@ typedef struct tenon_calls {
   tenon_status (*defer)(tenon_call* call, tenon_id* out) TENON_NOEXCEPT;
   /* Ends a deferred call, exactly once, also after it was cancelled or missed its deadline; a second time, and any stale id, is NOT_FOUND.
    * May run before the function that deferred has returned. error may be NULL. Takes *body (release included) whatever it
-   * returns; NULL for lifecycle calls. [any] */
+   * returns; NULL for lifecycle calls. RESOURCE_EXHAUSTED: there was no memory, and the call is still to be ended. [any] */
   tenon_status (*complete)(tenon_ctx* ctx, tenon_id id, tenon_status status, const tenon_error* error, tenon_blob* body) TENON_NOEXCEPT;
   /* As cancelled(), for a deferred call; a stale id reads 1. [any] */
   int32_t (*id_cancelled)(tenon_ctx* ctx, tenon_id id) TENON_NOEXCEPT;

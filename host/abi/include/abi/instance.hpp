@@ -7,8 +7,10 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "abi/host_context.hpp"
@@ -218,6 +220,18 @@ Code code_of(tenon_status status);
 Error error_of(tenon_status status, const tenon_error* error);
 /// Writes an error for a module to read, within its struct_size. `out` may be null.
 tenon_status give_error(tenon_error* out, const Error& error);
+/// The same for RESOURCE_EXHAUSTED `NO_MEMORY`, without any memory.
+tenon_status give_no_memory(tenon_error* out) noexcept;
+/// `make()` is the error, if there is memory for it.
+template <class Make>
+requires std::is_invocable_r_v<Error, Make> tenon_status give_error(tenon_error* out, Make&& make)
+noexcept {
+  try {
+    return give_error(out, make());
+  } catch (const std::bad_alloc&) {
+    return give_no_memory(out);
+  }
+}
 /// False if the view cannot be one: null with a length, or a length no memory has.
 bool is_view(tenon_str s);
 inline std::string_view view(tenon_str s) { return {s.ptr, s.len}; }

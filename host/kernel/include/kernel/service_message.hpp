@@ -82,6 +82,12 @@ class Reply {
   [[nodiscard]] std::string_view payload() const { return {data_, size_}; }
   [[nodiscard]] std::string_view content_type() const { return {content_type_, content_type_size_}; }
   [[nodiscard]] std::vector<ServicePair> metadata() const;
+  /// The same without memory: f(ServicePair) for each.
+  template <class F>
+  void for_each_pair(F&& f) const {
+    if (!pairs_) return;
+    for (const auto& [key, value] : pairs_->list) f(ServicePair{key, value});
+  }
 
   void clear() {
     drop_payload();

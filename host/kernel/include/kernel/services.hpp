@@ -71,7 +71,7 @@ class ServiceCall : public Call {
   friend std::string path_of(const ServiceCall& call);
   friend const Registration& called(const ServiceCall& call);
   friend const ServiceTarget& target_of(const ServiceCall& call) { return *call.target_; }
-  friend Code run_handler(const ServiceTarget& target, ServiceCall& call, const Request& request, Reply& reply);
+  friend Code run_handler(const ServiceTarget& target, ServiceCall& call, const Request& request, Reply& reply) noexcept;
   struct Hop;
   /// Where the chain of calls comes from, as far as it is not on this thread. Nested calls share that of the outer one.
   struct Origin;

@@ -17,21 +17,19 @@ Code Services::complete(ServiceSeat& seat, std::uint64_t id, Code code, Reply& r
     reply.clear();
     return Code::not_found;
   }
+  Error why;
+  if (code != Code::ok && error != nullptr) why = *error;  // what can fail comes first
   std::int64_t deadline = no_deadline;
   {
     const std::lock_guard lock(record->mutex);
     deadline = record->deadline_ns;
   }
   // Whoever waits may not have woken yet; late is late.
-  if (deadline != no_deadline && monotonic_ns() >= deadline)
-    core_->give_up(record, Code::deadline_exceeded,
-                   service_error(Code::deadline_exceeded, "`" + record->service + "` was not answered by its deadline", "DEADLINE"));
+  if (deadline != no_deadline && monotonic_ns() >= deadline) core_->give_up(record, Code::deadline_exceeded, late_answer(*record));
   if (!ServicesCore::take_end(*record, true)) {
     reply.clear();
     return Code::not_found;
   }
-  Error why;
-  if (code != Code::ok && error != nullptr) why = *error;
   if (!core_->settle(*record, code, std::move(why), &reply)) record->metrics->count_late();
   reply.clear();
   core_->post_ended(record, Code::ok);
@@ -50,11 +48,13 @@ Code Services::on_cancel(ServiceSeat& seat, std::uint64_t id, ServiceEnded fn, v
   const auto record = core_->record_of(id);
   if (fn == nullptr) return Code::invalid_argument;
   if (!record || record->provider.get() != &seat) return Code::not_found;
+  auto notice = core_->make_notice(Notice::Kind::ended, record->provider);
   {
     const std::lock_guard lock(record->mutex);
     if (!record->deferred || record->provider_done) return Code::not_found;
     if (record->has_ended) return Code::already_exists;
     record->has_ended = true;
+    record->ended_notice = std::move(notice);
     record->ended = fn;
     record->ended_data = data;
   }

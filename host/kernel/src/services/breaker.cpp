@@ -1,5 +1,7 @@
 #include "breaker.hpp"
 
+#include <algorithm>
+
 namespace tenon::host {
 
 bool is_provider_failure(Code code) {
@@ -32,7 +34,8 @@ void Breaker::ended(Admission admission, Outcome outcome) {
   }
   if (!closed_.load(std::memory_order_relaxed)) return;  // began before it opened
   const std::int64_t now = now_();
-  while (!failures_.empty() && now - failures_.front() > options_.window_ns) failures_.pop_front();
+  failures_.erase(failures_.begin(),
+                  std::find_if(failures_.begin(), failures_.end(), [&](std::int64_t at) { return now - at <= options_.window_ns; }));
   failures_.push_back(now);
   if (failures_.size() >= options_.failures) open(now);
 }

@@ -44,8 +44,8 @@ Code ServicesCore::begin(ServiceCall& call, const Registration& r, const Request
   if (call.depth_ > ThreadFrames::max_depth) [[unlikely]]
     return too_deep(error);
   if (request.payload.size() > max_service_payload) [[unlikely]]
-    return fail(error, Code::invalid_argument,
-                "the request is " + std::to_string(request.payload.size()) + " bytes long: at most 64 MiB are taken", "TOO_LARGE");
+    return host::fail(error, Code::invalid_argument, "TOO_LARGE",
+                      [&] { return "the request is " + std::to_string(request.payload.size()) + " bytes long: at most 64 MiB are taken"; });
   if (call.parent_ != nullptr && is_given_up(*call.parent_)) [[unlikely]]
     return given_up(error, r.entry->text);
   if (const std::int64_t deadline = call.deadline_ns.load(std::memory_order_relaxed); deadline != no_deadline && coarse_ns() >= deadline)
@@ -54,8 +54,8 @@ Code ServicesCore::begin(ServiceCall& call, const Registration& r, const Request
   if (r.breaker != nullptr) {
     const Breaker::Admission admission = r.breaker->admit();
     if (admission == Breaker::Admission::no)
-      return fail(error, Code::unavailable, "`" + r.seat->module + "` failed several times: `" + r.entry->text + "` is tried again later",
-                  "CIRCUIT_OPEN");
+      return host::fail(error, Code::unavailable, "CIRCUIT_OPEN",
+                        [&] { return "`" + r.seat->module + "` failed several times: `" + r.entry->text + "` is tried again later"; });
     call.admission_ = static_cast<std::uint8_t>(admission);
   }
   return Code::ok;
@@ -73,8 +73,9 @@ Code ServicesCore::enter_strand(Strand& strand, ServiceCall& call, Error& error)
   };
   const Registration& r = called(call);
   if (waits_for_us())
-    return host::fail(error, Code::failed_precondition,
-                      "`" + r.seat->module + "` takes one call at a time and is in one that waits for this: " + path_of(call), "REENTRANT");
+    return host::fail(error, Code::failed_precondition, "REENTRANT", [&] {
+      return "`" + r.seat->module + "` takes one call at a time and is in one that waits for this: " + path_of(call);
+    });
   const std::int64_t deadline = call.deadline();
   const Blocking blocking(Blocking::On::turn);
   for (;;) {
@@ -144,7 +145,8 @@ Code ServicesCore::invoke(ServiceSeat& seat, Pinned& pinned, const Request& requ
 Code ServicesCore::end_deferred(ServiceCall& call, Pinned& pinned, Code code, Reply& reply, Error& error) {
   if (call.record_ == nullptr) {
     const Registration& r = *pinned.registration;
-    code = host::fail(error, Code::internal, "`" + r.entry->text + "` returned PENDING without having deferred its call", "NOT_DEFERRED");
+    code = host::fail(error, Code::internal, "NOT_DEFERRED",
+                      [&] { return "`" + r.entry->text + "` returned PENDING without having deferred its call"; });
     reply.clear();
     r.metrics->shard(pinned.thread.index).end(code);
     if (r.breaker != nullptr) r.breaker->ended(static_cast<Breaker::Admission>(call.admission_), Breaker::Outcome::failure);
@@ -270,7 +272,8 @@ Code Services::call_async(ServiceSeat& seat, std::uint64_t handle, const Request
                           Error& error, const CallOptions& how) {
   ServicesCore::Pinned pinned;
   if (done == nullptr)
-    return fail(error, Code::invalid_argument, "an asynchronous call needs a function to be told its outcome", "NO_CALLBACK");
+    return fail(error, Code::invalid_argument, "NO_CALLBACK",
+                [] { return std::string("an asynchronous call needs a function to be told its outcome"); });
   const Code code = core_->pin(seat, handle, pinned, error);
   return code != Code::ok ? code : core_->invoke_async(seat, pinned, request, done, data, id, error, how);
 }
@@ -279,7 +282,8 @@ Code Services::call_async(ServiceSeat& seat, std::string_view name, const Reques
                           Error& error, const CallOptions& how) {
   ServicesCore::Pinned pinned;
   if (done == nullptr)
-    return fail(error, Code::invalid_argument, "an asynchronous call needs a function to be told its outcome", "NO_CALLBACK");
+    return fail(error, Code::invalid_argument, "NO_CALLBACK",
+                [] { return std::string("an asynchronous call needs a function to be told its outcome"); });
   const Code code = core_->pin(seat, name, pinned, error);
   return code != Code::ok ? code : core_->invoke_async(seat, pinned, request, done, data, id, error, how);
 }

@@ -11,8 +11,10 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "base/no_memory.hpp"
 #include "breaker.hpp"
 #include "directory.hpp"
 #include "kernel/service_short.hpp"
@@ -76,7 +78,7 @@ struct Removal {
   }
 };
 
-/// One callback that is due, delivered exactly once: by a worker, or by `leave`.
+/// One callback that is due, delivered exactly once: by a worker, or by `leave`. Made with what it is about, so that it can be due without memory.
 struct Notice {
   enum class Kind : std::uint8_t { done, ended, release };
   Kind kind = Kind::release;
@@ -88,7 +90,9 @@ struct Notice {
   void* data = nullptr;
   Code why = Code::ok;
   std::shared_ptr<Removal> removal;
-  std::list<std::shared_ptr<Notice>>::iterator place;  ///< in seat->notices
+  std::list<std::shared_ptr<Notice>> node{1}, parked_node{1};  ///< its places in the lists below, while it is not there
+  std::list<std::shared_ptr<Notice>>::iterator place;          ///< in seat->notices
+  std::shared_ptr<Notice> of_job;                              ///< itself, while the pool has a job for it
 };
 
 struct ServiceCall::Origin {
@@ -130,11 +134,13 @@ struct CallRecord : std::enable_shared_from_this<CallRecord> {
   Reply reply;
   ServiceDone done = nullptr;  ///< asynchronous
   void* done_data = nullptr;
-  bool has_ended = false;        ///< on_cancel was set
-  ServiceEnded ended = nullptr;  ///< on_cancel, not yet called
+  std::shared_ptr<Notice> done_notice, ended_notice;  ///< until they are due
+  bool has_ended = false;                             ///< on_cancel was set
+  ServiceEnded ended = nullptr;                       ///< on_cancel, not yet called
   void* ended_data = nullptr;
-  std::vector<std::weak_ptr<CallRecord>> children;
+  std::list<std::weak_ptr<CallRecord>> children, place{1};  ///< place: its own among the children of another
   std::size_t prune_children_at = 16;
+  std::set<std::pair<std::int64_t, std::uint64_t>>::node_type timer;  ///< until it is in ServicesCore::deadlines
 };
 
 struct ServicesCore : std::enable_shared_from_this<ServicesCore> {
@@ -155,6 +161,7 @@ struct ServicesCore : std::enable_shared_from_this<ServicesCore> {
   std::vector<std::uint32_t> free_calls;
   std::set<std::pair<std::int64_t, std::uint64_t>> deadlines;  ///< of asynchronous calls
   std::condition_variable keeper_wakes;
+  std::list<std::shared_ptr<Notice>> parked;  ///< the pool had no memory for their jobs
   bool stopping = false;
   bool reclaim_soon = false;
   std::thread keeper;  ///< ends asynchronous calls at their deadline, frees what was still in use when it was removed
@@ -162,8 +169,8 @@ struct ServicesCore : std::enable_shared_from_this<ServicesCore> {
   // registrations.cpp, handles.cpp, leave.cpp: who offers what
   Registration* registration_of(const ServiceSeat& seat, std::uint64_t id);
   void unlink(Registration& r);
-  void reclaim();
-  void post_release(Registration& r);
+  void reclaim() noexcept;  ///< without memory later, on the keeper
+  void reclaim_now();
   static void retarget(NamedService& entry);
   void drop_handle(ServiceSeat& seat, HandleSlot& slot);
   void keep();
@@ -192,10 +199,11 @@ struct ServicesCore : std::enable_shared_from_this<ServicesCore> {
   void publish(const std::shared_ptr<CallRecord>& record);
   std::shared_ptr<CallRecord> submit(ServiceCall& call, Registration& r, const Request& request, ServiceDone done, void* data,
                                      Error& error);
+  void prepare(CallRecord& record, const ServiceCall& call, const Registration& r, ServiceDone done, void* data);
   void run(const std::shared_ptr<CallRecord>& record);
   void not_run(const std::shared_ptr<CallRecord>& record);
   Code defer(ServiceCall& call, std::uint64_t& id);
-  bool settle(CallRecord& record, Code code, Error error, Reply* reply);
+  bool settle(CallRecord& record, Code code, Error error, Reply* reply) noexcept;
   static bool take_end(CallRecord& record, bool only_deferred);
   void provider_ended(const std::shared_ptr<CallRecord>& record);
   void provider_left(const std::shared_ptr<CallRecord>& record);
@@ -211,21 +219,31 @@ struct ServicesCore : std::enable_shared_from_this<ServicesCore> {
   void run_deadlines(std::int64_t now);
 
   // notices.cpp: callbacks that are due
-  void post(const std::shared_ptr<Notice>& notice);
+  std::shared_ptr<Notice> make_notice(Notice::Kind kind, std::shared_ptr<ServiceSeat> seat);
+  void post(const std::shared_ptr<Notice>& notice) noexcept;
+  void hand_over(const std::shared_ptr<Notice>& notice) noexcept;  ///< to the pool; whose seat is busy with it meanwhile
+  void retry_parked() noexcept;
   static void deliver_on_worker(const std::shared_ptr<Notice>& notice);
   static void deliver(Notice& notice);
   /// On the thread in `leave`. True: nothing was due, and nothing can become due. Waits until `deadline_ns` for those that deliver.
   static bool deliver_rest(ServiceSeat& seat, std::int64_t deadline_ns);
 };
 
+/// Of a call whose deadline has come.
+Error late_answer(const CallRecord& record);
 /// Nobody waits for this call any more; that its provider is leaving does not count.
 bool is_given_up(const Call& call);
 /// "`a.one` -> `b.two`", as far as services are in it.
 std::string path_of(const ServiceCall& call);
 inline const Registration& called(const ServiceCall& call) { return static_cast<const Registration&>(*call.target_); }
 /// Runs the handler; its Code, or `pending`; errors are filled in.
-Code run_handler(const ServiceTarget& target, ServiceCall& call, const Request& request, Reply& reply);
-Code fail(Error& error, Code code, std::string message, std::string reason);
+Code run_handler(const ServiceTarget& target, ServiceCall& call, const Request& request, Reply& reply) noexcept;
+/// `words()` -> std::string is the message, if there is memory for it.
+template <class Words>
+Code fail(Error& error, Code code, const char* reason, Words&& words) noexcept {
+  error = worded(code, reason, std::forward<Words>(words));
+  return code;
+}
 
 /// A registration that stays while this lives: it stands in the target of the frame this thread would push next.
 struct ServicesCore::Pinned {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "base/no_memory.hpp"
+
 namespace tenon::host {
 namespace {
 NamedService* const tombstone = reinterpret_cast<NamedService*>(alignof(NamedService));  // an address no entry has
@@ -51,6 +53,11 @@ NamedService* Directory::find(std::string_view text) const {
   }
 }
 
+void Directory::make_room_for(std::size_t registrations) {
+  make_room(registrations_, registrations_.size() + registrations);
+  make_room(entries_, entries_.size() + used_ + 1);
+}
+
 NamedService& Directory::insert(const ServiceName& name) {
   if ((used_ + erased_ + 1) * 2 > table_.load(std::memory_order_relaxed)->mask) rebuild();
   auto made = std::make_unique<NamedService>();
@@ -59,6 +66,7 @@ NamedService& Directory::insert(const ServiceName& name) {
   made->hash = hash_of(made->text);
   made->serial = ++made_;
   made->metrics = std::make_shared<MethodMetrics>();
+  made->registrations.reserve(1);
   Table& table = *table_.load(std::memory_order_relaxed);
   for (std::size_t i = made->hash;; ++i) {
     std::atomic<NamedService*>& cell = table.cells[i & table.mask];
@@ -93,6 +101,7 @@ void Directory::rebuild() {
     while (fresh->cells[i & fresh->mask].load(std::memory_order_relaxed) != nullptr) ++i;
     fresh->cells[i & fresh->mask].store(e, std::memory_order_relaxed);
   }
+  make_room(tables_, tables_.size() + 1);
   erased_ = 0;
   Table* old = table_.exchange(fresh.release(), std::memory_order_seq_cst);
   tables_.push_back({old, next_epoch()});
@@ -112,6 +121,7 @@ void Directory::retire(Registration& r) { registrations_.push_back({&r, next_epo
 
 std::vector<Registration*> Directory::collect(std::uint64_t barrier_epoch) {
   std::vector<Registration*> out;
+  out.reserve(registrations_.size());
   const Announced announced;
   const auto unread = [&](std::uint64_t epoch) { return epoch < barrier_epoch && epoch < announced.oldest; };
   std::erase_if(registrations_, [&](const Retired<Registration>& r) {
@@ -141,6 +151,7 @@ HandleSlot* Handles::take() {
   if (free_.empty()) {
     const std::size_t chunk = made_ / chunk_size;
     if (chunk >= max_chunks) return nullptr;
+    make_room(free_, made_ + 1);  // for when all are given back
     if (made_ % chunk_size == 0) chunks_[chunk].store(new HandleSlot[chunk_size], std::memory_order_release);
     HandleSlot& slot = chunks_[chunk].load(std::memory_order_relaxed)[made_ % chunk_size];
     slot.index = static_cast<std::uint32_t>(made_++);

@@ -20,6 +20,7 @@ namespace tenon::host {
 
 class Breaker;
 class Strand;
+struct Notice;
 struct Removal;
 
 /// What one owner offers under one name. Freed when it is unlinked, no thread announces it, and no queued call refers to it.
@@ -30,6 +31,7 @@ struct Registration : ServiceTarget {
   NamedService* entry = nullptr;
   std::shared_ptr<ServiceSeat> seat;
   void (*release)(void*) = nullptr;
+  std::shared_ptr<Notice> last;      ///< that of its release; nullptr if there is none
   std::shared_ptr<Removal> removal;  ///< somebody waits for its end
   std::uint64_t id = 0;
   std::size_t seat_place = 0;
@@ -66,6 +68,8 @@ class Directory {
   void erase(NamedService& entry);                ///< unlinks it; freed once nobody reads and its registrations are
   [[nodiscard]] std::vector<NamedService*> entries() const;
 
+  /// Room for as many more registrations and one more name, so that taking them out cannot fail. Throws std::bad_alloc.
+  void make_room_for(std::size_t registrations);
   void retire(Registration& r);
   [[nodiscard]] bool has_retired() const { return !registrations_.empty() || !entries_.empty() || !tables_.empty(); }
   [[nodiscard]] std::uint64_t epoch() const { return epoch_.load(std::memory_order_relaxed); }

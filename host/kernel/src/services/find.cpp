@@ -32,9 +32,9 @@ Code ServicesCore::pin_name(ServiceSeat& seat, std::string_view name, Pinned& ou
     out.drop();
     const auto parsed = parse_service_name(name);
     if (!parsed)
-      return fail(error, Code::invalid_argument,
-                  "`" + printable(name, 300) + "` is no name of a service: expected words joined by dots, as in `orders.create`",
-                  "BAD_NAME");
+      return fail(error, Code::invalid_argument, "BAD_NAME", [&] {
+        return "`" + printable(name, 300) + "` is no name of a service: expected words joined by dots, as in `orders.create`";
+      });
     // "orders.create/1" is "orders.create".
     if (const std::string text = parsed->text(); !canonical && text != name) return pin_name(seat, text, out, error, true);
     if (auto may = seat.permissions.may_call(*parsed); !may) {
@@ -66,7 +66,7 @@ Code ServicesCore::pin_name(ServiceSeat& seat, std::string_view name, Pinned& ou
 Code ServicesCore::pin(ServiceSeat& seat, std::string_view name, Pinned& out, Error& error) {
   if (out.too_deep()) return too_deep(error);
   if (seat.left.load(std::memory_order_acquire)) [[unlikely]]
-    return fail(error, Code::unavailable, "`" + seat.module + "` has left: it calls no services any more", "LEAVING");
+    return fail(error, Code::unavailable, "LEAVING", [&] { return "`" + seat.module + "` has left: it calls no services any more"; });
   for (;;) {
     if (const Code code = pin_name(seat, name, out, error, false); code != Code::ok) return code;
     if (!out.registration->options.deprecated) [[likely]]

@@ -31,6 +31,8 @@ Result<std::uint64_t> Services::resolve(ServiceSeat& seat, std::string_view name
     const Registration* r = entry == nullptr || entry->registrations.empty() ? nullptr : entry->registrations.front();
     if (r == nullptr || (r->owner->reach() == Reach::hidden && r->seat.get() != &seat))
       return service_error(Code::not_found, "no module offers `" + text + "`", "NO_SERVICE");
+    make_room(seat.handles, seat.handles.size() + 1);
+    make_room(entry->handles, entry->handles.size() + 1);
     HandleSlot* slot = seat.handles.size() < core_->options.max_handles ? core_->handles.take() : nullptr;
     if (slot == nullptr)
       return service_error(
@@ -48,7 +50,10 @@ Result<std::uint64_t> Services::resolve(ServiceSeat& seat, std::string_view name
     ServicesCore::retarget(*entry);
     if (r->options.deprecated) deprecated = r->seat;
   }
-  if (deprecated) core_->tell_deprecated(seat, deprecated, text);
+  try {
+    if (deprecated) core_->tell_deprecated(seat, deprecated, text);
+  } catch (const std::bad_alloc&) {  // it is told at the first call
+  }
   return id;
 }
 

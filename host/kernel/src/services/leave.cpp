@@ -9,10 +9,10 @@ namespace tenon::host {
 void ServicesCore::end_calls(ServiceSeat& seat, Services::Left& out) {
   for (const auto& record : records_of(seat)) {
     if (record->provider.get() == &seat) {
-      const bool was_open =
-          settle(*record, Code::unavailable,
-                 service_error(Code::unavailable, "`" + seat.module + "` left before it had answered `" + record->service + "`", "LEAVING"),
-                 nullptr);
+      const bool was_open = settle(*record, Code::unavailable,
+                                   worded(Code::unavailable, "LEAVING",
+                                          [&] { return "`" + seat.module + "` left before it had answered `" + record->service + "`"; }),
+                                   nullptr);
       if (was_open) ++out.answered;
       ask_to_end(record, true);
       provider_left(record);
@@ -23,8 +23,9 @@ void ServicesCore::end_calls(ServiceSeat& seat, Services::Left& out) {
         asynchronous = record->done != nullptr && !record->answered;
       }
       if (asynchronous) ++out.cancelled;
-      give_up(record, Code::cancelled,
-              service_error(Code::cancelled, "`" + seat.module + "` left before `" + record->service + "` was answered", "LEAVING"));
+      give_up(record, Code::cancelled, worded(Code::cancelled, "LEAVING", [&] {
+                return "`" + seat.module + "` left before `" + record->service + "` was answered";
+              }));
     }
   }
 }

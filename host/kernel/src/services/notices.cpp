@@ -6,26 +6,76 @@
 
 namespace tenon::host {
 
-void ServicesCore::post(const std::shared_ptr<Notice>& notice) {
+std::shared_ptr<Notice> ServicesCore::make_notice(Notice::Kind kind, std::shared_ptr<ServiceSeat> seat) {
+  auto notice = std::make_shared<Notice>();
+  notice->kind = kind;
+  notice->core = shared_from_this();
+  notice->seat = std::move(seat);
+  return notice;
+}
+
+void ServicesCore::post(const std::shared_ptr<Notice>& notice) noexcept {
   ServiceSeat& seat = *notice->seat;
   {
     const std::lock_guard lock(seat.mutex);
-    notice->place = seat.notices.insert(seat.notices.end(), notice);
+    notice->node.front() = notice;
+    notice->place = notice->node.begin();
+    seat.notices.splice(seat.notices.end(), notice->node);
     if (seat.left.load(std::memory_order_seq_cst)) return;  // `leave` looks for it; the owner may not be touched
     ++seat.busy;                                            // and waits for this
   }
-  auto data = std::make_unique<std::shared_ptr<Notice>>(notice);
+  hand_over(notice);
+}
+
+void ServicesCore::hand_over(const std::shared_ptr<Notice>& notice) noexcept {
+  ServiceSeat& seat = *notice->seat;
+  notice->of_job = notice;
   Job job;
-  job.data = data.get();
+  job.data = notice.get();
   job.limit = Gate::State::draining;
   job.notification = true;
-  job.run = [](void* d) noexcept { deliver_on_worker(*static_cast<std::shared_ptr<Notice>*>(d)); };
-  job.end = [](void* d, JobEnd) noexcept { delete static_cast<std::shared_ptr<Notice>*>(d); };
-  // Refused: the owner is leaving, and `leave` delivers it.
-  if (pool.post(*seat.owner, job)) static_cast<void>(data.release());
-  const std::lock_guard lock(seat.mutex);
-  --seat.busy;
-  seat.changed.notify_all();
+  job.run = [](void* d) noexcept { deliver_on_worker(static_cast<Notice*>(d)->of_job); };
+  job.end = [](void* d, JobEnd) noexcept { const std::shared_ptr<Notice> mine = std::move(static_cast<Notice*>(d)->of_job); };
+  bool later = false;
+  try {
+    // Refused: the owner is leaving, and `leave` delivers it.
+    if (!pool.post(*seat.owner, job)) notice->of_job = nullptr;
+  } catch (const std::bad_alloc&) {
+    notice->of_job = nullptr;
+    later = true;
+  }
+  {
+    const std::lock_guard lock(seat.mutex);
+    --seat.busy;
+    seat.changed.notify_all();
+  }
+  if (!later) return;
+  {
+    const std::lock_guard lock(calls_mutex);
+    notice->parked_node.front() = notice;
+    parked.splice(parked.end(), notice->parked_node);
+  }
+  wake_keeper();
+}
+
+/// What the pool had no memory for.
+void ServicesCore::retry_parked() noexcept {
+  std::list<std::shared_ptr<Notice>> again;
+  {
+    const std::lock_guard lock(calls_mutex);
+    again.swap(parked);
+  }
+  while (!again.empty()) {
+    const std::shared_ptr<Notice> notice = std::move(again.front());
+    notice->parked_node.splice(notice->parked_node.end(), again, again.begin());
+    ServiceSeat& seat = *notice->seat;
+    {
+      const std::lock_guard lock(seat.mutex);
+      if (seat.left.load(std::memory_order_relaxed) || notice->place == seat.notices.end()) continue;
+      ++seat.busy;
+    }
+    hand_over(notice);
+  }
 }
 
 void ServicesCore::deliver_on_worker(const std::shared_ptr<Notice>& notice) {

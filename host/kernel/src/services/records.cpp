@@ -45,6 +45,15 @@ bool keep_request(CallRecord& record, const Request& request, std::string_view t
   return true;
 }
 
+Error no_memory_error(const Registration& r) {
+  return worded(Code::resource_exhausted, "NO_MEMORY", [&] { return "there is no memory for a call of `" + r.entry->text + "`"; });
+}
+
+Code no_memory_for_call(Error& error, const Registration& r) {
+  error = no_memory_error(r);
+  return error.code;
+}
+
 }  // namespace
 
 // ---- ids
@@ -60,15 +69,17 @@ std::shared_ptr<CallRecord> ServicesCore::make_record(const ServiceCall& call) {
   record->deadline_ns = call.deadline_ns.load(std::memory_order_relaxed);
   record->admission = static_cast<Breaker::Admission>(call.admission_);
   record->sampled_from = call.sampled_from_;
+  record->place.front() = record;
   return record;
 }
 
-/// Gives it its id. From here on others find it, and may answer it.
+/// Gives it its id. From here on others find it, and may answer it. Throws std::bad_alloc, and then nobody does.
 void ServicesCore::publish(const std::shared_ptr<CallRecord>& record) {
   const std::lock_guard lock(calls_mutex);
   if (free_calls.empty()) {
-    free_calls.push_back(static_cast<std::uint32_t>(call_slots.size()));
+    make_room(free_calls, call_slots.size() + 1);  // for when all are given back
     call_slots.emplace_back(0, nullptr);
+    free_calls.push_back(static_cast<std::uint32_t>(call_slots.size() - 1));
   }
   const std::uint32_t index = free_calls.back();
   free_calls.pop_back();
@@ -116,12 +127,18 @@ Code ServicesCore::defer(ServiceCall& call, std::uint64_t& id) {
     if (record->deferred) return Code::ok;
   }
   ServiceSeat& provider = *called(call).seat;
+  const std::shared_ptr<CallRecord> fresh = record ? nullptr : make_record(call);
   if (!provider.open_call(options.max_open_calls))
     return call.fail(Code::resource_exhausted, "`" + provider.module + "` has too many deferred calls open: complete some first",
                      "TOO_MANY_CALLS");
   if (!record) {
-    record = make_record(call);
-    publish(record);
+    try {
+      publish(fresh);
+    } catch (const std::bad_alloc&) {
+      provider.close_call();
+      throw;
+    }
+    record = fresh;
     adopt(call.parent_, record);
     call.record_ = record.get();
     call.touched_ = true;
@@ -137,6 +154,33 @@ Code ServicesCore::defer(ServiceCall& call, std::uint64_t& id) {
   return Code::ok;
 }
 
+/// What a worker needs to run the call. Throws std::bad_alloc.
+void ServicesCore::prepare(CallRecord& record, const ServiceCall& call, const Registration& r, ServiceDone done, void* data) {
+  ServiceCall& inner = record.call;
+  inner.is_service = true;
+  inner.caller_ = call.caller_;
+  inner.target_ = &r;
+  inner.record_ = &record;
+  inner.deadline_ns.store(record.deadline_ns, std::memory_order_relaxed);
+  inner.depth_ = call.depth_;
+  inner.origin_ = &record.origin;
+  if (done == nullptr) {  // this thread waits: what it holds is held for this call
+    if (call.origin_ != nullptr) record.origin.threads = call.origin_->threads;
+    record.origin.threads.push_back(&this_thread_frames());
+    if (call.parent_ != nullptr && call.parent_->is_service)
+      record.origin.path = path_of(static_cast<const ServiceCall&>(*call.parent_));
+    else if (call.origin_ != nullptr)
+      record.origin.path = call.origin_->path;
+  }
+  record.done = done;
+  record.done_data = data;
+  if (done == nullptr) return;
+  record.done_notice = make_notice(Notice::Kind::done, record.caller);
+  decltype(deadlines) timer;
+  timer.emplace(0, 0);
+  record.timer = timer.extract(timer.begin());
+}
+
 std::shared_ptr<CallRecord> ServicesCore::submit(ServiceCall& call, Registration& r, const Request& request, ServiceDone done, void* data,
                                                  Error& error) {
   const auto refused = [&](Code code) {
@@ -144,42 +188,39 @@ std::shared_ptr<CallRecord> ServicesCore::submit(ServiceCall& call, Registration
     if (r.breaker != nullptr) r.breaker->ended(static_cast<Breaker::Admission>(call.admission_), Breaker::Outcome::nothing);
     return nullptr;
   };
-  const std::shared_ptr<CallRecord> record = make_record(call);
-  ServiceCall& inner = record->call;
-  if (!keep_request(*record, request, call.trace_parent(), record->origin.trace_parent))
-    return refused(fail(error, Code::invalid_argument,
-                        "the request is beyond the limits: 64 pairs, 16 KiB of them, content types of 127 bytes", "TOO_LARGE"));
-  if (done != nullptr && !call.caller_->open_call(options.max_open_calls))
-    return refused(fail(error, Code::resource_exhausted,
-                        "`" + call.caller_->module + "` has too many asynchronous calls open: wait for some first", "TOO_MANY_CALLS"));
-  inner.is_service = true;
-  inner.caller_ = call.caller_;
-  inner.target_ = &r;
-  inner.record_ = record.get();
-  inner.deadline_ns.store(record->deadline_ns, std::memory_order_relaxed);
-  inner.depth_ = call.depth_;
-  inner.origin_ = &record->origin;
-  if (done == nullptr) {  // this thread waits: what it holds is held for this call
-    if (call.origin_ != nullptr) record->origin.threads = call.origin_->threads;
-    record->origin.threads.push_back(&this_thread_frames());
-    if (call.parent_ != nullptr && call.parent_->is_service)
-      record->origin.path = path_of(static_cast<const ServiceCall&>(*call.parent_));
-    else if (call.origin_ != nullptr)
-      record->origin.path = call.origin_->path;
+  std::shared_ptr<CallRecord> record;
+  std::unique_ptr<std::shared_ptr<CallRecord>> held;
+  try {
+    record = make_record(call);
+    if (!keep_request(*record, request, call.trace_parent(), record->origin.trace_parent))
+      return refused(fail(error, Code::invalid_argument, "TOO_LARGE", [] {
+        return std::string("the request is beyond the limits: 64 pairs, 16 KiB of them, content types of 127 bytes");
+      }));
+    prepare(*record, call, r, done, data);
+    held = std::make_unique<std::shared_ptr<CallRecord>>(record);
+  } catch (const std::bad_alloc&) {
+    return refused(no_memory_for_call(error, r));
   }
-  record->done = done;
-  record->done_data = data;
+  if (done != nullptr && !call.caller_->open_call(options.max_open_calls))
+    return refused(fail(error, Code::resource_exhausted, "TOO_MANY_CALLS",
+                        [&] { return "`" + call.caller_->module + "` has too many asynchronous calls open: wait for some first"; }));
   r.refs.fetch_add(1, std::memory_order_relaxed);
   record->registration = &r;
-  publish(record);
+  try {
+    publish(record);
+  } catch (const std::bad_alloc&) {
+    r.refs.fetch_sub(1, std::memory_order_release);
+    if (done != nullptr) call.caller_->close_call();
+    return refused(no_memory_for_call(error, r));
+  }
   if (done != nullptr) {
     const std::lock_guard lock(calls_mutex);
     const bool first = deadlines.empty() || record->deadline_ns < deadlines.begin()->first;
-    deadlines.emplace(record->deadline_ns, record->id);
+    record->timer.value() = {record->deadline_ns, record->id};
+    deadlines.insert(std::move(record->timer));
     if (first) keeper_wakes.notify_one();
   }
 
-  auto held = std::make_unique<std::shared_ptr<CallRecord>>(record);
   Job job;
   job.data = held.get();
   job.deadline_ns = record->deadline_ns;
@@ -191,7 +232,14 @@ std::shared_ptr<CallRecord> ServicesCore::submit(ServiceCall& call, Registration
     const std::unique_ptr<std::shared_ptr<CallRecord>> taken(static_cast<std::shared_ptr<CallRecord>*>(d));
     if (how == JobEnd::dropped) (*taken)->core->not_run(*taken);
   };
-  if (auto posted = pool.post(*r.owner, job); !posted) {
+  const auto posted = [&]() -> Result<void> {
+    try {
+      return pool.post(*r.owner, job);
+    } catch (const std::bad_alloc&) {
+      return no_memory_error(r);
+    }
+  }();
+  if (!posted) {
     bool answered = false;
     {
       const std::lock_guard lock(record->mutex);
@@ -212,8 +260,13 @@ std::shared_ptr<CallRecord> ServicesCore::submit(ServiceCall& call, Registration
       deadlines.erase({record->deadline_ns, record->id});
     }
     forget_if_over(*record);
-    error = posted.error();
-    return refused(error.code);
+    const Code code = posted.error().code;
+    try {
+      error = posted.error();
+    } catch (const std::bad_alloc&) {
+      error = worded(code, "NO_MEMORY", [] { return std::string(); });
+    }
+    return refused(code);
   }
   static_cast<void>(held.release());
   adopt(call.parent_, record);
@@ -227,7 +280,7 @@ void ServicesCore::adopt(Call* parent, const std::shared_ptr<CallRecord>& record
   {
     const std::lock_guard lock(root->mutex);
     late = root->given_up.load(std::memory_order_relaxed);
-    if (!late) root->children.push_back(record);
+    if (!late) root->children.splice(root->children.end(), record->place);
     if (root->children.size() >= root->prune_children_at) {
       std::erase_if(root->children, [](const auto& c) { return c.expired(); });
       root->prune_children_at = std::max<std::size_t>(16, 2 * root->children.size());
@@ -235,7 +288,7 @@ void ServicesCore::adopt(Call* parent, const std::shared_ptr<CallRecord>& record
   }
   if (late)
     give_up(record, Code::cancelled,
-            service_error(Code::cancelled, "nobody waits for the call `" + record->service + "` was made in", "GIVEN_UP"));
+            worded(Code::cancelled, "GIVEN_UP", [&] { return "nobody waits for the call `" + record->service + "` was made in"; }));
 }
 
 // ---- on the worker
@@ -261,15 +314,15 @@ void ServicesCore::run(const std::shared_ptr<CallRecord>& record) {
   if (answered) {
     code = Code::cancelled;
   } else if (r->closing.load(std::memory_order_relaxed)) {
-    code = fail(error, Code::not_found, "`" + record->service + "` was removed before it was called", "NO_SERVICE");
+    code = fail(error, Code::not_found, "NO_SERVICE", [&] { return "`" + record->service + "` was removed before it was called"; });
   } else {
     if (r->strand != nullptr) code = enter_strand(*r->strand, record->call, error);
     if (code == Code::ok) {
       {
         const GateEntry entry(*r->owner, Phase::run, ThreadTag::worker, &record->call, Gate::State::open);
-        code = entry ? run_handler(*r, record->call, record->request, reply)
-                     : fail(error, Code::unavailable, "`" + r->seat->module + "`, which offers `" + record->service + "`, is leaving",
-                            "LEAVING");
+        code = entry ? run_handler(*r, record->call, record->request, reply) : fail(error, Code::unavailable, "LEAVING", [&] {
+          return "`" + r->seat->module + "`, which offers `" + record->service + "`, is leaving";
+        });
       }
       if (r->strand != nullptr) r->strand->leave();
     }
@@ -284,7 +337,8 @@ void ServicesCore::run(const std::shared_ptr<CallRecord>& record) {
 
 void ServicesCore::not_run(const std::shared_ptr<CallRecord>& record) {
   settle(*record, Code::unavailable,
-         service_error(Code::unavailable, "`" + record->provider->module + "` left before `" + record->service + "` was called", "LEAVING"),
+         worded(Code::unavailable, "LEAVING",
+                [&] { return "`" + record->provider->module + "` left before `" + record->service + "` was called"; }),
          nullptr);
   provider_left(record);
 }
@@ -295,7 +349,8 @@ void ServicesCore::handler_returned(const std::shared_ptr<CallRecord>& record, C
       const std::lock_guard lock(record->mutex);
       if (record->deferred || record->provider_done) return;
     }
-    code = fail(error, Code::internal, "`" + record->service + "` returned PENDING without having deferred its call", "NOT_DEFERRED");
+    code = fail(error, Code::internal, "NOT_DEFERRED",
+                [&] { return "`" + record->service + "` returned PENDING without having deferred its call"; });
   }
   settle(*record, code, std::move(error), &reply);
   provider_ended(record);

@@ -4,42 +4,41 @@
 
 namespace tenon::host {
 
-Code fail(Error& error, Code code, std::string message, std::string reason) {
-  error = service_error(code, std::move(message), std::move(reason));
-  return code;
-}
-
 Code too_deep(Error& error) {
-  return fail(error, Code::resource_exhausted,
-              "calls are nested " + std::to_string(ThreadFrames::max_depth) +
-                  " deep, no deeper call is made: look for services that call each other",
-              "TOO_DEEP");
+  return fail(error, Code::resource_exhausted, "TOO_DEEP", [] {
+    return "calls are nested " + std::to_string(ThreadFrames::max_depth) +
+           " deep, no deeper call is made: look for services that call each other";
+  });
 }
 
 Code too_late(Error& error, std::string_view service) {
-  return fail(error, Code::deadline_exceeded, "`" + std::string(service) + "` was not answered by its deadline", "DEADLINE");
+  return fail(error, Code::deadline_exceeded, "DEADLINE",
+              [&] { return "`" + std::string(service) + "` was not answered by its deadline"; });
 }
 
 Code given_up(Error& error, std::string_view service) {
-  return fail(error, Code::cancelled, "nobody waits for the call any more in which `" + std::string(service) + "` is called", "GIVEN_UP");
+  return fail(error, Code::cancelled, "GIVEN_UP",
+              [&] { return "nobody waits for the call any more in which `" + std::string(service) + "` is called"; });
 }
 
 Code nobody_offers(Error& error, std::string_view service) {
-  return fail(error, Code::not_found, "no module offers `" + std::string(service) + "`", "NO_SERVICE");
+  return fail(error, Code::not_found, "NO_SERVICE", [&] { return "no module offers `" + std::string(service) + "`"; });
 }
 
 Code not_callable(const Registration& r, const ServiceSeat& caller, Error& error) {
   if (r.owner->reach() == Reach::hidden && r.seat.get() != &caller) return nobody_offers(error, r.entry->text);
-  return fail(error, Code::unavailable, "`" + r.seat->module + "`, which offers `" + r.entry->text + "`, has not started yet",
-              "NOT_STARTED");
+  return fail(error, Code::unavailable, "NOT_STARTED",
+              [&] { return "`" + r.seat->module + "`, which offers `" + r.entry->text + "`, has not started yet"; });
 }
 
 Code gate_is_closed(const Registration& r, Error& error) {
-  return fail(error, Code::unavailable, "`" + r.seat->module + "`, which offers `" + r.entry->text + "`, is leaving", "LEAVING");
+  return fail(error, Code::unavailable, "LEAVING",
+              [&] { return "`" + r.seat->module + "`, which offers `" + r.entry->text + "`, is leaving"; });
 }
 
 Code stale_handle(Error& error) {
-  return fail(error, Code::not_found, "this handle of a service is none of this module's: it was released, or never given", "STALE_HANDLE");
+  return fail(error, Code::not_found, "STALE_HANDLE",
+              [] { return std::string("this handle of a service is none of this module's: it was released, or never given"); });
 }
 
 Error malformed_name(std::string_view name) {

@@ -44,10 +44,23 @@ Result<std::uint64_t> Services::add(ServiceSeat& seat, const ServiceOffer& offer
     return service_error(Code::resource_exhausted,
                          whose(seat) + " offers " + std::to_string(seat.registrations.size()) + " services, no more are taken",
                          "TOO_MANY_SERVICES");
-  if (entry == nullptr) entry = &core.directory.insert(*name);
 
+  // All that can fail comes before anything is changed, and taking out again needs no memory.
   auto made = std::make_unique<Registration>();
   Registration& r = *made;
+  if (offer.release != nullptr) r.last = core.make_notice(Notice::Kind::release, seat.shared_from_this());
+  make_room(seat.registrations, seat.registrations.size() + 1);
+  if (core.free_registrations.empty()) {
+    make_room(core.free_registrations, core.registration_slots.size() + 1);
+    core.registration_slots.emplace_back(0, nullptr);
+    core.free_registrations.push_back(static_cast<std::uint32_t>(core.registration_slots.size() - 1));
+  }
+  core.directory.make_room_for(core.registration_slots.size() - core.free_registrations.size() + 1);
+  if (entry != nullptr)
+    make_room(entry->registrations, entry->registrations.size() + 1);
+  else
+    entry = &core.directory.insert(*name);
+
   r.handle = offer.handle;
   r.data = offer.data;
   r.release = offer.release;
@@ -62,10 +75,6 @@ Result<std::uint64_t> Services::add(ServiceSeat& seat, const ServiceOffer& offer
   r.entry = entry;
   r.seat_place = seat.registrations.size();
   seat.registrations.push_back(&r);
-  if (core.free_registrations.empty()) {
-    core.free_registrations.push_back(static_cast<std::uint32_t>(core.registration_slots.size()));
-    core.registration_slots.emplace_back(0, nullptr);
-  }
   const std::uint32_t index = core.free_registrations.back();
   core.free_registrations.pop_back();
   auto& slot = core.registration_slots[index];
@@ -112,7 +121,16 @@ void ServicesCore::unlink(Registration& r) {
   if (entry.registrations.empty() && entry.handles.empty()) directory.erase(entry);
 }
 
-void ServicesCore::reclaim() {
+void ServicesCore::reclaim() noexcept {
+  try {
+    reclaim_now();
+  } catch (const std::bad_alloc&) {
+    wake_keeper();
+  }
+}
+
+/// Throws std::bad_alloc, and then nothing has changed.
+void ServicesCore::reclaim_now() {
   std::uint64_t covered = 0;
   {
     const std::lock_guard lock(mutex);
@@ -127,7 +145,13 @@ void ServicesCore::reclaim() {
     gone = directory.collect(covered);
     more = directory.has_retired();
   }
-  for (Registration* r : gone) post_release(*r);
+  for (Registration* r : gone) {
+    if (r->release == nullptr) continue;
+    r->last->release = r->release;
+    r->last->data = r->data;
+    r->last->removal = r->removal;
+    post(r->last);
+  }
   if (!gone.empty()) {
     const std::lock_guard lock(mutex);
     for (Registration* r : gone) {
@@ -138,18 +162,6 @@ void ServicesCore::reclaim() {
   }
   for (Registration* r : gone) delete r;
   if (more) wake_keeper();
-}
-
-void ServicesCore::post_release(Registration& r) {
-  if (r.release == nullptr) return;
-  auto notice = std::make_shared<Notice>();
-  notice->kind = Notice::Kind::release;
-  notice->core = shared_from_this();
-  notice->seat = r.seat;
-  notice->release = r.release;
-  notice->data = r.data;
-  notice->removal = r.removal;
-  post(notice);
 }
 
 void ServicesCore::wake_keeper() {
@@ -176,6 +188,7 @@ void ServicesCore::keep() {
       reclaim_soon = false;
       reclaim_at = now + pause_ns;  // whoever is still inside something removed is looked at again then
       lock.unlock();
+      retry_parked();
       reclaim();
       lock.lock();
       continue;

@@ -77,19 +77,32 @@ std::string path_of(const ServiceCall& call) {
   return before + (before.empty() ? "`" : " -> `") + std::string(call.service()) + "`";
 }
 
-Code run_handler(const ServiceTarget& target, ServiceCall& call, const Request& request, Reply& reply) {
+namespace {
+
+/// As call.fail, with words only if there is memory for them.
+template <class Words>
+Code say(ServiceCall& call, Code code, const char* reason, Words&& words) noexcept {
+  return call.fail(code, worded(code, reason, std::forward<Words>(words)).message, reason);
+}
+
+}  // namespace
+
+Code run_handler(const ServiceTarget& target, ServiceCall& call, const Request& request, Reply& reply) noexcept {
   Code code = Code::internal;
   try {
     code = target.handle(target.data, call, request, reply);
   } catch (const std::exception& e) {
-    return call.fail(Code::internal, "`" + std::string(call.service()) + "` threw: " + printable(e.what()), "EXCEPTION");
+    return say(call, Code::internal, "EXCEPTION", [&] { return "`" + std::string(call.service()) + "` threw: " + printable(e.what()); });
   } catch (...) {
-    return call.fail(Code::internal, "`" + std::string(call.service()) + "` threw something that is no std::exception", "EXCEPTION");
+    return say(call, Code::internal, "EXCEPTION",
+               [&] { return "`" + std::string(call.service()) + "` threw something that is no std::exception"; });
   }
   if (code == Code::ok || code == pending) [[likely]]
     return code;
   if (static_cast<unsigned>(code) > 16) code = Code::unknown;
-  if (!call.failed_) static_cast<void>(call.fail(code, "`" + std::string(call.service()) + "` answered " + std::string(code_name(code))));
+  if (!call.failed_)
+    static_cast<void>(
+        say(call, code, "", [&] { return "`" + std::string(call.service()) + "` answered " + std::string(code_name(code)); }));
   call.error_->code = code;
   return code;
 }

@@ -26,6 +26,7 @@ Services::~Services() {
   std::vector<std::pair<std::uint32_t, std::shared_ptr<CallRecord>>> rest;
   const std::lock_guard lock(core_->calls_mutex);
   rest.swap(core_->call_slots);
+  core_->parked.clear();
 }
 
 std::shared_ptr<ServiceSeat> Services::join(Owner& owner, Permissions permissions, const SeatOptions& options) {

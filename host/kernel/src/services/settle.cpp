@@ -4,16 +4,27 @@
 #include "core.hpp"
 
 namespace tenon::host {
+namespace {
 
-bool ServicesCore::settle(CallRecord& record, Code code, Error error, Reply* reply) {
+Code no_memory_for_reply(const CallRecord& record, Error& error) {
+  return fail(error, Code::resource_exhausted, "NO_MEMORY", [&] { return "there is no memory for the reply of `" + record.service + "`"; });
+}
+
+}  // namespace
+
+Error late_answer(const CallRecord& record) {
+  return worded(Code::deadline_exceeded, "DEADLINE", [&] { return "`" + record.service + "` was not answered by its deadline"; });
+}
+
+bool ServicesCore::settle(CallRecord& record, Code code, Error error, Reply* reply) noexcept {
   if (static_cast<unsigned>(code) > 16) code = Code::unknown;
   {
     const std::lock_guard lock(record.mutex);
     if (record.answered) return false;
-    if (code == Code::ok && reply != nullptr && !record.reply.take(*reply))
-      code = fail(error, Code::resource_exhausted, "there is no memory for the reply of `" + record.service + "`", "NO_MEMORY");
+    if (code == Code::ok && reply != nullptr && !record.reply.take(*reply)) code = no_memory_for_reply(record, error);
     if (code != Code::ok) {
-      if (error.message.empty()) error.message = "`" + record.service + "` answered " + std::string(code_name(code));
+      if (error.message.empty())
+        error.message = worded(code, "", [&] { return "`" + record.service + "` answered " + std::string(code_name(code)); }).message;
       error.code = code;
       record.error = std::move(error);
     }
@@ -33,10 +44,7 @@ bool ServicesCore::settle(CallRecord& record, Code code, Error error, Reply* rep
     const std::lock_guard lock(calls_mutex);
     deadlines.erase({record.deadline_ns, record.id});
   }
-  auto notice = std::make_shared<Notice>();
-  notice->kind = Notice::Kind::done;
-  notice->core = shared_from_this();
-  notice->seat = record.caller;
+  const std::shared_ptr<Notice> notice = std::move(record.done_notice);
   notice->record = record.shared_from_this();
   post(notice);
   return true;
@@ -82,7 +90,7 @@ bool ServicesCore::give_up(const std::shared_ptr<CallRecord>& record, Code code,
 
 void ServicesCore::ask_to_end(const std::shared_ptr<CallRecord>& record, bool nobody_waits) {
   record->asked_to_end.store(true, std::memory_order_relaxed);
-  std::vector<std::weak_ptr<CallRecord>> children;
+  std::list<std::weak_ptr<CallRecord>> children;
   if (nobody_waits) {
     const std::lock_guard lock(record->mutex);
     record->given_up.store(true, std::memory_order_relaxed);
@@ -91,25 +99,24 @@ void ServicesCore::ask_to_end(const std::shared_ptr<CallRecord>& record, bool no
   post_ended(record, Code::cancelled);
   for (const auto& weak : children)
     if (const auto child = weak.lock())
-      give_up(child, Code::cancelled,
-              service_error(Code::cancelled, "nobody waits for the call any more `" + child->service + "` was made in", "GIVEN_UP"));
+      give_up(child, Code::cancelled, worded(Code::cancelled, "GIVEN_UP", [&] {
+                return "nobody waits for the call any more `" + child->service + "` was made in";
+              }));
 }
 
 void ServicesCore::post_ended(const std::shared_ptr<CallRecord>& record, Code why) {
   ServiceSeat& seat = *record->provider;
-  auto notice = std::make_shared<Notice>();
+  std::shared_ptr<Notice> notice;
   {
     const std::lock_guard lock(record->mutex);
     if (record->ended == nullptr) return;
+    notice = std::move(record->ended_notice);
     notice->ended = std::exchange(record->ended, nullptr);
     notice->data = record->ended_data;
     // From here until it stands in the seat's list nobody else knows of it: `leave` waits.
     const std::lock_guard of_seat(seat.mutex);
     ++seat.busy;
   }
-  notice->kind = Notice::Kind::ended;
-  notice->core = shared_from_this();
-  notice->seat = record->provider;
   notice->why = why;
   post(notice);
   const std::lock_guard lock(seat.mutex);
@@ -131,12 +138,11 @@ Code ServicesCore::await(const std::shared_ptr<CallRecord>& record, std::int64_t
       if (late || (parent != nullptr && is_given_up(*parent))) {
         lock.unlock();
         if (late)
-          give_up(record, Code::deadline_exceeded,
-                  service_error(Code::deadline_exceeded, "`" + record->service + "` was not answered by its deadline", "DEADLINE"));
+          give_up(record, Code::deadline_exceeded, late_answer(*record));
         else
-          give_up(record, Code::cancelled,
-                  service_error(Code::cancelled, "nobody waits for the call any more in which `" + record->service + "` was called",
-                                "GIVEN_UP"));
+          give_up(record, Code::cancelled, worded(Code::cancelled, "GIVEN_UP", [&] {
+                    return "nobody waits for the call any more in which `" + record->service + "` was called";
+                  }));
         lock.lock();
         continue;
       }
@@ -147,8 +153,7 @@ Code ServicesCore::await(const std::shared_ptr<CallRecord>& record, std::int64_t
   }
   Code code = record->code;
   if (code == Code::ok) {
-    if (!reply.take(record->reply))
-      code = fail(error, Code::resource_exhausted, "there is no memory for the reply of `" + record->service + "`", "NO_MEMORY");
+    if (!reply.take(record->reply)) code = no_memory_for_reply(*record, error);
   } else {
     error = std::move(record->error);
   }
@@ -159,18 +164,16 @@ Code ServicesCore::await(const std::shared_ptr<CallRecord>& record, std::int64_t
 }
 
 void ServicesCore::run_deadlines(std::int64_t now) {
-  std::vector<std::uint64_t> over;
-  {
-    const std::lock_guard lock(calls_mutex);
-    while (!deadlines.empty() && deadlines.begin()->first <= now) {
-      over.push_back(deadlines.begin()->second);
+  for (;;) {
+    std::uint64_t id = 0;
+    {
+      const std::lock_guard lock(calls_mutex);
+      if (deadlines.empty() || deadlines.begin()->first > now) return;
+      id = deadlines.begin()->second;
       deadlines.erase(deadlines.begin());
     }
+    if (const auto record = record_of(id)) give_up(record, Code::deadline_exceeded, late_answer(*record));
   }
-  for (const std::uint64_t id : over)
-    if (const auto record = record_of(id))
-      give_up(record, Code::deadline_exceeded,
-              service_error(Code::deadline_exceeded, "`" + record->service + "` was not answered by its deadline", "DEADLINE"));
 }
 
 }  // namespace tenon::host
