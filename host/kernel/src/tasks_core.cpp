@@ -3,8 +3,10 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
-#include <exception>
+#include <new>
+#include <system_error>
 
+#include "base/no_memory.hpp"
 #include "kernel/host_thread.hpp"
 
 namespace tenon::host {
@@ -32,21 +34,25 @@ Result<void> Tasks::Core::insert(const std::shared_ptr<Task>& task) {
   if (stopping) return task_failure(Code::unavailable, "the host is shutting down: no task is taken", "SHUTTING_DOWN");
   // The gate moves before leave() takes the mutex: what is let in here is released there, what comes later is refused.
   if (owner.gate().state() != Gate::State::open) return task_failure(Code::unavailable, "`" + owner.name() + "` is leaving", "CLOSED");
-  std::size_t& count = counts[&owner];
-  if (count >= options.max_tasks)
+  const auto counted = counts.find(&owner);
+  if (const std::size_t count = counted == counts.end() ? 0 : counted->second; count >= options.max_tasks)
     return task_failure(Code::resource_exhausted, "`" + owner.name() + "` has " + std::to_string(count) + " tasks, no more are taken",
                         "TOO_MANY");
   if (!thread.joinable()) {
     try {
       thread = host_thread([this] { schedule(); });
-    } catch (const std::exception&) {
-      if (count == 0) counts.erase(&owner);
+    } catch (const std::system_error&) {
       return task_failure(Code::resource_exhausted, "the system gives no thread for timers", "NO_THREAD");
     }
   }
+  tasks.emplace(next_id, task);
+  try {
+    ++counts[&owner];
+  } catch (...) {
+    tasks.erase(next_id);
+    throw;
+  }
   task->id = next_id++;
-  tasks.emplace(task->id, task);
-  ++count;
   return {};
 }
 
@@ -57,8 +63,8 @@ Result<void> Tasks::Core::give(Task& t, const Job& job) {
   Result<void> posted = [&]() -> Result<void> {
     try {
       return pool.post(*t.owner, job);
-    } catch (const std::exception&) {
-      return task_failure(Code::resource_exhausted, "no memory for a job of `" + t.owner->name() + "`", "NO_MEMORY");
+    } catch (const std::bad_alloc&) {
+      return worded(Code::resource_exhausted, "NO_MEMORY", [&] { return "there is no memory for a job of `" + t.owner->name() + "`"; });
     }
   }();
   if (!posted) {
@@ -102,6 +108,7 @@ Result<void> Tasks::Core::begin(Task& t) {
 
 // Its time has come.
 void Tasks::Core::dispatch(Task& t, std::int64_t now, std::int64_t now_real) {
+  if (t.cancelled) return post_release(t);
   if (t.kind == TaskKind::every) {  // this thread itself may be late
     const std::int64_t late = (now - t.due_ns) / t.delay_ns;
     t.missed += static_cast<std::uint64_t>(late);
@@ -165,7 +172,7 @@ void Tasks::Core::clock_was_set() {
   while (!before.empty()) {
     Task& t = *std::get<Task*>(*before.begin());
     t.timer = before.extract(before.begin());
-    arm(t, t.due_ns <= now ? t.due_ns : next_cron(t, now));
+    arm(t, t.due_ns <= now ? t.due_ns : t.cancelled ? now : next_cron(t, now));
   }
 }
 
@@ -314,13 +321,20 @@ void Tasks::Core::cancel(Task& t) {
     t.releasing = t.released = true;
     return erase(t);
   }
+  post_release(t);
+}
+
+void Tasks::Core::post_release(Task& t) {
   Job job;
   job.end = &end_release;
   job.data = &t;
   job.limit = Gate::State::closed;
   job.notification = true;
-  // Refused only when the owner or the host is leaving, and then released with the rest.
-  static_cast<void>(give(t, job));
+  const auto given = give(t, job);
+  if (given || given.error().code == Code::unavailable) return;  // the owner or the host is leaving: it is released with the rest
+  // No memory: once more.
+  arm(t, (t.kind == TaskKind::cron ? clock.realtime() : clock.monotonic()) + options.retry_ns);
+  t.state = TaskState::ended;
 }
 
 }  // namespace tenon::host

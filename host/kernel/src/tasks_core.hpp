@@ -110,6 +110,7 @@ struct Tasks::Core : std::enable_shared_from_this<Core> {
   void clock_was_set();
   void cancel(Task& t);
   void stop(Task& t);
+  void post_release(Task& t);
   bool goes_on(Task& t, JobEnd how);
   /// Gives the mutex away meanwhile.
   void release(std::unique_lock<std::mutex>& lock, Task& t);

@@ -2,6 +2,8 @@
 
 #include <sys/prctl.h>
 
+#include <new>
+
 namespace tenon::host {
 
 constinit thread_local void* this_worker = nullptr;
@@ -16,13 +18,15 @@ void call_end(const Job& job, JobEnd how) {
 
 bool WorkerPool::Core::start(std::shared_ptr<Account> first) {
   if (threads >= options.max_threads) return false;
-  std::list<Worker> record(1);
-  record.front().core = this;
+  std::shared_ptr<std::list<Worker>> record;
+  try {
+    record = std::make_shared<std::list<Worker>>(1);
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  record->front().core = this;
   ++threads;
-  if (start_thread([self = shared_from_this(), r = std::make_shared<std::list<Worker>>(std::move(record)), first = std::move(first)] {
-        worker_main(self, *r, first);
-      }))
-    return true;
+  if (start_thread([self = shared_from_this(), record, first = std::move(first)] { worker_main(self, *record, first); })) return true;
   --threads;
   return false;
 }
