@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "abi/strict.hpp"
+#include "base/no_memory.hpp"
 #include "kernel/kernel.hpp"
 
 namespace tenon::host {
@@ -34,10 +35,14 @@ struct ContainerPart::Factory {
       return Code::ok;
     }
     if (status == TENON_PENDING) {
-      error = {Code::internal, "a factory returned PENDING, which it may not", "BAD_PENDING", 0, ExitCode::unavailable};
+      error = worded(Code::internal, "BAD_PENDING", [] { return std::string("a factory returned PENDING, which it may not"); });
       return Code::internal;
     }
-    error = error_of(status, &e);
+    try {
+      error = error_of(status, &e);
+    } catch (const std::bad_alloc&) {  // the status says enough
+      error = {code_of(status), {}, {}, 0, ExitCode::unavailable};
+    }
     return error.code;
   }
   static void dispose(void* self, const TokenInstance& instance) {
@@ -88,8 +93,8 @@ Result<std::uint64_t> ContainerPart::provide_factory(const TokenOffer& offer, co
     if (f.id != 0 && f.name == offer.token.name && f.key == offer.token.key && f.functions.make == factory.make &&
         f.functions.dispose == factory.dispose && f.functions.lifetime == factory.lifetime && f.data == offer.data)
       return f.id;
-  Factory& f = factories_.emplace_back();
-  f.place = std::prev(factories_.end());
+  std::list<Factory> fresh(1);
+  Factory& f = fresh.front();
   f.part = this;
   f.functions = factory;
   f.data = offer.data;
@@ -100,10 +105,9 @@ Result<std::uint64_t> ContainerPart::provide_factory(const TokenOffer& offer, co
   kept.data = &f;
   kept.release = &Factory::end;
   auto made = container_.provide_factory(*seat_, kept, static_cast<Lifetime>(factory.lifetime), &Factory::make, &Factory::dispose);
-  if (!made) {
-    factories_.pop_back();
-    return made;
-  }
+  if (!made) return made;
+  factories_.splice(factories_.end(), fresh);
+  f.place = std::prev(factories_.end());
   for (Factory& old : factories_)  // replaced
     if (&old != &f && old.name == f.name && old.key == f.key) old.id = 0;
   f.id = *made;

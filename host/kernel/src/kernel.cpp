@@ -12,8 +12,11 @@ constexpr std::int64_t second_ns = 1'000'000'000;
 Services::Options with_hooks(Services::Options options, Kernel& kernel) {
   options.denied = [&kernel](const ServiceSeat& who, const Error& error) { kernel.denied(seat_module(who), "service", {}, error); };
   options.deprecated = [&kernel](const ServiceSeat& caller, const ServiceSeat& provider, std::string_view service) {
-    kernel.log().log(warn, "a deprecated service was called",
-                     {{"caller", seat_module(caller)}, {"provider", seat_module(provider)}, {"service", service}});
+    try {
+      kernel.log().log(warn, "a deprecated service was called",
+                       {{"caller", seat_module(caller)}, {"provider", seat_module(provider)}, {"service", service}});
+    } catch (...) {  // out of memory: the call goes on without
+    }
   };
   return options;
 }
@@ -110,6 +113,7 @@ std::int64_t Kernel::tick(std::int64_t now) {
   events_.tick(now);
   if (!drops_.empty()) tell_drops(log_, drops_);
   drops_.clear();
+  container_.tick();
   if (storage_) tick_storage(now);
   const std::int64_t check_due_ns = health_.tick(now);
   if (now - audit_ticked_ns_ >= second_ns) {

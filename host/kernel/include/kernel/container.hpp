@@ -166,6 +166,9 @@ class Container {
   void depart(ContainerSeat& seat);
   [[nodiscard]] std::vector<LeaseHolder> holders(const ContainerSeat& provider) const;  ///< sorted by module, generation, token
 
+  /// Tries again what there was no memory for. About ten times per second; never calls back. [any]
+  void tick();
+
   struct Stats {
     std::size_t tokens = 0;     ///< offers, withdrawn ones that are still held included
     std::size_t instances = 0;  ///< not disposed yet

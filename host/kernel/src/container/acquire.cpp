@@ -112,9 +112,10 @@ bool ContainerCore::end_lease(ContainerSeat& seat, LeaseSlot& slot, std::uint64_
   return product.closing.load(std::memory_order_seq_cst);
 }
 
-/// With the lock.
+/// With the lock. Throws std::bad_alloc, and then nothing has changed.
 Code ContainerCore::lease(ContainerSeat& seat, Product& product, ScopeRecord* scope, Leased& out, Error& error) {
   LeaseSlot* slot = nullptr;
+  if (scope != nullptr) make_room(scope->leases, scope->leases.size() + 1);
   while ((slot = seat.slots.take()) == nullptr) {
     if (!seat.slots.grow())
       return container_error(error, Code::resource_exhausted,
@@ -199,13 +200,18 @@ Code ContainerCore::acquire(ContainerSeat& seat, const Token& token, std::uint64
     const bool transient = !p->is_instance && p->lifetime == Lifetime::transient;
     Code code = Code::ok;
     if (product->table_size < token.min_size)
-      code = container_error(error, Code::failed_precondition,
-                             "`" + seat.module + "` needs " + std::to_string(token.min_size) + " bytes of `" + p->text + "`, and `" +
-                                 p->seat->module + "` offers " + std::to_string(product->table_size) + ": it is older, install a newer one",
-                             "TABLE_TOO_SMALL");
+      code = container_fail(error, Code::failed_precondition, "TABLE_TOO_SMALL", [&] {
+        return "`" + seat.module + "` needs " + std::to_string(token.min_size) + " bytes of `" + p->text + "`, and `" + p->seat->module +
+               "` offers " + std::to_string(product->table_size) + ": it is older, install a newer one";
+      });
     if (code == Code::ok && seat.left.load(std::memory_order_relaxed))
-      code = container_error(error, Code::unavailable, "`" + seat.module + "` has left: it acquires nothing any more", "LEAVING");
-    if (code == Code::ok) code = lease(seat, *product, scope, out, error);
+      code = container_fail(error, Code::unavailable, "LEAVING",
+                            [&] { return "`" + seat.module + "` has left: it acquires nothing any more"; });
+    try {
+      if (code == Code::ok) code = lease(seat, *product, scope, out, error);
+    } catch (const std::bad_alloc&) {
+      code = no_memory_for(error, p->text);
+    }
     if (code != Code::ok && transient) {
       if (scope != nullptr) std::erase(scope->products, product);
       product->scope = nullptr;

@@ -17,15 +17,25 @@ Call* call_of_this_thread() {
 }
 
 Code too_late(Error& error, const std::string& token) {
-  return container_error(error, Code::deadline_exceeded, "the deadline came before `" + token + "` was made", "DEADLINE");
+  return container_fail(error, Code::deadline_exceeded, "DEADLINE", [&] { return "the deadline came before `" + token + "` was made"; });
 }
 
 Code given_up(Error& error, const std::string& token) {
-  return container_error(error, Code::cancelled, "nobody waits for the call that acquires `" + token + "` any more", "CANCELLED");
+  return container_fail(error, Code::cancelled, "CANCELLED",
+                        [&] { return "nobody waits for the call that acquires `" + token + "` any more"; });
 }
 
 Code closed_circle(Error& error, const std::string& path) {
   return container_error(error, Code::failed_precondition, "each of these needs the next one to be made: " + path, "CYCLE");
+}
+
+/// A copy of an error, or what there is memory for of it.
+Error worded_as(const Error& error) noexcept {
+  try {
+    return error;
+  } catch (const std::bad_alloc&) {
+    return {error.code, {}, {}, error.sys_errno, error.exit};
+  }
 }
 
 struct Registered {
@@ -136,7 +146,7 @@ Code ContainerCore::enter_strand(Lock& lock, const Provision& p, std::int64_t de
 
 /// Gives what is there, or makes it. The lock is given up meanwhile; `p` and `scope` are good until it is given up again afterwards, unless `out`
 /// is nullptr: then somebody withdrew it.
-Code ContainerCore::make(Lock& lock, ContainerSeat& seat, Provision& p, ScopeRecord* scope, Product*& out, Error& error) {
+Code ContainerCore::make(Lock& lock, ContainerSeat& seat, Provision& p, ScopeRecord* scope, Product*& out, Error& error) noexcept {
   const auto find = [&]() -> Product* {
     if (p.lifetime == Lifetime::singleton) return p.closing ? nullptr : p.ready.load(std::memory_order_relaxed);
     if (p.lifetime == Lifetime::transient) return nullptr;
@@ -166,17 +176,22 @@ Code ContainerCore::make(Lock& lock, ContainerSeat& seat, Provision& p, ScopeRec
   // Its turn before the claim: who is on the strand never waits for one who waits for the strand.
   bool on_strand = false;
   Code code = Code::ok;
-  if (const Build* own = made_below(); own != nullptr)
-    code = closed_circle(error, cycle({me, own, nullptr, nullptr}));
-  else
-    code = enter_strand(lock, p, deadline, on_strand, error);
-  while (code == Code::ok && !p.closing && (out = find()) == nullptr) {
-    if (const auto other = running()) {
-      code = await(lock, other, deadline, error);
-      continue;
+  try {
+    if (const Build* own = made_below(); own != nullptr)
+      code = closed_circle(error, cycle({me, own, nullptr, nullptr}));
+    else
+      code = enter_strand(lock, p, deadline, on_strand, error);
+    while (code == Code::ok && !p.closing && (out = find()) == nullptr) {
+      if (const auto other = running()) {
+        code = await(lock, other, deadline, error);
+        continue;
+      }
+      code = build(lock, seat, p, scope, deadline, out, error);
+      break;
     }
-    code = build(lock, seat, p, scope, deadline, out, error);
-    break;
+  } catch (const std::bad_alloc&) {
+    out = nullptr;
+    code = no_memory_for(error, p.text);
   }
   if (on_strand) p.seat->strand->leave();
   --p.builds;
@@ -184,7 +199,8 @@ Code ContainerCore::make(Lock& lock, ContainerSeat& seat, Provision& p, ScopeRec
     --scope->builds;
     if (scope->ended && code == Code::ok) {
       out = nullptr;
-      code = container_error(error, Code::failed_precondition, "the scope ended before `" + p.text + "` was made in it", "NO_SCOPE");
+      code = container_fail(error, Code::failed_precondition, "NO_SCOPE",
+                            [&] { return "the scope ended before `" + p.text + "` was made in it"; });
     }
     free_scope_if_over(*scope);
   }
@@ -193,39 +209,43 @@ Code ContainerCore::make(Lock& lock, ContainerSeat& seat, Provision& p, ScopeRec
   return code;
 }
 
-Code ContainerCore::run_factory(Build& build, std::uint64_t scope, TokenInstance& made, Error& error) {
+Code ContainerCore::run_factory(Build& build, std::uint64_t scope, TokenInstance& made, Error& error) noexcept {
   const Provision& p = *build.provision;
   const GateEntry entry(*p.owner, Phase::run, ThreadTag::worker, &build.call, Gate::State::open);
   if (!entry) {
     if (p.owner->gate().state() == Gate::State::open)
-      return container_error(error, Code::resource_exhausted, "calls are nested too deep to make `" + p.text + "`", "TOO_DEEP");
-    return container_error(error, Code::unavailable, "`" + p.seat->module + "` is leaving: `" + p.text + "` is not made any more",
-                           "LEAVING");
+      return container_fail(error, Code::resource_exhausted, "TOO_DEEP",
+                            [&] { return "calls are nested too deep to make `" + p.text + "`"; });
+    return container_fail(error, Code::unavailable, "LEAVING",
+                          [&] { return "`" + p.seat->module + "` is leaving: `" + p.text + "` is not made any more"; });
   }
   error = {};
   Code code = Code::internal;
   try {
     code = p.make(p.data, build.call, scope, made, error);
   } catch (const std::exception& e) {
-    return container_error(error, Code::internal, "the factory of `" + p.text + "` threw: " + printable(e.what()), "EXCEPTION");
+    return container_fail(error, Code::internal, "EXCEPTION",
+                          [&] { return "the factory of `" + p.text + "` threw: " + printable(e.what()); });
   } catch (...) {
-    return container_error(error, Code::internal, "the factory of `" + p.text + "` threw something that is no std::exception", "EXCEPTION");
+    return container_fail(error, Code::internal, "EXCEPTION",
+                          [&] { return "the factory of `" + p.text + "` threw something that is no std::exception"; });
   }
   if (code == Code::ok) {
     if (made.table != nullptr && table_size(made.table) >= smallest_table) return Code::ok;
-    return container_error(error, Code::internal,
-                           "the factory of `" + p.text + "` gave no table: expected one that begins with its size in bytes",
-                           "BAD_INSTANCE");
+    return container_fail(error, Code::internal, "BAD_INSTANCE",
+                          [&] { return "the factory of `" + p.text + "` gave no table: expected one that begins with its size in bytes"; });
   }
   if (static_cast<unsigned>(code) > 16) code = Code::unknown;
   if (error.message.empty())
-    return container_error(error, code, "the factory of `" + p.text + "` answered " + std::string(code_name(code)), "FACTORY_FAILED");
+    return container_fail(error, code, "FACTORY_FAILED",
+                          [&] { return "the factory of `" + p.text + "` answered " + std::string(code_name(code)); });
   error.code = code;
   return code;
 }
 
 Code ContainerCore::build(Lock& lock, ContainerSeat& seat, Provision& p, ScopeRecord* scope, std::int64_t deadline, Product*& out,
                           Error& error) {
+  auto product_made = make_product();  // before the factory is called: what that has made is never lost
   const auto build = std::make_shared<Build>();
   build->provision = &p;
   build->scope = p.lifetime == Lifetime::singleton ? nullptr : scope;
@@ -241,11 +261,11 @@ Code ContainerCore::build(Lock& lock, ContainerSeat& seat, Provision& p, ScopeRe
   lock.lock();
   build->ended = true;
   build->code = code;
-  if (code != Code::ok) build->error = error;
+  if (code != Code::ok) build->error = worded_as(error);
   std::erase(builds, build);
   if (code != Code::ok) return code;
 
-  Product& product = add_product(p, made);
+  Product& product = add_product(p, std::move(product_made), made);
   if (p.lifetime == Lifetime::singleton) {
     if (p.closing)
       product.closing.store(true, std::memory_order_seq_cst);  // who asked still gets it
@@ -256,8 +276,13 @@ Code ContainerCore::build(Lock& lock, ContainerSeat& seat, Provision& p, ScopeRe
     return Code::ok;
   } else if (scope != nullptr) {
     product.scope = scope;
-    scope->products.push_back(&product);
-    if (p.lifetime == Lifetime::scoped) scope->made.emplace(&p, &product);
+    product.in_scope.front() = &product;
+    scope->products.splice(scope->products.end(), product.in_scope);
+    if (p.lifetime == Lifetime::scoped) {
+      product.in_made.key() = &p;
+      product.in_made.mapped() = &product;
+      scope->made.insert(std::move(product.in_made));
+    }
   }
   if (p.lifetime == Lifetime::transient) product.holder = &seat;
   out = &product;

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstring>
-#include <deque>
 #include <list>
 #include <map>
 #include <memory>
@@ -14,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/no_memory.hpp"
 #include "kernel/container.hpp"
 #include "kernel/strand.hpp"
 #include "kernel/workers.hpp"
@@ -26,6 +26,14 @@ namespace tenon::host {
 struct Withdrawal {
   bool over = false;
 };
+
+/// A callback that is due: dispose, or, without a product, release.
+struct Due {
+  Product* product = nullptr;
+  Provision* provision = nullptr;
+};
+/// One place in a list of them, made with what may become due: so that nothing fails then.
+using DueNode = std::list<Due>;
 
 /// What one owner provides under one token. Freed when it is unlinked, nothing made of it is left and `release` has returned.
 struct Provision {
@@ -50,6 +58,8 @@ struct Provision {
   std::size_t products = 0;  ///< not yet disposed
   std::size_t builds = 0;    ///< threads in `make`, or on their way
   std::shared_ptr<Withdrawal> withdrawal;
+  DueNode due{1};             ///< of its release
+  Provision* gone = nullptr;  ///< the next one in `gone_provisions`
 };
 
 /// An instance: provided, or made. Freed when it was disposed and no reader can see it.
@@ -64,6 +74,20 @@ struct Product {
   ContainerSeat* holder = nullptr;
   std::uint64_t made = 0;  ///< order of creation
   bool disposing = false;  ///< somebody sees to it
+  // Its places in lists, while it is not there.
+  DueNode due{1};
+  std::list<Product*> in_scope{1};
+  std::map<std::uint64_t, Product*>::node_type in_seat;
+  std::map<const Provision*, Product*>::node_type in_made;
+  Product* gone = nullptr;  ///< the next one in `gone_products`
+};
+
+/// Products of a scope that has ended, disposed one after the other, the last one first.
+struct ScopeEnd {
+  std::shared_ptr<ContainerCore> core;
+  std::list<Product*> rest;
+  std::shared_ptr<ScopeEnd> of_job;                ///< itself, while the pool has a job for it, or is to get one
+  std::list<std::shared_ptr<ScopeEnd>> parked{1};  ///< its place in ContainerCore::parked
 };
 
 struct ScopeRecord {
@@ -74,8 +98,9 @@ struct ScopeRecord {
   bool ended = false;
   std::uint32_t depth = 1;
   std::vector<ScopeRecord*> inner;
-  std::vector<Product*> products;                       ///< in order of creation
-  std::unordered_map<const Provision*, Product*> made;  ///< scoped ones
+  std::list<Product*> products;               ///< in order of creation
+  std::map<const Provision*, Product*> made;  ///< scoped ones
+  std::shared_ptr<ScopeEnd> end;              ///< for when it ends
   std::vector<std::pair<ContainerSeat*, std::uint64_t>> leases;
   std::size_t builds = 0;  ///< freed when it has ended and nobody makes anything for it
 };
@@ -99,18 +124,6 @@ struct Waiting {
   const Build* build = nullptr;
   const Strand* strand = nullptr;
   const std::string* module = nullptr;  ///< whose strand
-};
-
-/// A callback that is due: dispose, or, without a product, release.
-struct Due {
-  Product* product = nullptr;
-  Provision* provision = nullptr;
-};
-
-/// Products of a scope that has ended, disposed one after the other, the last one first.
-struct ScopeEnd {
-  std::shared_ptr<ContainerCore> core;
-  std::vector<Product*> rest;
 };
 
 class ContainerSeat : public std::enable_shared_from_this<ContainerSeat> {
@@ -138,8 +151,14 @@ class ContainerSeat : public std::enable_shared_from_this<ContainerSeat> {
   std::size_t offered = 0;                         ///< of them not unlinked
   std::map<std::uint64_t, Product*> products;      ///< by order of creation, not disposed
   std::size_t scopes = 0;
-  std::deque<Due> due;
+  std::list<Due> due;
   bool due_posted = false;
+  std::shared_ptr<ContainerSeat> of_job;  ///< itself, while the pool has a job for what is due
+  std::shared_ptr<ContainerCore> core_of_job;
+  std::shared_ptr<ContainerSeat> take_job() noexcept {
+    core_of_job = nullptr;
+    return std::move(of_job);
+  }
   std::size_t busy = 0;  ///< threads in one of its callbacks, or on their way
   bool departed = false;
 };
@@ -162,13 +181,18 @@ struct ContainerCore : std::enable_shared_from_this<ContainerCore> {
   std::vector<const Waiting*> waiting;
   std::uint64_t last_id = 0;  ///< of provisions, scopes, products
   std::uint64_t request_seed = 0, requests = 0;
-  std::vector<std::unique_ptr<Product>> gone_products;  ///< freed at the next `free_gone`
-  std::vector<std::unique_ptr<Provision>> gone_provisions;
+  Product* gone_products = nullptr;  ///< freed at the next `free_gone`
+  Provision* gone_provisions = nullptr;
+  // What there was no memory for; `tick` tries again.
+  std::atomic<bool> is_behind{false};
+  bool collect_again = false;
+  std::list<std::shared_ptr<ScopeEnd>> parked;
 
   // provide.cpp
   Result<std::uint64_t> provide(ContainerSeat& seat, const TokenOffer& offer, std::unique_ptr<Provision> made,
                                 const TokenInstance* instance);
-  Product& add_product(Provision& p, const TokenInstance& instance);
+  static std::unique_ptr<Product> make_product();
+  Product& add_product(Provision& p, std::unique_ptr<Product> made, const TokenInstance& instance);
   void unlink(Provision& p);
   static void set_active(TokenEntry& entry);
   void free_gone();
@@ -183,11 +207,11 @@ struct ContainerCore : std::enable_shared_from_this<ContainerCore> {
   bool end_lease(ContainerSeat& seat, LeaseSlot& slot, std::uint64_t id);  ///< true: somebody waits for the end of what it held
 
   // build.cpp
-  Code make(Lock& lock, ContainerSeat& seat, Provision& p, ScopeRecord* scope, Product*& out, Error& error);
+  Code make(Lock& lock, ContainerSeat& seat, Provision& p, ScopeRecord* scope, Product*& out, Error& error) noexcept;
   Code await(Lock& lock, const std::shared_ptr<Build>& build, std::int64_t deadline, Error& error);
   Code enter_strand(Lock& lock, const Provision& p, std::int64_t deadline, bool& entered, Error& error);
   Code build(Lock& lock, ContainerSeat& seat, Provision& p, ScopeRecord* scope, std::int64_t deadline, Product*& out, Error& error);
-  static Code run_factory(Build& build, std::uint64_t scope, TokenInstance& made, Error& error);
+  static Code run_factory(Build& build, std::uint64_t scope, TokenInstance& made, Error& error) noexcept;
   [[nodiscard]] const Build* factory_of_this_thread() const;
   [[nodiscard]] bool may_keep(const ScopeRecord* scope) const;
   [[nodiscard]] std::string cycle(const Waiting& from) const;
@@ -195,21 +219,24 @@ struct ContainerCore : std::enable_shared_from_this<ContainerCore> {
   // scopes.cpp
   Code find_scope(const ContainerSeat& seat, std::uint64_t id, ScopeRecord*& out, Error& error) const;
   Code open(ContainerSeat& seat, std::uint64_t outer, ScopeContext context, std::uint64_t& out, Error& error);
-  bool end_scope(ScopeRecord& scope, std::vector<Product*>& out);  ///< true: as end_lease
+  bool end_scope(ScopeRecord& scope, std::list<Product*>& out) noexcept;  ///< true: as end_lease
   void free_scope_if_over(ScopeRecord& scope);
 
   // dispose.cpp
   enum class Ran : std::uint8_t { yes, not_now, never };
   Ran run_callback(const Due& due, std::int64_t wait_until) const;
-  void over(const Due& due);
-  void queue(Product& product);
-  void collect(Lock& lock);  ///< queues what is closing and held by nobody
-  void release_if_over(Provision& p);
-  void post_due(ContainerSeat& seat);
+  void over(const Due& due) noexcept;
+  void queue(Product& product) noexcept;
+  void collect(Lock& lock) noexcept;  ///< queues what is closing and held by nobody
+  void release_if_over(Provision& p) noexcept;
+  void post_due(ContainerSeat& seat) noexcept;
   void run_due(Lock& lock, ContainerSeat& seat, std::int64_t wait_until);
   void end_scopes_of(Lock& lock, ContainerSeat& seat);
   void dispose_scope(const std::shared_ptr<ScopeEnd>& end);
-  bool leave_to_provider(ScopeEnd& end);
+  bool leave_to_provider(ScopeEnd& end) noexcept;
+  bool post_scope_end(const std::shared_ptr<ScopeEnd>& end) noexcept;
+  void go_on_later(const std::shared_ptr<ScopeEnd>& end) noexcept;
+  void tick() noexcept;
   void dispose_on_worker(ScopeEnd& end, bool may_call);
   bool leave(ContainerSeat& seat, std::int64_t deadline_ns);
   Container::Finished finish(ContainerSeat& seat, std::int64_t deadline_ns);
@@ -232,6 +259,15 @@ inline std::uint32_t table_size(const void* table) {
 const Provision* ending_on_this_thread();
 /// Sets `error` and gives its code.
 Code container_error(Error& error, Code code, std::string message, std::string reason);
+/// The same where nothing may fail; `reason` has at most 15 bytes.
+template <class Words>
+Code container_fail(Error& error, Code code, const char* reason, Words&& words) noexcept {
+  error = worded(code, reason, std::forward<Words>(words));
+  return code;
+}
+inline Code no_memory_for(Error& error, const std::string& token) noexcept {
+  return container_fail(error, Code::resource_exhausted, "NO_MEMORY", [&] { return "there is no memory for a lease of `" + token + "`"; });
+}
 std::string whose(const ContainerSeat& seat);
 
 }  // namespace tenon::host

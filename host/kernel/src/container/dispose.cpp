@@ -10,10 +10,11 @@ constexpr std::int64_t slice_ns = 5'000'000;
 
 thread_local const Provision* ending = nullptr;
 
-struct DueJob {
-  std::shared_ptr<ContainerCore> core;
-  std::shared_ptr<ContainerSeat> seat;
-};
+/// With the lock.
+void put_due(ContainerSeat& seat, DueNode& node, const Due& due) noexcept {
+  node.front() = due;
+  seat.due.splice(seat.due.end(), node);
+}
 
 }  // namespace
 
@@ -68,76 +69,125 @@ ContainerCore::Ran ContainerCore::run_callback(const Due& due, std::int64_t wait
 }
 
 /// With the lock: what was due is over.
-void ContainerCore::over(const Due& due) {
+void ContainerCore::over(const Due& due) noexcept {
   Provision& p = *due.provision;
   if (due.product != nullptr) {
     Product& product = *due.product;
     p.seat->products.erase(product.made);
     --p.products;
     // Only those that were ready for everybody are looked at without the lock.
-    std::unique_ptr<Product> gone(&product);
-    if (p.is_instance || p.lifetime == Lifetime::singleton) gone_products.push_back(std::move(gone));
+    if (p.is_instance || p.lifetime == Lifetime::singleton)
+      product.gone = std::exchange(gone_products, &product);
+    else
+      delete &product;
     release_if_over(p);
   } else {
     p.seat->provisions.erase(p.id);
     if (p.withdrawal) p.withdrawal->over = true;
-    gone_provisions.emplace_back(&p);
+    p.gone = std::exchange(gone_provisions, &p);
   }
   changed.notify_all();
 }
 
 /// With the lock.
-void ContainerCore::queue(Product& product) {
+void ContainerCore::queue(Product& product) noexcept {
   product.disposing = true;
   ContainerSeat& seat = *product.provision->seat;
-  seat.due.push_back({&product, product.provision});
+  put_due(seat, product.due, {&product, product.provision});
   post_due(seat);
 }
 
 /// With the lock.
-void ContainerCore::release_if_over(Provision& p) {
+void ContainerCore::release_if_over(Provision& p) noexcept {
   if (!p.closing || p.release_due || p.products != 0 || p.builds != 0) return;
   p.release_due = true;
-  p.seat->due.push_back({nullptr, &p});
+  put_due(*p.seat, p.due, {nullptr, &p});
   post_due(*p.seat);
 }
 
-void ContainerCore::post_due(ContainerSeat& seat) {
+void ContainerCore::post_due(ContainerSeat& seat) noexcept {
   if (seat.due_posted || seat.left.load(std::memory_order_relaxed)) return;  // whoever leaves does it there
-  auto data = std::make_unique<DueJob>(DueJob{shared_from_this(), seat.shared_from_this()});
   Job job;
-  job.data = data.get();
+  job.data = &seat;
   job.limit = Gate::State::draining;
   job.notification = true;
   job.run = [](void* d) noexcept {
-    const auto& j = *static_cast<DueJob*>(d);
-    Lock lock(j.core->mutex);
-    j.seat->due_posted = false;
-    if (!j.seat->left.load(std::memory_order_relaxed)) j.core->run_due(lock, *j.seat, no_deadline);
+    auto& s = *static_cast<ContainerSeat*>(d);
+    const std::shared_ptr<ContainerCore> core = s.core_of_job;
+    Lock lock(core->mutex);
+    s.due_posted = false;
+    const std::shared_ptr<ContainerSeat> keep = s.take_job();
+    if (!s.left.load(std::memory_order_relaxed)) core->run_due(lock, s, no_deadline);
   };
   job.end = [](void* d, JobEnd how) noexcept {
-    const std::unique_ptr<DueJob> j(static_cast<DueJob*>(d));
     if (how == JobEnd::ran) return;
-    const std::lock_guard lock(j->core->mutex);
-    j->seat->due_posted = false;
+    auto& s = *static_cast<ContainerSeat*>(d);
+    const std::shared_ptr<ContainerCore> core = s.core_of_job;
+    std::shared_ptr<ContainerSeat> keep;
+    const std::lock_guard lock(core->mutex);
+    s.due_posted = false;
+    keep = s.take_job();
   };
-  if (!pool.post(*seat.owner, job)) return;  // it has left the pool: nothing of it is called any more
-  seat.due_posted = true;
-  static_cast<void>(data.release());
+  seat.of_job = seat.shared_from_this();
+  seat.core_of_job = shared_from_this();
+  try {
+    if (pool.post(*seat.owner, job)) {
+      seat.due_posted = true;
+      return;
+    }
+    // It has left the pool: nothing of it is called any more.
+  } catch (const std::bad_alloc&) {
+    is_behind.store(true, std::memory_order_relaxed);
+  }
+  static_cast<void>(seat.take_job());
+}
+
+void ContainerCore::tick() noexcept {
+  if (!is_behind.exchange(false, std::memory_order_relaxed)) return;
+  std::list<std::shared_ptr<ScopeEnd>> ends;
+  {
+    Lock lock(mutex);
+    ends.swap(parked);
+    if (std::exchange(collect_again, false)) collect(lock);
+    for (const auto& seat : seats)
+      if (!seat->due.empty()) post_due(*seat);
+  }
+  while (!ends.empty()) {
+    const std::shared_ptr<ScopeEnd> end = std::move(ends.front());
+    end->parked.splice(end->parked.end(), ends, ends.begin());
+    go_on_later(end);
+  }
+}
+
+/// As dispose_scope, but calls nothing here. The provider of the last one is busy with it.
+void ContainerCore::go_on_later(const std::shared_ptr<ScopeEnd>& end) noexcept {
+  while (!post_scope_end(end)) {
+    {
+      const std::lock_guard lock(mutex);
+      const Due due{end->rest.back(), end->rest.back()->provision};
+      end->rest.pop_back();
+      --due.provision->seat->busy;
+      over(due);
+    }
+    do {
+      if (end->rest.empty()) return;
+    } while (leave_to_provider(*end));
+  }
 }
 
 /// Gives the lock up meanwhile.
 void ContainerCore::run_due(Lock& lock, ContainerSeat& seat, std::int64_t wait_until) {
   while (!seat.due.empty()) {
-    const Due due = seat.due.front();
-    seat.due.pop_front();
+    DueNode node;
+    node.splice(node.end(), seat.due, seat.due.begin());
+    const Due due = node.front();
     ++seat.busy;
     lock.unlock();
     const Ran ran = run_callback(due, wait_until);
     lock.lock();
     --seat.busy;
     if (ran == Ran::not_now) {
-      seat.due.push_front(due);
+      seat.due.splice(seat.due.begin(), node);
       return;
     }
     over(due);
@@ -153,11 +203,17 @@ void ContainerCore::pinned(std::unordered_map<const Product*, std::vector<Contai
 }
 
 /// With the lock, which stays.
-void ContainerCore::collect(Lock&) {
+void ContainerCore::collect(Lock&) noexcept {
   epochs.wait();
   free_gone();
   std::unordered_map<const Product*, std::vector<ContainerSeat*>> held;
-  pinned(held);
+  try {
+    pinned(held);
+  } catch (const std::bad_alloc&) {
+    collect_again = true;
+    is_behind.store(true, std::memory_order_relaxed);
+    return;
+  }
   for (const auto& seat : seats) {
     if (seat->left.load(std::memory_order_relaxed)) continue;
     for (const auto& [made, product] : seat->products)
@@ -171,28 +227,7 @@ void ContainerCore::dispose_scope(const std::shared_ptr<ScopeEnd>& end) {
   while (!end->rest.empty()) {
     const Due due{end->rest.back(), end->rest.back()->provision};
     if (leave_to_provider(*end)) continue;
-    if (run_callback(due, 0) == Ran::not_now) {
-      auto data = std::make_unique<std::shared_ptr<ScopeEnd>>(end);
-      Job job;
-      job.data = data.get();
-      job.limit = Gate::State::draining;
-      job.notification = true;
-      job.run = [](void* d) noexcept {
-        const auto& e = *static_cast<std::shared_ptr<ScopeEnd>*>(d);
-        e->core->dispose_on_worker(*e, true);
-        e->core->dispose_scope(e);
-      };
-      job.end = [](void* d, JobEnd how) noexcept {
-        const std::unique_ptr<std::shared_ptr<ScopeEnd>> e(static_cast<std::shared_ptr<ScopeEnd>*>(d));
-        if (how == JobEnd::ran) return;
-        (*e)->core->dispose_on_worker(**e, false);
-        (*e)->core->dispose_scope(*e);
-      };
-      if (pool.post(*due.provision->owner, job)) {
-        static_cast<void>(data.release());
-        return;
-      }
-    }
+    if (run_callback(due, 0) == Ran::not_now && post_scope_end(end)) return;
     const std::lock_guard lock(mutex);
     end->rest.pop_back();
     --due.provision->seat->busy;
@@ -200,15 +235,49 @@ void ContainerCore::dispose_scope(const std::shared_ptr<ScopeEnd>& end) {
   }
 }
 
+/// The last of what is left goes on with a worker; its provider is busy with it. False: that has left the pool, and nothing of it is called any more.
+bool ContainerCore::post_scope_end(const std::shared_ptr<ScopeEnd>& end) noexcept {
+  Job job;
+  job.data = end.get();
+  job.limit = Gate::State::draining;
+  job.notification = true;
+  job.run = [](void* d) noexcept {
+    const std::shared_ptr<ScopeEnd> e = std::move(static_cast<ScopeEnd*>(d)->of_job);
+    e->core->dispose_on_worker(*e, true);
+    e->core->dispose_scope(e);
+  };
+  job.end = [](void* d, JobEnd how) noexcept {
+    if (how == JobEnd::ran) return;
+    const std::shared_ptr<ScopeEnd> e = std::move(static_cast<ScopeEnd*>(d)->of_job);
+    e->core->dispose_on_worker(*e, false);
+    e->core->dispose_scope(e);
+  };
+  Owner& owner = *end->rest.back()->provision->owner;
+  end->of_job = end;
+  try {
+    if (pool.post(owner, job)) return true;
+    end->of_job = nullptr;
+    return false;
+  } catch (const std::bad_alloc&) {
+    end->of_job = nullptr;
+  }
+  const std::lock_guard lock(mutex);
+  end->parked.front() = end;
+  parked.splice(parked.end(), end->parked);
+  is_behind.store(true, std::memory_order_relaxed);
+  return true;
+}
+
 /// A provider that leaves ends what is its own; any other one waits until this has.
-bool ContainerCore::leave_to_provider(ScopeEnd& end) {
+bool ContainerCore::leave_to_provider(ScopeEnd& end) noexcept {
   const std::lock_guard lock(mutex);
   ContainerSeat& seat = *end.rest.back()->provision->seat;
   if (!seat.left.load(std::memory_order_relaxed)) {
     ++seat.busy;
     return false;
   }
-  seat.due.push_back({end.rest.back(), end.rest.back()->provision});
+  Product& product = *end.rest.back();
+  put_due(seat, product.due, {&product, product.provision});
   end.rest.pop_back();
   changed.notify_all();
   return true;
@@ -291,7 +360,7 @@ bool ContainerCore::queue_youngest(ContainerSeat& seat) {
       static_cast<void>(end_lease(seat, slot, id));
     });
   last.disposing = true;
-  seat.due.push_back({&last, last.provision});
+  put_due(seat, last.due, {&last, last.provision});
   return true;
 }
 

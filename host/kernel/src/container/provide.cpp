@@ -44,13 +44,24 @@ const std::string& seat_module(const ContainerSeat& seat) { return seat.module; 
 
 std::string whose(const ContainerSeat& seat) { return "`" + seat.module + "` (generation " + std::to_string(seat.generation) + ")"; }
 
-Product& ContainerCore::add_product(Provision& p, const TokenInstance& instance) {
+/// With everything that it takes to add it. Throws std::bad_alloc.
+std::unique_ptr<Product> ContainerCore::make_product() {
   auto made = std::make_unique<Product>();
+  decltype(ContainerSeat::products) in_seat;
+  made->in_seat = in_seat.extract(in_seat.emplace(0, nullptr).first);
+  decltype(ScopeRecord::made) in_made;
+  made->in_made = in_made.extract(in_made.emplace(nullptr, nullptr).first);
+  return made;
+}
+
+Product& ContainerCore::add_product(Provision& p, std::unique_ptr<Product> made, const TokenInstance& instance) {
   made->provision = &p;
   made->instance = instance;
   made->table_size = table_size(instance.table);
   made->made = ++last_id;
-  p.seat->products.emplace(made->made, made.get());
+  made->in_seat.key() = made->made;
+  made->in_seat.mapped() = made.get();
+  p.seat->products.insert(std::move(made->in_seat));
   ++p.products;
   return *made.release();
 }
@@ -107,22 +118,32 @@ Result<std::uint64_t> ContainerCore::provide(ContainerSeat& seat, const TokenOff
   if (seat.offered >= options.max_tokens)
     return refusal(Code::resource_exhausted, whose(seat) + " provides " + std::to_string(seat.offered) + " tokens, no more are taken",
                    "TOO_MANY_TOKENS");
-  if (entry == nullptr) entry = &tokens.insert(token.name, token.key);
 
+  // All that can fail comes before anything is changed.
   Provision& p = *made;
+  p.text = text;
+  std::unique_ptr<Product> product = instance != nullptr ? make_product() : nullptr;
+  decltype(seat.provisions) place;
+  place.emplace(0, &p);
+  if (entry != nullptr)
+    make_room(entry->provisions, entry->provisions.size() + 1);
+  else
+    entry = &tokens.insert(token.name, token.key);
   p.seat = &seat;
   p.owner = seat.owner;
   p.keeps_seat = seat.shared_from_this();
   p.entry = entry;
-  p.text = text;
   p.id = p.serial = ++last_id;
   p.data = offer.data;
   p.release = offer.release;
   if (instance != nullptr) {
     p.is_instance = true;
-    p.ready.store(&add_product(p, *instance), std::memory_order_release);
+    p.ready.store(&add_product(p, std::move(product), *instance), std::memory_order_release);
   }
-  seat.provisions.emplace(p.id, made.release());
+  auto node = place.extract(place.begin());
+  node.key() = p.id;
+  seat.provisions.insert(std::move(node));
+  static_cast<void>(made.release());
   ++seat.offered;
   const auto at = std::find(entry->provisions.begin(), entry->provisions.end(), replaced);
   entry->provisions.insert(at, &p);
@@ -154,13 +175,15 @@ void ContainerCore::unlink(Provision& p) {
 /// After a ReadEpochs::wait: what was taken out before that is seen by nobody.
 void ContainerCore::free_gone() {
   tokens.free_unlinked();
-  gone_products.clear();
-  gone_provisions.clear();
+  while (gone_products != nullptr) delete std::exchange(gone_products, gone_products->gone);
+  while (gone_provisions != nullptr) delete std::exchange(gone_provisions, gone_provisions->gone);
 }
 
 Container::Container(WorkerPool& pool) : Container(pool, Options{}) {}
 Container::Container(WorkerPool& pool, Options options) : core_(std::make_shared<ContainerCore>(pool, std::move(options))) {}
 Container::~Container() = default;
+
+void Container::tick() { core_->tick(); }
 
 std::shared_ptr<ContainerSeat> Container::join(Owner& owner, ContainerSeatOptions options) {
   auto seat = std::make_shared<ContainerSeat>(owner, std::move(options));

@@ -38,9 +38,10 @@ ContainerCore::~ContainerCore() {
   // What belongs to modules that were not allowed to go: nothing of them is called any more.
   for (const auto& seat : seats) {
     for (const auto& [made, product] : seat->products) delete product;
-    for (const auto& [id, p] : seat->provisions) gone_provisions.emplace_back(p);
+    for (const auto& [id, p] : seat->provisions) delete p;
     seat->provisions.clear();
   }
+  free_gone();
 }
 
 /// With the lock. The root is nullptr.
@@ -87,15 +88,18 @@ Code ContainerCore::open(ContainerSeat& seat, std::uint64_t outer, ScopeContext 
   made->context = std::move(context);
   if (around != nullptr) fill_in(made->context, around->context);
   if (made->context.request_id.empty()) made->context.request_id = hex(request_seed + 0x9E3779B97F4A7C15U * ++requests);
-  out = made->id;
-  if (around != nullptr) around->inner.push_back(made.get());
-  scopes.emplace(out, std::move(made));
+  made->end = std::make_shared<ScopeEnd>();
+  if (around != nullptr) make_room(around->inner, around->inner.size() + 1);
+  ScopeRecord* const scope = made.get();
+  scopes.emplace(made->id, std::move(made));
+  out = scope->id;
+  if (around != nullptr) around->inner.push_back(scope);
   ++seat.scopes;
   return Code::ok;
 }
 
 /// With the lock. What was made in it goes to `out`, and it is freed.
-bool ContainerCore::end_scope(ScopeRecord& scope, std::vector<Product*>& out) {
+bool ContainerCore::end_scope(ScopeRecord& scope, std::list<Product*>& out) noexcept {
   bool awaited = false;
   while (!scope.inner.empty()) awaited |= end_scope(*scope.inner.back(), out);
   scope.ended = true;
@@ -110,9 +114,8 @@ bool ContainerCore::end_scope(ScopeRecord& scope, std::vector<Product*>& out) {
   for (Product* product : scope.products) {
     product->scope = nullptr;
     product->disposing = true;
-    out.push_back(product);
   }
-  scope.products.clear();
+  out.splice(out.end(), scope.products);
   scope.made.clear();
   if (scope.outer != nullptr) std::erase(scope.outer->inner, &scope);
   --scope.seat->scopes;
@@ -126,14 +129,19 @@ void ContainerCore::free_scope_if_over(ScopeRecord& scope) {
 
 /// Gives the lock up meanwhile.
 void ContainerCore::end_scopes_of(Lock& lock, ContainerSeat& seat) {
-  const auto end = std::make_shared<ScopeEnd>();
-  end->core = shared_from_this();
-  std::vector<std::uint64_t> outermost;
-  for (const auto& [id, scope] : scopes)
-    if (scope->seat == &seat && !scope->ended && scope->outer == nullptr) outermost.push_back(id);
+  std::shared_ptr<ScopeEnd> end;
   bool awaited = false;
-  for (const std::uint64_t id : outermost) awaited |= end_scope(*scopes.find(id)->second, end->rest);
-  std::sort(end->rest.begin(), end->rest.end(), [](const Product* a, const Product* b) { return a->made < b->made; });
+  const auto is_outermost = [&seat](const auto& item) {
+    return item.second->seat == &seat && !item.second->ended && item.second->outer == nullptr;
+  };
+  for (auto next = std::find_if(scopes.begin(), scopes.end(), is_outermost); next != scopes.end();
+       next = std::find_if(scopes.begin(), scopes.end(), is_outermost)) {
+    if (end == nullptr) end = next->second->end;
+    awaited |= end_scope(*next->second, end->rest);
+  }
+  if (end == nullptr) return;
+  end->core = shared_from_this();
+  end->rest.sort([](const Product* a, const Product* b) { return a->made < b->made; });
   if (awaited) collect(lock);
   changed.notify_all();
   lock.unlock();
@@ -151,14 +159,15 @@ Result<std::uint64_t> Container::open(ContainerSeat& seat, std::uint64_t outer, 
 
 Code Container::close(ContainerSeat& seat, std::uint64_t id) {
   ContainerCore& core = *core_;
-  const auto end = std::make_shared<ScopeEnd>();
-  end->core = core_;
+  std::shared_ptr<ScopeEnd> end;
   {
     ContainerCore::Lock lock(core.mutex);
     const auto found = core.scopes.find(id);
     if (found == core.scopes.end() || found->second->seat != &seat || found->second->ended) return Code::not_found;
+    end = found->second->end;
+    end->core = core_;
     const bool awaited = core.end_scope(*found->second, end->rest);
-    std::sort(end->rest.begin(), end->rest.end(), [](const Product* a, const Product* b) { return a->made < b->made; });
+    end->rest.sort([](const Product* a, const Product* b) { return a->made < b->made; });
     if (awaited) core.collect(lock);
     core.changed.notify_all();
   }
@@ -182,11 +191,7 @@ CallScope::CallScope(Container& container, std::shared_ptr<ContainerSeat> seat, 
 
 CallScope::~CallScope() {
   if (linked_) innermost = outer_;
-  if (id_ == 0) return;
-  try {
-    static_cast<void>(container_.close(*seat_, id_));
-  } catch (const std::bad_alloc&) {  // it ends when its owner leaves
-  }
+  if (id_ != 0) static_cast<void>(container_.close(*seat_, id_));
 }
 
 Result<std::uint64_t> CallScope::id(const ScopeContext* said) {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/no_memory.hpp"
+
 namespace tenon::host {
 
 void ReadEpochs::wait() {
@@ -38,6 +40,8 @@ TokenEntry& TokenTable::insert(std::string_view name, std::string_view key) {
   made->name = name;
   made->key = key;
   made->hash = hash_of(name, key);
+  made->provisions.reserve(1);
+  make_room(old_entries_, old_entries_.size() + used_ + 1);  // so that taking out cannot fail
   Table& table = *table_.load(std::memory_order_relaxed);
   for (std::size_t i = made->hash;; ++i) {
     std::atomic<TokenEntry*>& cell = table.cells[i & table.mask];
@@ -62,14 +66,13 @@ void TokenTable::rebuild() {
     while (fresh->cells[i & fresh->mask].load(std::memory_order_relaxed) != nullptr) ++i;
     fresh->cells[i & fresh->mask].store(e, std::memory_order_relaxed);
   }
-  old_tables_.reserve(old_tables_.size() + 1);
+  make_room(old_tables_, old_tables_.size() + 1);
   erased_ = 0;
   table_.store(fresh.release(), std::memory_order_seq_cst);
   old_tables_.emplace_back(old);
 }
 
 void TokenTable::erase(TokenEntry& entry) {
-  old_entries_.reserve(old_entries_.size() + 1);
   Table& table = *table_.load(std::memory_order_relaxed);
   std::size_t i = entry.hash;
   while (table.cells[i & table.mask].load(std::memory_order_relaxed) != &entry) ++i;
