@@ -1,6 +1,7 @@
 #include "cursors.hpp"
 
 #include <atomic>
+#include <new>
 
 namespace tenon::host {
 
@@ -53,12 +54,19 @@ Result<void> Cursors::next(tenon_id id, const tenon_storage_row* const*& rows, s
     ~Use() { cursor.busy.store(false, std::memory_order_release); }
   } const use{*cursor};
   cursor->batch.clear();
-  // A batch may be empty in the middle: everything in it has expired.
-  while (cursor->batch.empty() && !cursor->at.done)
-    if (Result<void> r = fetch_(cursor->at, cursor->batch); !r) return r;
   cursor->rows.clear();
   cursor->pointers.clear();
-  cursor->rows.reserve(cursor->batch.size());
+  StorageCursor before = cursor->at;
+  try {
+    // A batch may be empty in the middle: everything in it has expired.
+    while (cursor->batch.empty() && !cursor->at.done)
+      if (Result<void> r = fetch_(cursor->at, cursor->batch); !r) return r;
+    cursor->pointers.reserve(cursor->batch.size());
+    cursor->rows.reserve(cursor->batch.size());
+  } catch (const std::bad_alloc&) {
+    cursor->at = std::move(before);  // the same rows come next
+    throw;
+  }
   const auto bytes = [](std::string_view s) { return tenon_bytes{reinterpret_cast<const std::uint8_t*>(s.data()), s.size()}; };
   for (std::size_t i = 0; i < cursor->batch.size(); ++i) {
     const StorageBatch::Row row = cursor->batch[i];

@@ -1,9 +1,9 @@
 // MetricsPart: the series one instance has registered, as handles it keeps.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
-#include <unordered_map>
 
 #include "abi/instance.hpp"
 #include "abi/strict.hpp"
@@ -33,10 +33,20 @@ class MetricsPart final : public Part {
   }
 
   Metrics& metrics() { return metrics_; }
+  template <class Handle>
+  using Handles = std::map<const MetricSeries*, std::unique_ptr<Handle>>;
+  /// A handle, and its place, made before there is a series for it. Throws std::bad_alloc.
+  template <class Handle>
+  static typename Handles<Handle>::node_type new_handle() {
+    Handles<Handle> one;
+    return one.extract(one.emplace(nullptr, std::make_unique<Handle>()).first);
+  }
   /// The handle of a series: the same one for the same series.
-  tenon_counter* keep(MetricCounter metric) { return keep(counters_, std::move(metric)); }
-  tenon_gauge* keep(MetricGauge metric) { return keep(gauges_, std::move(metric)); }
-  tenon_histogram* keep(MetricHistogram metric) { return keep(histograms_, std::move(metric)); }
+  tenon_counter* keep(Handles<tenon_counter>::node_type fresh, MetricCounter m) { return keep(counters_, std::move(fresh), std::move(m)); }
+  tenon_gauge* keep(Handles<tenon_gauge>::node_type fresh, MetricGauge m) { return keep(gauges_, std::move(fresh), std::move(m)); }
+  tenon_histogram* keep(Handles<tenon_histogram>::node_type fresh, MetricHistogram m) {
+    return keep(histograms_, std::move(fresh), std::move(m));
+  }
 
   bool closed(std::int64_t) override {
     metrics_.leave(owner_);
@@ -44,14 +54,12 @@ class MetricsPart final : public Part {
   }
 
  private:
-  template <class Handle>
-  using Handles = std::unordered_map<const MetricSeries*, std::unique_ptr<Handle>>;
   template <class Handle, class Metric>
-  Handle* keep(Handles<Handle>& handles, Metric metric) {
+  Handle* keep(Handles<Handle>& handles, typename Handles<Handle>::node_type fresh, Metric metric) {
     const std::lock_guard lock(mutex_);
-    std::unique_ptr<Handle>& place = handles[metric.series()];
-    if (!place) place = std::make_unique<Handle>(Handle{std::move(metric)});
-    return place.get();
+    fresh.key() = metric.series();
+    fresh.mapped()->metric = std::move(metric);
+    return handles.insert(std::move(fresh)).position->second.get();
   }
 
   Instance& owner_;

@@ -15,25 +15,26 @@ Error misuse(const char* what) { return {Code::invalid_argument, what, "NULL_ARG
 template <class Handle, class Make>
 tenon_status give(tenon_ctx* ctx, tenon_str name, tenon_str help, const tenon_kv* labels, std::size_t count, Handle** out, tenon_error* err,
                   Make&& make) noexcept {
-  Instance* instance = Instance::from(ctx);
-  if (instance == nullptr || out == nullptr || !is_view(name) || !is_view(help) || (labels == nullptr && count != 0))
-    return give_error(err, misuse("a metric needs ctx, name, help, its labels and a place for the handle"));
-  if (instance->wedged()) return TENON_CANCELLED;
-  MetricsPart* part = instance->part<MetricsPart>();
-  if (part == nullptr) return give_error(err, misuse("query(ctx, \"tenon.metrics/1\") comes first"));
-  std::array<MetricLabel, max_labels> list;
-  for (std::size_t i = 0; i < std::min(count, max_labels); ++i) {
-    if (!is_view(labels[i].key) || !is_view(labels[i].value)) return give_error(err, misuse("a label is no text"));
-    list[i] = {view(labels[i].key), view(labels[i].value)};
-  }
   try {
+    Instance* instance = Instance::from(ctx);
+    if (instance == nullptr || out == nullptr || !is_view(name) || !is_view(help) || (labels == nullptr && count != 0))
+      return give_error(err, misuse("a metric needs ctx, name, help, its labels and a place for the handle"));
+    if (instance->wedged()) return TENON_CANCELLED;
+    MetricsPart* part = instance->part<MetricsPart>();
+    if (part == nullptr) return give_error(err, misuse("query(ctx, \"tenon.metrics/1\") comes first"));
+    std::array<MetricLabel, max_labels> list;
+    for (std::size_t i = 0; i < std::min(count, max_labels); ++i) {
+      if (!is_view(labels[i].key) || !is_view(labels[i].value)) return give_error(err, misuse("a label is no text"));
+      list[i] = {view(labels[i].key), view(labels[i].value)};
+    }
+    auto fresh = MetricsPart::new_handle<Handle>();
     auto metric =
         make(part->metrics(), *instance, view(name), view(help), std::span<const MetricLabel>(list.data(), std::min(count, max_labels)));
     if (!metric) return give_error(err, metric.error());
-    *out = part->keep(std::move(*metric));
+    *out = part->keep(std::move(fresh), std::move(*metric));
     return TENON_OK;
   } catch (const std::bad_alloc&) {
-    return give_error(err, {Code::resource_exhausted, "out of memory", "NO_MEMORY", 0, ExitCode::software});
+    return give_no_memory(err);
   }
 }
 
@@ -53,11 +54,11 @@ tenon_status gauge(tenon_ctx* ctx, tenon_str name, tenon_str help, const tenon_k
 
 tenon_status histogram(tenon_ctx* ctx, tenon_str name, tenon_str help, const double* bounds, std::size_t bound_count,
                        const tenon_kv* labels, std::size_t count, tenon_histogram** out, tenon_error* err) noexcept {
-  if (bounds == nullptr && bound_count != 0) return give_error(err, misuse("the bounds of a histogram are missing"));
-  const std::span<const double> list(bounds, bound_count);
-  return give(ctx, name, help, labels, count, out, err, [list](Metrics& m, Owner& owner, std::string_view n, std::string_view h, Labels l) {
-    return m.histogram(owner, n, h, list, l);
-  });
+  return give(ctx, name, help, labels, count, out, err,
+              [&](Metrics& m, Owner& owner, std::string_view n, std::string_view h, Labels l) -> Result<MetricHistogram> {
+                if (bounds == nullptr && bound_count != 0) return misuse("the bounds of a histogram are missing");
+                return m.histogram(owner, n, h, {bounds, bound_count}, l);
+              });
 }
 
 void add(tenon_counter* counter, std::uint64_t n) noexcept {

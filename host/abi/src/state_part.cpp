@@ -51,6 +51,8 @@ struct StatePart::Watch : std::enable_shared_from_this<StatePart::Watch> {
   std::mutex mutex;
   std::condition_variable changed;
   bool released = false;
+  std::atomic<bool> unposted{false};         ///< it has ended, and there was no memory to have it released
+  std::shared_ptr<Watch> of_job;             ///< itself, while the pool has the job for that
   std::atomic<std::thread::id> deliverer{};  ///< inside the handler
 
   /// On a worker, one at a time, inside the gate.
@@ -98,20 +100,29 @@ struct StatePart::Watch : std::enable_shared_from_this<StatePart::Watch> {
   void end() {
     if (handler.release == nullptr || instance.wedged()) return told();
     Job job;
-    auto self = std::make_unique<std::shared_ptr<Watch>>(shared_from_this());
-    job.run = [](void* p) noexcept { (*static_cast<std::shared_ptr<Watch>*>(p))->release(); };
+    job.run = [](void* p) noexcept { static_cast<Watch*>(p)->release(); };
     job.end = [](void* p, JobEnd how) noexcept {
-      const std::unique_ptr<std::shared_ptr<Watch>> mine(static_cast<std::shared_ptr<Watch>*>(p));
-      if (how == JobEnd::dropped) (*mine)->release();
+      const std::shared_ptr<Watch> mine = std::move(static_cast<Watch*>(p)->of_job);
+      if (how == JobEnd::dropped) mine->release();
     };
-    job.data = self.get();
+    job.data = this;
+    of_job = shared_from_this();
     job.timeout_ns = handler_ns;
     job.limit = Gate::State::closed;
     job.notification = true;
-    if (instance.host().kernel()->workers().post(instance, job))
-      static_cast<void>(self.release());
-    else
-      release();  // the pool is gone, and with it everybody who could be inside
+    try {
+      if (instance.host().kernel()->workers().post(instance, job)) return;
+    } catch (const std::bad_alloc&) {
+      const std::shared_ptr<Watch> mine = std::move(of_job);
+      unposted.store(true);
+      return;
+    }
+    const std::shared_ptr<Watch> mine = std::move(of_job);
+    release();  // the pool is gone, and with it everybody who could be inside
+  }
+  /// What `end` could not do; on a thread that may call the module.
+  void release_unposted() {
+    if (unposted.exchange(false)) release();
   }
   void release() {
     const HandlerTurn turn(instance, Gate::State::closed);
@@ -125,6 +136,10 @@ struct StatePart::Watch : std::enable_shared_from_this<StatePart::Watch> {
     const std::lock_guard lock(mutex);
     released = true;
     changed.notify_all();
+  }
+  bool is_released() {
+    const std::lock_guard lock(mutex);
+    return released;
   }
   bool wait_released(std::int64_t deadline_ns) {
     std::unique_lock lock(mutex);
@@ -171,7 +186,10 @@ Result<tenon_id> StatePart::watch(NamespaceId space, std::string_view prefix, co
     if (w->space == space && w->prefix == prefix && w->handler.fn == handler.fn && w->handler.data == handler.data) return watch_id;
   if (watches_.size() >= max_watches)
     return Error{Code::resource_exhausted, "the instance has 64 watches already, and may have no more", "WATCHES"};
+  std::erase_if(ended_, [](const auto& item) { return item.second->is_released(); });
   const auto watch = std::make_shared<Watch>(instance_, space, prefix, handler);
+  decltype(watches_) place;
+  place.emplace(0, watch);
   WatchOptions options;
   options.space = space;
   options.prefix = prefix;
@@ -179,7 +197,11 @@ Result<tenon_id> StatePart::watch(NamespaceId space, std::string_view prefix, co
   options.release = [watch] { watch->end(); };
   options.call = &watch->call;
   const Result<std::uint64_t> made = state_.watch(&instance_, std::move(options));
-  if (made) watches_.emplace(*made, watch);
+  if (made) {
+    auto node = place.extract(place.begin());
+    node.key() = *made;
+    watches_.insert(std::move(node));
+  }
   return made;
 }
 
@@ -187,8 +209,8 @@ Result<std::shared_ptr<StatePart::Watch>> StatePart::take(tenon_id watch_id) {
   const std::lock_guard lock(mutex_);
   const auto at = watches_.find(watch_id);
   if (at == watches_.end()) return no_watch();
-  std::shared_ptr<Watch> watch = std::move(at->second);
-  watches_.erase(at);
+  std::shared_ptr<Watch> watch = at->second;
+  ended_.insert(watches_.extract(at));  // until it was released
   return watch;
 }
 
@@ -210,6 +232,7 @@ Result<void> StatePart::unwatch_wait(tenon_id watch_id, std::int64_t deadline_ns
   if (on_own_strand(instance_)) return own_strand_error("a watch");
   if (const Result<std::shared_ptr<Watch>> mine = take(watch_id); !mine) return mine.error();
   if (Result<void> r = state_.unwatch_wait(watch_id, deadline_ns); !r) return r;
+  watch->release_unposted();
   if (watch->wait_released(deadline_ns)) return {};
   return Error{Code::deadline_exceeded, "the watch has ended, but its release has not returned in time", "WATCH_DEADLINE"};
 }
@@ -227,10 +250,14 @@ bool StatePart::leave(std::int64_t deadline_ns) {
     const std::lock_guard lock(mutex_);
     left_ = true;
     mine.swap(watches_);
+    mine.merge(ended_);
   }
   state_.revoke(instance_);
   bool quiet = true;
-  for (const auto& [watch_id, watch] : mine) quiet = watch->wait_released(deadline_ns) && quiet;
+  for (const auto& [watch_id, watch] : mine) {
+    watch->release_unposted();
+    quiet = watch->wait_released(deadline_ns) && quiet;
+  }
   return quiet;
 }
 

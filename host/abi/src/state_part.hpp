@@ -55,6 +55,7 @@ class StatePart final : public Part {
   Cursors cursors_;
   mutable std::mutex mutex_;
   std::map<tenon_id, std::shared_ptr<Watch>> watches_;
+  std::map<tenon_id, std::shared_ptr<Watch>> ended_;  ///< by us; those that are still to be released among them
   bool left_ = false;
 };
 

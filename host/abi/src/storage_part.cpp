@@ -62,11 +62,16 @@ Result<StorageTransaction> StoragePart::transaction(tenon_id space) const {
 Result<void> StoragePart::commit_async(StorageTransaction transaction, tenon_storage_done done, void* data) {
   const Result<std::uint64_t> expected = completions_->expect(done, data);
   if (!expected) return expected.error();
-  Result<void> sent = storage_.commit_async(
-      std::move(transaction),
-      [completions = completions_, number = *expected](Result<std::uint64_t> outcome) { completions->came(number, std::move(outcome)); });
-  if (!sent) completions_->forget(*expected);
-  return sent;
+  try {
+    Result<void> sent = storage_.commit_async(
+        std::move(transaction),
+        [completions = completions_, number = *expected](Result<std::uint64_t> outcome) { completions->came(number, std::move(outcome)); });
+    if (!sent) completions_->forget(*expected);
+    return sent;
+  } catch (const std::bad_alloc&) {
+    completions_->forget(*expected);
+    throw;
+  }
 }
 
 bool StoragePart::leave(std::int64_t deadline_ns) { return completions_->leave(deadline_ns); }

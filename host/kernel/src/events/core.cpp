@@ -1,6 +1,7 @@
 #include "core.hpp"
 
 #include <array>
+#include <new>
 #include <thread>
 
 namespace tenon::host {
@@ -121,14 +122,18 @@ void EventCore::tell_waiters() {
   changed.notify_all();
 }
 
-void EventCore::post_parked() {
+void EventCore::post_parked() noexcept {
   if (parked == 0) return;
   std::vector<std::shared_ptr<EventSubscription>> claimed;
   {
     const std::lock_guard lock(mutex);
     std::size_t n = 0;
     for (const auto& [key, account] : accounts) n += account->subscriptions.size();
-    claimed.reserve(n);  // before any is claimed: who claims has to post
+    try {
+      claimed.reserve(n);  // before any is claimed: who claims has to post
+    } catch (const std::bad_alloc&) {
+      return;  // the next time
+    }
     for (const auto& [key, account] : accounts)
       for (const auto& [id, s] : account->subscriptions)
         if (s->claim_parked()) claimed.push_back(s);

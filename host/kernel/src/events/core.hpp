@@ -89,7 +89,7 @@ struct EventCore : std::enable_shared_from_this<EventCore> {
   /// Waits for `done()` (called with waiting_mutex held), and posts again what is parked meanwhile.
   template <class Done>
   bool wait(std::int64_t deadline_ns, Done&& done);
-  void post_parked();
+  void post_parked() noexcept;
 
   [[nodiscard]] std::shared_ptr<EventAccount> find(const Owner& owner) const;
   [[nodiscard]] std::vector<std::shared_ptr<EventSubscription>> subscriptions_of(const EventAccount& account) const;

@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 
+#include "base/no_memory.hpp"
 #include "kernel/owner.hpp"
 
 namespace tenon::host {
@@ -154,8 +155,9 @@ Result<std::uint64_t> StateWatches::add(Owner* owner, WatchOptions options) {
   if (of_space.size() >= State::max_watches)
     return Error{Code::resource_exhausted, "the namespace is watched " + std::to_string(State::max_watches) + " times already", "WATCHES"};
   const auto watch = std::make_shared<StateWatch>(++last_id_, owner, std::move(options), executor_);
-  of_space.push_back(watch);
+  make_room(of_space, of_space.size() + 1);
   by_id_.emplace(watch->id(), watch);
+  of_space.push_back(watch);
   count_.store(by_id_.size(), std::memory_order_relaxed);
   return watch->id();
 }
