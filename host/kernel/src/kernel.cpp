@@ -10,7 +10,9 @@ namespace {
 constexpr std::int64_t second_ns = 1'000'000'000;
 
 Services::Options with_hooks(Services::Options options, Kernel& kernel) {
-  options.denied = [&kernel](const ServiceSeat& who, const Error& error) { kernel.denied(seat_module(who), "service", {}, error); };
+  options.denied = [&kernel](const ServiceSeat& who, std::string_view service, const Error& error) {
+    kernel.denied(seat_module(who), "service", service, error);
+  };
   options.deprecated = [&kernel](const ServiceSeat& caller, const ServiceSeat& provider, std::string_view service) {
     try {
       kernel.log().log(warn, "a deprecated service was called",
@@ -22,7 +24,9 @@ Services::Options with_hooks(Services::Options options, Kernel& kernel) {
 }
 
 Container::Options with_hooks(Container::Options options, Kernel& kernel) {
-  options.denied = [&kernel](const ContainerSeat& who, const Error& error) { kernel.denied(seat_module(who), "token", {}, error); };
+  options.denied = [&kernel](const ContainerSeat& who, std::string_view token, const Error& error) {
+    kernel.denied(seat_module(who), "token", token, error);
+  };
   return options;
 }
 

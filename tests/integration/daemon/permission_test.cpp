@@ -109,7 +109,10 @@ TEST_CASE("a plugin that reaches for what is not its own is refused, audited, an
     ++denied;
     CHECK_MESSAGE(contains(line, "\"actor\":\"squatter\""), line);
     CHECK_MESSAGE(contains(line, "\"outcome\":\"denied\""), line);
+    CHECK_MESSAGE(!contains(line, "\"target\":\"\""), line);
   }
+  for (const char* name : {"logger.log", "alpha.get", "tenon.stop"})
+    CHECK_MESSAGE(contains(audit, "\"target\":\"" + std::string(name) + "\""), name);
   CHECK(denied == 10);
   for (const char* name : {"logger.log", "alpha.get", "tenon.stop", "tenon.module.state", "alpha.price", "alpha.*", "tenon.log_sink/1"})
     CHECK_MESSAGE(contains(audit, name), name);

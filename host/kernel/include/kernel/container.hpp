@@ -94,7 +94,8 @@ struct ContainerSeatOptions {
 class Container {
  public:
   struct Options {
-    std::function<void(const ContainerSeat& who, const Error& error)> denied;  ///< for the audit; must not throw
+    /// For the audit; must not throw.
+    std::function<void(const ContainerSeat& who, std::string_view token, const Error& error)> denied;
     std::int64_t timeout_ns = 5'000'000'000;                                   ///< of a factory that no call is the reason of
     std::size_t max_tokens = 4096;                                             ///< per seat
     std::size_t max_scopes = 16384;                                            ///< per seat

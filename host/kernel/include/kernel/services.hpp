@@ -159,7 +159,8 @@ struct ServiceMetrics {
 class Services {
  public:
   struct Options {
-    std::function<void(const ServiceSeat& who, const Error& error)> denied;  ///< for the audit; must not throw
+    /// For the audit; must not throw.
+    std::function<void(const ServiceSeat& who, std::string_view service, const Error& error)> denied;
     /// Once per caller and service; must not throw.
     std::function<void(const ServiceSeat& caller, const ServiceSeat& provider, std::string_view service)> deprecated;
     std::int64_t (*now)() = &monotonic_ns;    ///< of the breakers

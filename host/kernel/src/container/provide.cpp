@@ -84,7 +84,7 @@ Result<std::uint64_t> ContainerCore::provide(ContainerSeat& seat, const TokenOff
                 "`" + seat.module + "` may not provide `" + text + "`: what is not below its own name it provides under the key `" +
                     seat.module + "`, and nothing below `tenon`",
                 "FOREIGN_TOKEN");
-    if (options.denied) options.denied(seat, error);
+    if (options.denied) options.denied(seat, text, error);
     return error;
   }
 

@@ -39,7 +39,7 @@ Code ServicesCore::pin_name(ServiceSeat& seat, std::string_view name, Pinned& ou
     if (const std::string text = parsed->text(); !canonical && text != name) return pin_name(seat, text, out, error, true);
     if (auto may = seat.permissions.may_call(*parsed); !may) {
       error = may.error();
-      if (options.denied) options.denied(seat, error);
+      if (options.denied) options.denied(seat, name, error);
       return error.code;
     }
     return nobody_offers(error, name);
@@ -49,7 +49,7 @@ Code ServicesCore::pin_name(ServiceSeat& seat, std::string_view name, Pinned& ou
     if (auto may = seat.permissions.may_call(entry->name); !may) [[unlikely]] {
       out.drop();
       error = may.error();
-      if (options.denied) options.denied(seat, error);
+      if (options.denied) options.denied(seat, name, error);
       return error.code;
     }
     known.store(entry->serial, std::memory_order_relaxed);

@@ -18,7 +18,7 @@ Result<std::uint64_t> Services::resolve(ServiceSeat& seat, std::string_view name
   if (!parsed) return malformed_name(name);
   if (seat.left.load(std::memory_order_acquire)) return has_left(seat);
   if (auto may = seat.permissions.may_call(*parsed); !may) {
-    if (core_->options.denied) core_->options.denied(seat, may.error());
+    if (core_->options.denied) core_->options.denied(seat, name, may.error());
     return may.error();
   }
   const std::string text = parsed->text();

@@ -21,7 +21,7 @@ Result<std::uint64_t> Services::add(ServiceSeat& seat, const ServiceOffer& offer
     return reserved;
   }
   if (auto may = seat.permissions.may_register(*name); !may) {
-    if (core_->options.denied) core_->options.denied(seat, may.error());
+    if (core_->options.denied) core_->options.denied(seat, offer.name, may.error());
     return may.error();
   }
   const std::string text = name->text();

@@ -68,7 +68,9 @@ TEST_CASE("container provide: keys let several providers of one interface live s
 TEST_CASE("container provide: a plugin provides what is below its name, and other interfaces under its own key, the audit hears the rest") {
   std::vector<std::string> denied;
   Container::Options options;
-  options.denied = [&](const ContainerSeat&, const Error& error) { denied.push_back(error.reason); };
+  options.denied = [&](const ContainerSeat&, std::string_view token, const Error& error) {
+    denied.push_back(error.reason + " " + std::string(token));
+  };
   World world(options);
   Module plugin(world, "stripe", {{}, false}), trusted(world, "admin");
   CHECK(plugin.instance("stripe.client/1", plugin.value));
@@ -84,7 +86,8 @@ TEST_CASE("container provide: a plugin provides what is below its name, and othe
   }
   CHECK(trusted.instance("payments.ledger/1", trusted.value));
   CHECK(trusted.instance("tenon.thing/1", trusted.value).error().code == Code::permission_denied);
-  CHECK(denied.size() == 5);
+  REQUIRE(denied.size() == 5);
+  CHECK(denied[1] == "FOREIGN_TOKEN payments.gateway/1 (paypal)");
 }
 
 TEST_CASE("container acquire: another module's token needs `requires`, and the message names the line") {

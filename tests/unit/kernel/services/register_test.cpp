@@ -211,7 +211,9 @@ TEST_CASE("services: the next generation registers in the shadow of this one") {
 TEST_CASE("services: permissions are checked when registering and at every call") {
   std::vector<std::string> audit;
   Services::Options options;
-  options.denied = [&audit](const ServiceSeat& who, const Error& error) { audit.push_back(seat_module(who) + ": " + error.reason); };
+  options.denied = [&audit](const ServiceSeat& who, std::string_view service, const Error& error) {
+    audit.push_back(seat_module(who) + ": " + error.reason + " " + std::string(service));
+  };
   World world(std::move(options));
   PermissionSet asked;
   asked.service_calls.push_back(*parse_service_pattern("orders.create"));
@@ -225,7 +227,8 @@ TEST_CASE("services: permissions are checked when registering and at every call"
     CHECK(out.code == Code::permission_denied);
     CHECK(out.error.message.find("`orders.delete`") != std::string::npos);
   }
-  CHECK(audit.size() == 2);
+  REQUIRE(audit.size() == 2);
+  CHECK(audit[0].ends_with(" orders.delete"));
   CHECK(call(plugin, "orders.unknown").code == Code::permission_denied);  // does not even learn whether it is there
   CHECK(world.services.resolve(*plugin.seat, "orders.delete").error().code == Code::permission_denied);
   Async async;
