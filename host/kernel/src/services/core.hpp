@@ -71,6 +71,7 @@ struct Removal {
   std::mutex mutex;
   std::condition_variable changed;
   bool over = false;
+  std::atomic<bool> collected{false};  ///< nobody is inside any more: release is due
   void finish() {
     const std::lock_guard lock(mutex);
     over = true;

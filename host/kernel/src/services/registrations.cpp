@@ -1,4 +1,5 @@
 // Who offers what: registering, removing, and freeing what was removed once nobody is inside of it.
+#include <sched.h>
 #include <sys/prctl.h>
 
 #include <algorithm>
@@ -6,6 +7,11 @@
 #include "refusals.hpp"
 
 namespace tenon::host {
+namespace {
+
+constexpr std::int64_t looked_at_ns = 500'000;
+
+}  // namespace
 
 Result<std::uint64_t> Services::add(ServiceSeat& seat, const ServiceOffer& offer) {
   const auto name = parse_service_name(offer.name);
@@ -146,6 +152,7 @@ void ServicesCore::reclaim_now() {
     more = directory.has_retired();
   }
   for (Registration* r : gone) {
+    if (r->removal) r->removal->collected.store(true, std::memory_order_relaxed);
     if (r->release == nullptr) continue;
     r->last->release = r->release;
     r->last->data = r->data;
@@ -226,6 +233,10 @@ Code Services::remove_wait(ServiceSeat& seat, std::uint64_t id, std::int64_t dea
   }
   core_->reclaim();
   const Blocking blocking;
+  // Most calls are short: those inside are looked at again at once, before that is left to the keeper and its pauses.
+  for (const std::int64_t until = std::min(deadline_ns, monotonic_ns() + looked_at_ns);
+       !removal->collected.load(std::memory_order_relaxed) && monotonic_ns() < until; core_->reclaim())
+    sched_yield();
   std::unique_lock lock(removal->mutex);
   while (!removal->over) {
     const std::int64_t left = deadline_ns - monotonic_ns();
