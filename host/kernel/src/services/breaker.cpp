@@ -1,6 +1,6 @@
 #include "breaker.hpp"
 
-#include <algorithm>
+#include <new>
 
 namespace tenon::host {
 
@@ -19,7 +19,7 @@ Breaker::Admission Breaker::admit() {
   return Admission::probe;
 }
 
-void Breaker::ended(Admission admission, Outcome outcome) {
+void Breaker::ended(Admission admission, Outcome outcome) noexcept {
   if (admission == Admission::no) return;
   if (admission == Admission::yes && outcome != Outcome::failure) return;
   const std::lock_guard lock(mutex_);
@@ -34,9 +34,12 @@ void Breaker::ended(Admission admission, Outcome outcome) {
   }
   if (!closed_.load(std::memory_order_relaxed)) return;  // began before it opened
   const std::int64_t now = now_();
-  failures_.erase(failures_.begin(),
-                  std::find_if(failures_.begin(), failures_.end(), [&](std::int64_t at) { return now - at <= options_.window_ns; }));
-  failures_.push_back(now);
+  while (!failures_.empty() && now - failures_.front() > options_.window_ns) failures_.pop_front();
+  try {
+    failures_.push_back(now);
+  } catch (const std::bad_alloc&) {  // one that does not count
+    return;
+  }
   if (failures_.size() >= options_.failures) open(now);
 }
 
