@@ -1,13 +1,16 @@
 #include "base/file.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <new>
 
 #include "base/text.hpp"
@@ -104,6 +107,25 @@ Result<void> write_file_atomic(const std::string& path, std::string_view data, m
   if (sync && ::fsync(fd.get()) != 0) return fail(errno, "cannot sync");
   if (::rename(temporary.c_str(), path.c_str()) != 0) return fail(errno, "cannot replace");
   return {};
+}
+
+void remove_temporaries(const std::string& path) noexcept {
+  const std::size_t slash = path.rfind('/');
+  const std::string_view name = std::string_view(path).substr(slash == std::string::npos ? 0 : slash + 1);
+  try {
+    const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+    const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(directory.c_str()), &::closedir);
+    if (dir == nullptr) return;
+    while (const dirent* entry = ::readdir(dir.get())) {
+      // As mkostemp makes them: the name, a dot, six letters or digits.
+      const std::string_view found = entry->d_name;
+      if (found.size() != name.size() + 7 || !found.starts_with(name) || found[name.size()] != '.') continue;
+      const std::string_view made = found.substr(name.size() + 1);
+      if (std::all_of(made.begin(), made.end(), [](unsigned char c) { return std::isalnum(c) != 0; }))
+        ::unlinkat(::dirfd(dir.get()), entry->d_name, 0);  // no directory
+    }
+  } catch (...) {  // out of memory: the next time
+  }
 }
 
 }  // namespace tenon::host

@@ -64,6 +64,8 @@ Result<FileBytes> read_all(int fd, std::size_t max, std::string_view name);
 Result<std::string> read_text_file(const std::string& path, std::size_t max);
 /// Writes `data` to `path` through a temporary name in the same directory and rename(2). Not fsynced unless `sync`.
 Result<void> write_file_atomic(const std::string& path, std::string_view data, mode_t mode, bool sync = false);
+/// Removes what a process that was killed in the middle of write_file_atomic has left beside `path`. Only while nobody writes it.
+void remove_temporaries(const std::string& path) noexcept;
 /// Writes all bytes, restarting after EINTR and short writes.
 Result<void> write_all(int fd, std::string_view data);
 

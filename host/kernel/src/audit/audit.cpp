@@ -125,6 +125,8 @@ Result<void> AuditLog::Impl::open_file() {
                  ExitCode::try_again};
   const Result<Tail> tail = read_tail(next.get(), st.st_size, path);
   if (!tail) return tail.error();
+  // Under the lock of the file: nobody else makes notes.
+  remove_temporaries(audit_head_path(path));
   fd = std::move(next);
   identity = st;
   size = st.st_size;

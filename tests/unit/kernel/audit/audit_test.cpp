@@ -286,6 +286,23 @@ TEST_CASE("flush makes durable what was recorded, and notes the end") {
   CHECK(tenon::test::read_file(file.path + ".head").starts_with("2 "));
 }
 
+TEST_CASE("what a killed process has left of its notes is gone after the next start, and nothing else") {
+  const AuditFile file;
+  file.write(1);
+  for (const char* name : {"audit.log.head.Ab12Zz", "audit.log.head.000000"}) file.dir.write(name, "1 half", 0600);
+  const std::vector<std::string> others = {"audit.log.head.Ab12Z", "audit.log.head.Ab12Zzz", "audit.log.head.Ab.2Zz",
+                                           "xaudit.log.head.Ab12Zz"};
+  for (const std::string& name : others) file.dir.write(name, "x", 0600);
+  {
+    const auto log = file.open();
+    CHECK(::access((file.dir / "audit.log.head.Ab12Zz").c_str(), F_OK) != 0);
+    CHECK(::access((file.dir / "audit.log.head.000000").c_str(), F_OK) != 0);
+  }
+  for (const std::string& name : others) CHECK_MESSAGE(::access((file.dir / name).c_str(), F_OK) == 0, name);
+  CHECK(::access((file.path + ".head").c_str(), F_OK) == 0);
+  CHECK(file.verify().ok());
+}
+
 TEST_CASE("a long file is continued") {
   const AuditFile file;
   constexpr int records = 2600;  // more than what is read of the end
