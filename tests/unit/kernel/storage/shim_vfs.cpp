@@ -31,6 +31,7 @@ struct ShimFile {
   }
   static int write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset) {
     ShimFile& f = of(file);
+    f.shim->pass();
     const std::lock_guard lock(f.shim->mutex_);
     if (f.shim->step()) return SQLITE_IOERR_WRITE;
     if (f.shim->strikes(ShimVfs::Fault::write_error)) {
@@ -59,6 +60,7 @@ struct ShimFile {
   }
   static int sync(sqlite3_file* file, int) {
     ShimFile& f = of(file);
+    f.shim->pass();
     const std::lock_guard lock(f.shim->mutex_);
     if (f.shim->step()) return SQLITE_IOERR_FSYNC;
     if (f.shim->strikes(ShimVfs::Fault::sync_error)) {
@@ -190,6 +192,19 @@ void ShimVfs::fail(Fault fault, std::uint64_t at, std::uint64_t times) {
   fault_at_ = at;
   fault_times_ = times;
   fault_seen_ = faults_ = 0;
+}
+
+void ShimVfs::hang(bool on) {
+  const std::lock_guard lock(hang_mutex_);
+  hangs_ = on;
+  goes_on_.notify_all();
+}
+
+void ShimVfs::pass() {
+  std::unique_lock lock(hang_mutex_);
+  ++hanging_;
+  goes_on_.wait(lock, [this] { return !hangs_; });
+  --hanging_;
 }
 
 void ShimVfs::apply(std::string& content, const Change& change) {

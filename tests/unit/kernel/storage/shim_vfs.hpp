@@ -3,6 +3,8 @@
 
 #include <sqlite3.h>
 
+#include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -37,6 +39,10 @@ class ShimVfs {
   /// From the `at`-th operation of that kind on (from 1, counted from now), `times` of them fail.
   void fail(Fault fault, std::uint64_t at, std::uint64_t times);
   void heal() { fail(Fault::none, 0, 0); }
+  /// From now on, or no longer: writes and syncs do not return.
+  void hang(bool on);
+  /// Threads that wait for one.
+  [[nodiscard]] int hanging() const { return hanging_; }
   /// Faults that happened since fail().
   [[nodiscard]] std::uint64_t faults() const { return faults_; }
 
@@ -59,6 +65,7 @@ class ShimVfs {
   /// Counts; true: the power is gone.
   bool step();
   bool strikes(Fault fault);
+  void pass();  ///< waits while it hangs
   void synced(const std::string& file);
   static void apply(std::string& content, const Change& change);
 
@@ -69,6 +76,10 @@ class ShimVfs {
   std::map<std::string, Disk> disk_;
   std::uint64_t operations_ = 0, syncs_ = 0, cut_at_ = 0;
   bool dead_ = false;
+  std::mutex hang_mutex_;
+  std::condition_variable goes_on_;
+  bool hangs_ = false;
+  std::atomic<int> hanging_{0};
   Fault fault_ = Fault::none;
   std::uint64_t fault_at_ = 0, fault_times_ = 0, fault_seen_ = 0, faults_ = 0;
 };

@@ -1,17 +1,21 @@
-#include "starved.hpp"
+#include "small_host.hpp"
 
 #include <chrono>
+
+#include "kernel/storage_backend.hpp"
+#include "memory_backend.hpp"
 
 namespace tenon::test {
 
 using namespace host;
 
-SmallHost::SmallHost(KernelOptions options) {
+SmallHost::SmallHost(KernelOptions options, std::unique_ptr<StorageBackend> backend) {
   prepare_gates();
   auto kernel = Kernel::make(log_, std::move(options));
   REQUIRE(kernel);
   kernel_ = std::move(*kernel);
-  REQUIRE(kernel_->open_storage(host::test::memory_backend(std::make_shared<host::test::MemoryFile>())));
+  if (!backend) backend = host::test::memory_backend(std::make_shared<host::test::MemoryFile>());
+  REQUIRE(kernel_->open_storage(std::move(backend)));
   context_ = std::make_unique<HostContext>(log_, "1.0.0", make_uuid(), kernel_.get());
   ticker_ = std::thread([this] {
     while (!ending_) {
@@ -35,15 +39,16 @@ SmallModule::SmallModule(SmallHost& host, const std::string& name, InstanceOptio
   instance_->reach_to(Reach::callable);
 }
 
-void SmallModule::leave() {
+void SmallModule::leave(std::int64_t within_ns) {
   if (instance_ == nullptr) return;
+  const auto in_time = [within_ns] { return monotonic_ns() + within_ns; };
   instance_->gate().advance(Gate::State::draining);
-  instance_->drain_parts(soon());
-  CHECK(instance_->leave_parts(soon()));
+  instance_->drain_parts(in_time());
+  CHECK(instance_->leave_parts(in_time()));
   instance_->revoke_all();
   instance_->gate().advance(Gate::State::closed);
-  CHECK(instance_->close_parts(soon()));
-  CHECK(instance_->finish_parts(soon()) == Part::Pinned::no);
+  CHECK(instance_->close_parts(in_time()));
+  CHECK(instance_->finish_parts(in_time()) == Part::Pinned::no);
   instance_->parts_destroyed();
   instance_ = nullptr;
 }
