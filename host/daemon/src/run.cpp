@@ -97,6 +97,7 @@ Run::Run(const DaemonOptions& options, std::shared_ptr<const Config> config, Log
   for (const std::string& problem : environment.problems) log_.log(warn, problem, {});
   observer_.on_state = [this](const ModuleStatus& status) {
     audit_module(status);
+    kernel_.module_is(status.name, state_name(status.state));
     topics_.module_state(status);
   };
   observer_.on_load_overdue = [this](const std::string& module, bool required) { load_overdue(module, required); };

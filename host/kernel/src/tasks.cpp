@@ -157,6 +157,22 @@ std::vector<TaskStatus> Tasks::list(const Owner* owner) const {
   return out;
 }
 
+std::vector<TaskTotals> Tasks::totals() const {
+  std::vector<TaskTotals> out;
+  const std::lock_guard lock(core_->mutex);
+  std::map<const TaskTotals*, TaskTotals> now;
+  for (const auto& [key, sum] : core_->totals) now.emplace(&sum, sum);
+  for (const auto& [id, t] : core_->tasks) {
+    TaskTotals& sum = now.at(t->totals);
+    sum.runs += t->runs;
+    sum.failures += t->failures;
+    sum.missed += t->missed;
+    ++sum.registered;
+  }
+  for (const auto& [key, sum] : core_->totals) out.push_back(std::move(now.at(&sum)));
+  return out;
+}
+
 Result<TaskStatus> Tasks::status(const Owner& owner, std::uint64_t id) const {
   const std::lock_guard lock(core_->mutex);
   const std::shared_ptr<Task> task = core_->find(owner, id);

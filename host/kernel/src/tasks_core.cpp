@@ -45,6 +45,9 @@ Result<void> Tasks::Core::insert(const std::shared_ptr<Task>& task) {
       return task_failure(Code::resource_exhausted, "the system gives no thread for timers", "NO_THREAD");
     }
   }
+  TaskTotals& sum = totals[{owner.name(), task->kind}];
+  if (sum.owner.empty()) sum = {owner.name(), task->kind, 0, 0, 0, 0};
+  task->totals = &sum;
   tasks.emplace(next_id, task);
   try {
     ++counts[&owner];

@@ -24,6 +24,7 @@ struct Tasks::Task : std::enable_shared_from_this<Task> {
 
   std::uint64_t id = 0;
   Owner* owner = nullptr;
+  TaskTotals* totals = nullptr;  ///< where what it did is added in the end
   TaskKind kind = TaskKind::post;
   TaskHandler handler;
   std::string name;
@@ -71,6 +72,7 @@ struct Tasks::Core : std::enable_shared_from_this<Core> {
   std::condition_variable changed;
   std::map<std::uint64_t, std::shared_ptr<Task>> tasks;
   std::map<const Owner*, std::size_t> counts;
+  std::map<std::pair<std::string, TaskKind>, TaskTotals> totals;  ///< of tasks that are gone; as many as there are names of modules
   Task::Timers monotonic, realtime;
   std::uint64_t next_id = 1;
   std::thread thread;
@@ -91,6 +93,9 @@ struct Tasks::Core : std::enable_shared_from_this<Core> {
   }
   Result<void> insert(const std::shared_ptr<Task>& task);
   void erase(const Task& t) {
+    t.totals->runs += t.runs;
+    t.totals->failures += t.failures;
+    t.totals->missed += t.missed;
     if (const auto count = counts.find(t.owner); count != counts.end() && --count->second == 0) counts.erase(count);
     tasks.erase(t.id);
   }

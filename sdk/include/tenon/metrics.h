@@ -1,8 +1,8 @@
 /* tenon/metrics.h - numbers of a module for whoever watches the host: counters, gauges, histograms (Prometheus text 0.0.4).
  *
- * Names are `[a-z_][a-z0-9_]*`, at most 128 bytes; those of counters end in `_total`, others do not, none ends in `_bucket`, `_sum` or `_count`. A name has one
- * kind in the whole host, and a histogram one list of bounds. Labels: at most 8, names as above but `module`, `le`, `quantile` and `__...`, none twice;
- * values are at most 128 bytes of UTF-8. The host adds the label `module`, so modules may use the same names. Help: 1 to 512 bytes, the first one of a
+ * Names are `[a-z_][a-z0-9_]*`, at most 128 bytes; those of counters end in `_total`, others do not, none ends in `_bucket`, `_sum` or `_count`, or
+ * begins with `tenon_` (the host's own do). A name has one kind in the whole host, and a histogram one list of bounds. Labels: at most 8, names of letters,
+ * digits and `_` but `module`, `le`, `quantile` and `__...`, none twice; values are at most 128 bytes of UTF-8. The host adds the label `module`, so modules may use the same names. Help: 1 to 512 bytes, the first one of a
  * name is shown. At most 1000 series per module: a label is a choice among few (a method, a result), never an id.
  * The same name and labels again give the same series. Usable in every phase; when the module has left, its series are gone.
  *

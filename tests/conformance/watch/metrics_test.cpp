@@ -51,6 +51,7 @@ TEST_CASE("what is no metric is refused with its reason") {
     CHECK(bad(d.counter("requests_total", "", {}, out)));
     CHECK(bad(d.counter("requests_total", std::string(513, 'h'), {}, out)));
     CHECK(bad(d.gauge("x_total", "h", {}, out)));
+    CHECK(bad(d.counter("tenon_service_calls_total", "h", {}, out)));
     CHECK(bad(d.gauge("x_bucket", "h", {}, out)));
     CHECK(bad(d.gauge("x", "h", {{"module", "other"}}, out)));
     CHECK(bad(d.gauge("x", "h", {{"le", "1"}}, out)));

@@ -24,7 +24,27 @@ int main() {
     gauge->set(-std::numeric_limits<double>::infinity());
     for (const double value : {0.0005, 0.05, 7.0}) histogram->observe(value);
   }
+  // What the host counts itself.
+  Owner shop("shop", 1, true);
+  shop.set_reach(Reach::callable);
+  const auto seat = (*kernel)->services().join(shop, Permissions::all("shop"), {});
+  ServiceOffer offer;
+  offer.name = "shop.sell/2";
+  offer.handle = [](void*, ServiceCall&, const Request&, Reply&) { return Code::aborted; };
+  if (!(*kernel)->services().add(*seat, offer)) return 1;
+  Reply reply;
+  Error error;
+  if ((*kernel)->services().call(*seat, "shop.sell/2", {}, reply, error) != Code::aborted) return 1;
+  (*kernel)->module_is("shop", "running");
+  TaskHandler task;
+  task.run = [](void*, Call&) noexcept { return Code::ok; };
+  if (!(*kernel)->tasks().after(shop, 3'600'000'000'000, task)) return 1;
   std::fputs((*kernel)->metrics_text(monotonic_ns()).c_str(), stdout);
+  const std::int64_t soon = monotonic_ns() + 2'000'000'000;
+  shop.gate().advance(Gate::State::draining);
+  if (!(*kernel)->services().leave(*seat, soon).quiet) return 1;
+  shop.gate().advance(Gate::State::closed);
+  if (!(*kernel)->tasks().leave(shop, soon).quiet) return 1;
   for (Owner* owner : {&orders, &catalog}) {
     owner->gate().advance(Gate::State::closed);
     metrics.leave(*owner);

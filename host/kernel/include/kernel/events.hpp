@@ -181,6 +181,12 @@ class Events {
     std::string pattern;
     EventStats stats;
   };
+  /// Of all subscriptions of the modules that take part, those that have ended included; by owner.
+  struct Totals {
+    std::string owner;
+    std::uint64_t delivered = 0, failed = 0, dropped = 0, queued = 0;
+  };
+  [[nodiscard]] std::vector<Totals> totals() const;
   /// All subscriptions, sorted by owner, generation, id.
   [[nodiscard]] std::vector<Info> subscriptions() const;
 

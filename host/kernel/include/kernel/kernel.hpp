@@ -3,7 +3,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "kernel/audit.hpp"
@@ -53,8 +57,11 @@ class Kernel {
   Metrics& metrics() { return metrics_; }
   Health& health() { return health_; }
   AuditLog& audit() { return *audit_; }
-  /// All metrics as Prometheus text, the host's own among them: uptime, workers, health. Every name of theirs begins with `tenon_`. [any]
+  /// All metrics as Prometheus text, the host's own before those of modules: uptime, modules, workers, health, services, events, tasks, storage. Every name
+  /// of theirs begins with `tenon_`. [any]
   std::string metrics_text(std::int64_t monotonic_now_ns);
+  /// What has become of a module, by the name of its state; for the metrics. [any]
+  void module_is(std::string_view module, std::string_view state);
   /// Opens storage and state, once, before any module is loaded; without it there are none. Errors carry the exit code. `storage`: `state` and
   /// `executor` are the kernel's.
   Result<void> open_storage(std::unique_ptr<StorageBackend> backend, StorageOptions storage = {}, StateOptions state = {});
@@ -101,6 +108,8 @@ class Kernel {
   bool storage_is_slow_ = false, storage_is_full_ = false;
   Health health_;
   const std::int64_t began_ns_;
+  std::mutex modules_mutex_;
+  std::map<std::string, std::string, std::less<>> modules_;  ///< name and state
   std::atomic<bool> in_use_{false};
   std::int64_t audit_ticked_ns_ = 0;
 };

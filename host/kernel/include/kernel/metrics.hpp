@@ -79,7 +79,7 @@ class Metrics {
   Metrics& operator=(const Metrics&) = delete;
 
   /// The same series again gives the same one. Names are `[a-z_][a-z0-9_]*`; those of counters end in `_total`, others do not, and none ends in
-  /// `_bucket`, `_sum` or `_count`. Labels: `[a-z_][a-z0-9_]*`, none twice, not `module`, `le`, `quantile` or beginning with `__`.
+  /// `_bucket`, `_sum` or `_count`, or begins with `tenon_`. Labels: `[a-z_][a-z0-9_]*`, none twice, not `module`, `le`, `quantile` or beginning with `__`.
   /// `help` is required, the first one of a name is shown. INVALID_ARGUMENT, ALREADY_EXISTS (another kind, or other buckets, by that name), RESOURCE_EXHAUSTED (series of this owner),
   /// UNAVAILABLE (the owner's gate is closed). [any]
   Result<MetricCounter> counter(Owner& owner, std::string_view name, std::string_view help, std::span<const MetricLabel> labels = {});

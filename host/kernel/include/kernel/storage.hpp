@@ -81,6 +81,8 @@ class Storage {
   Result<NamespaceId> use(const std::string& name, std::int64_t deadline_ns = no_deadline);
   [[nodiscard]] Result<NamespaceId> find(std::string_view name) const;
   [[nodiscard]] Result<StorageUsage> usage(NamespaceId space) const;
+  /// Of all namespaces that are in use, by name.
+  [[nodiscard]] std::vector<std::pair<std::string, StorageUsage>> usages() const;
 
   /// NOT_FOUND, or info; the value is copied if `buffer` can take all of it, else OUT_OF_RANGE with info.size.
   Result<void> get(NamespaceId space, std::string_view key, std::span<char> buffer, ValueInfo& info);

@@ -69,6 +69,14 @@ struct TaskStatus {
   std::int64_t next_ns = no_deadline;  ///< while waiting: monotonic, for cron realtime
 };
 
+/// Of all tasks of one kind that modules of one name have or had.
+struct TaskTotals {
+  std::string owner;
+  TaskKind kind = TaskKind::post;
+  std::uint64_t runs = 0, failures = 0, missed = 0;
+  std::size_t registered = 0;
+};
+
 /// Registrations made before their owner is callable wait until `started`; their time counts from then. Handlers run on workers, loops on threads of their
 /// own. One thread watches the clocks, started with the first timer. Ids are never given twice; an id that is over, or another owner's, is NOT_FOUND.
 /// RESOURCE_EXHAUSTED beyond Options::max_tasks per owner; UNAVAILABLE once the owner's gate is not open any more. Thread-safe. Of a function that
@@ -118,6 +126,8 @@ class Tasks {
 
   /// NOT_FOUND as in cancel. [any]
   [[nodiscard]] Result<TaskStatus> status(const Owner& owner, std::uint64_t id) const;
+  /// Since the host was started, by owner and kind.
+  [[nodiscard]] std::vector<TaskTotals> totals() const;
   /// All tasks, or those of one owner; by id.
   [[nodiscard]] std::vector<TaskStatus> list(const Owner* owner = nullptr) const;
   /// The worst of an owner's loops: failed once one with LoopPolicy::fail has ended by itself, degraded while one with LoopPolicy::restart waits for

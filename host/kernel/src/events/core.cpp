@@ -168,7 +168,10 @@ void EventCore::forget(EventSubscription& subscription) noexcept {
   EventAccount& account = subscription.account();
   const std::lock_guard lock(mutex);
   account.unreported += subscription.take_unreported();
-  account.dropped += subscription.dropped();
+  const EventStats stats = subscription.stats();
+  account.dropped += stats.dropped;
+  account.delivered += stats.delivered;
+  account.failed += stats.failed;
   account.subscriptions.erase(subscription.id);
 }
 

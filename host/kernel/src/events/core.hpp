@@ -34,7 +34,7 @@ struct EventAccount {
   std::atomic<std::uint64_t> discarded{0};  ///< events that were queued for subscriptions that ended
   // With the core's mutex held:
   std::map<std::uint64_t, std::shared_ptr<EventSubscription>> subscriptions;  ///< those that are ending included
-  std::uint64_t unreported = 0, dropped = 0;                                  ///< by those that have ended
+  std::uint64_t unreported = 0, dropped = 0, delivered = 0, failed = 0;       ///< by those that have ended
 };
 
 /// Numbers of subscriptions: slot and generation, so that a number is never used twice.

@@ -133,6 +133,30 @@ void Events::tick(std::int64_t now) {
     for (const EventDrops& d : drops) core_->hooks.dropped(d);
 }
 
+std::vector<Events::Totals> Events::totals() const {
+  std::map<std::string, Totals> by_owner;
+  const std::lock_guard lock(core_->mutex);
+  for (const auto& [key, account] : core_->accounts) {
+    Totals& t = by_owner[account->name];
+    t.dropped += account->dropped;
+    t.delivered += account->delivered;
+    t.failed += account->failed;
+    for (const auto& [id, s] : account->subscriptions) {
+      const EventStats stats = s->stats();
+      t.dropped += stats.dropped;
+      t.delivered += stats.delivered;
+      t.failed += stats.failed;
+      t.queued += stats.queued;
+    }
+  }
+  std::vector<Totals> out;
+  for (auto& [owner, t] : by_owner) {
+    t.owner = owner;
+    out.push_back(std::move(t));
+  }
+  return out;
+}
+
 std::vector<Events::Info> Events::subscriptions() const {
   std::vector<Info> out;
   {

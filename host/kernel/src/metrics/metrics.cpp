@@ -1,8 +1,6 @@
 #include "kernel/metrics.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <map>
 #include <mutex>
@@ -11,11 +9,10 @@
 #include "base/text.hpp"
 #include "kernel/owner.hpp"
 #include "series.hpp"
+#include "text.hpp"
 
 namespace tenon::host {
 namespace {
-
-constexpr std::array<std::string_view, 3> kind_names = {"counter", "gauge", "histogram"};
 
 Error invalid(std::string message) { return {Code::invalid_argument, std::move(message), "BAD_METRIC", 0, ExitCode::usage}; }
 
@@ -26,33 +23,12 @@ bool is_identifier(std::string_view name, std::size_t max) {
          std::all_of(name.begin(), name.end(), [&letter](char c) { return letter(c) || (c >= '0' && c <= '9'); });
 }
 
-/// Backslash and line feed, in label values also quotes.
-std::string escaped(std::string_view text, bool quotes) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '\n') {
-      out += "\\n";
-      continue;
-    }
-    if (c == '\\' || (quotes && c == '"')) out += '\\';
-    out += c;
-  }
-  return out;
-}
-
-std::string number(double value) {
-  if (std::isnan(value)) return "NaN";
-  if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
-  std::array<char, 32> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
-  return {text.data(), end};
-}
-
 Result<void> check_name(MetricKind kind, std::string_view name, std::string_view help, const MetricLimits& limits) {
   const auto what = [name] { return "`" + printable(name) + "` "; };
   if (!is_identifier(name, limits.name_bytes))
     return invalid(what() + "is no name of a metric: lower-case letters, digits and `_`, no digit first, at most " +
                    std::to_string(limits.name_bytes) + " bytes");
+  if (name.starts_with("tenon_")) return invalid(what() + "begins with `tenon_`, as only the host's own metrics do");
   if ((kind == MetricKind::counter) != name.ends_with("_total"))
     return invalid(what() + (kind == MetricKind::counter ? "is a counter, and its name has to end in `_total`"
                                                          : "is no counter, and its name may not end in `_total`"));
@@ -90,37 +66,11 @@ Result<void> check_bounds(std::string_view name, std::span<const double> bounds,
                  " finite numbers that ascend");
 }
 
-/// `module="orders",region="eu"`: in the order of names, so that the same labels are the same text. A label without a value is none to
-/// Prometheus, and so it is here.
-std::string label_text(const Owner& owner, std::span<const MetricLabel> labels) {
-  std::vector<MetricLabel> sorted(labels.begin(), labels.end());
-  std::sort(sorted.begin(), sorted.end(), [](const MetricLabel& a, const MetricLabel& b) { return a.name < b.name; });
-  std::string out = "module=\"" + escaped(owner.name(), true) + "\"";
-  for (const MetricLabel& l : sorted)
-    if (!l.value.empty()) out += "," + std::string(l.name) + "=\"" + escaped(l.value, true) + "\"";
-  return out;
-}
-
-void render_series(std::string& out, const std::string& name, const std::string& labels, const MetricSeries& series) {
-  const auto line = [&](std::string_view suffix, const std::string& more, const std::string& value) {
-    out += name + std::string(suffix) + "{" + labels + more + "} " + value + "\n";
-  };
-  switch (series.kind()) {
-    case MetricKind::counter:
-      return line("", "", std::to_string(series.counted()));
-    case MetricKind::gauge:
-      return line("", "", number(series.gauge()));
-    case MetricKind::histogram:
-      break;
-  }
+void render_series(MetricGroup& group, const std::string& labels, const MetricSeries& series) {
+  if (series.kind() == MetricKind::counter) return group.counter(labels, series.counted());
+  if (series.kind() == MetricKind::gauge) return group.gauge(labels, series.gauge());
   const MetricSeries::Observed observed = series.observed();
-  std::uint64_t sum = 0;
-  for (std::size_t i = 0; i < observed.buckets.size(); ++i) {
-    sum += observed.buckets[i];
-    line("_bucket", ",le=\"" + (i < series.bounds().size() ? number(series.bounds()[i]) : "+Inf") + "\"", std::to_string(sum));
-  }
-  line("_sum", "", number(observed.sum));
-  line("_count", "", std::to_string(sum));
+  group.histogram(labels, series.bounds(), observed.buckets, observed.sum);
 }
 
 }  // namespace
@@ -156,7 +106,7 @@ Result<std::shared_ptr<MetricSeries>> Metrics::get(Owner& owner, int kind_number
   if (auto ok = check_labels(name, labels, state.limits); !ok) return ok.error();
   if (kind == MetricKind::histogram)
     if (auto ok = check_bounds(name, bounds, state.limits); !ok) return ok.error();
-  const State::Key key{label_text(owner, labels), owner.generation(), &owner};
+  const State::Key key{metric_labels(owner.name(), labels), owner.generation(), &owner};
 
   const std::lock_guard lock(state.mutex);
   if (owner.gate().state() == Gate::State::closed)
@@ -166,8 +116,8 @@ Result<std::shared_ptr<MetricSeries>> Metrics::get(Owner& owner, int kind_number
     const State::Family& family = found->second;
     if (family.kind != kind || !std::equal(bounds.begin(), bounds.end(), family.bounds.begin(), family.bounds.end()))
       return Error{Code::already_exists,
-                   "`" + std::string(name) + "` is already a " + std::string(kind_names[static_cast<std::size_t>(family.kind)]) + " of `" +
-                       family.first_owner + "`" + (family.kind == kind ? " with other bounds" : ""),
+                   "`" + std::string(name) + "` is already a " + std::string(metric_kind_name(family.kind)) + " of `" + family.first_owner +
+                       "`" + (family.kind == kind ? " with other bounds" : ""),
                    "OTHER_METRIC", 0, ExitCode::unavailable};
     if (const auto same = family.series.find(key); same != family.series.end()) return same->second;
   }
@@ -225,12 +175,11 @@ std::string Metrics::render() const {
   std::string out;
   const std::lock_guard lock(state_->mutex);
   for (const auto& [name, family] : state_->families) {
-    out += "# HELP " + name + " " + escaped(family.help, false) + "\n# TYPE " + name + " " +
-           std::string(kind_names[static_cast<std::size_t>(family.kind)]) + "\n";
+    MetricGroup group(out, family.kind, name, family.help);
     // The newest generation stands last among those with the same labels.
     for (auto it = family.series.begin(); it != family.series.end(); ++it)
       if (const auto next = std::next(it); next == family.series.end() || next->first.labels != it->first.labels)
-        render_series(out, name, it->first.labels, *it->second);
+        render_series(group, it->first.labels, *it->second);
   }
   return out;
 }

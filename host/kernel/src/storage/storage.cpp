@@ -151,6 +151,15 @@ Result<StorageUsage> Storage::usage(NamespaceId space) const {
   return StorageUsage{at->second.bytes, at->second.options.quota, at->second.options.secret};
 }
 
+std::vector<std::pair<std::string, StorageUsage>> Storage::usages() const {
+  std::vector<std::pair<std::string, StorageUsage>> out;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, id] : names_)
+    if (const auto at = spaces_.find(id); at != spaces_.end())
+      out.emplace_back(name, StorageUsage{at->second.bytes, at->second.options.quota, at->second.options.secret});
+  return out;
+}
+
 Result<void> Storage::get(NamespaceId space, std::string_view key, std::span<char> buffer, ValueInfo& info) {
   info.size = 0;
   Result<bool> found = backend_->get(space, key, options_.clock(), buffer, info);

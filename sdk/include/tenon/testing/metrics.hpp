@@ -89,6 +89,7 @@ class FakeMetrics {
   static std::string wrong_name(Kind kind, std::string_view name, std::string_view help) {
     const std::string what = "`" + std::string(name) + "` ";
     if (!is_identifier(name)) return what + "is no name of a metric: lower-case letters, digits and `_`, no digit first, at most 128 bytes";
+    if (name.substr(0, 6) == "tenon_") return what + "begins with `tenon_`, as only the host's own metrics do";
     if ((kind == Kind::counter) != ends_with(name, "_total"))
       return what + (kind == Kind::counter ? "is a counter, and its name has to end in `_total`"
                                            : "is no counter, and its name may not end in `_total`");
