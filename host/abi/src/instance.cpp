@@ -18,8 +18,7 @@ Instance::Instance(HostContext& host, InstanceOptions options)
       options_(std::move(options)),
       log_(host.log().module(name())),
       config_(std::move(options_.config)) {
-  seat_.host = host.c_host();
-  seat_.instance = this;
+  tenon_ctx::host = host.c_host();
   log_table_ = make_log_table(log_->min_level());
   static_assert(sizeof(std::atomic<std::int32_t>) == sizeof(std::int32_t));
   log_->bind_min_level(reinterpret_cast<std::atomic<std::int32_t>*>(&log_table_.min_level));

@@ -11,31 +11,25 @@ Part* Instance::make_part(const Interface& interface) {
   Kernel* kernel = host_.kernel();
   if (kernel == nullptr) return nullptr;
   const std::lock_guard lock(host_.parts_mutex());
-  PartSet* set = parts_.load(std::memory_order_relaxed);
-  const auto place = static_cast<std::size_t>(interface.part);
-  if (set != nullptr && (*set)[place].load(std::memory_order_relaxed) != nullptr) return (*set)[place].load(std::memory_order_relaxed);
+  std::atomic<Part*>& place = parts_[static_cast<std::size_t>(interface.part)];
+  if (Part* there = place.load(std::memory_order_relaxed)) return there;
   // What is made from here on would not be left any more.
   if (gate().state() != Gate::State::open) return nullptr;
-  auto fresh = set == nullptr ? std::make_unique<PartSet>() : nullptr;
   std::unique_ptr<Part> made = interface.make(*this);
   if (!made) return nullptr;
   kernel->set_in_use();
-  if (fresh) parts_.store(set = fresh.release(), std::memory_order_release);
-  (*set)[place].store(made.get(), std::memory_order_release);
+  place.store(made.get(), std::memory_order_release);
   return made.release();
 }
 
 std::vector<Part*> Instance::parts() const {
   std::vector<Part*> out;
-  const PartSet* set = parts_.load(std::memory_order_acquire);
-  if (set == nullptr) return out;
-  for (const std::atomic<Part*>& place : *set)
+  for (const std::atomic<Part*>& place : parts_)
     if (Part* part = place.load(std::memory_order_acquire)) out.push_back(part);
   return out;
 }
 
 void Instance::free_parts() {
-  const std::unique_ptr<PartSet> set(parts_.load());
   for (Part* part : parts()) delete part;
 }
 

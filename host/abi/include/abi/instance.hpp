@@ -79,10 +79,8 @@ struct InstanceOptions {
 };
 
 /// Never freed while a thread of the module could still come back: whoever owns it (the loader) leaks it when wedged. Thread-safe.
-class Instance final : public Owner {
-  struct Seat : tenon_ctx {
-    Instance* instance = nullptr;
-  };
+/// Its tenon_ctx is a part of it: from one to the other is an addition, and nothing is looked up.
+class Instance final : public Owner, private tenon_ctx {
   using PartSet = std::array<std::atomic<Part*>, static_cast<std::size_t>(PartId::count)>;
 
  public:
@@ -92,8 +90,8 @@ class Instance final : public Owner {
   Instance& operator=(const Instance&) = delete;
 
   /// nullptr for a null ctx.
-  static Instance* from(tenon_ctx* ctx) { return ctx == nullptr ? nullptr : static_cast<Seat*>(ctx)->instance; }
-  [[nodiscard]] tenon_ctx* ctx() { return &seat_; }
+  static Instance* from(tenon_ctx* ctx) { return static_cast<Instance*>(ctx); }
+  [[nodiscard]] tenon_ctx* ctx() { return this; }
   [[nodiscard]] HostContext& host() { return host_; }
   ModuleLog& log() { return *log_; }
   ConfigStore& config() { return config_; }
@@ -111,8 +109,7 @@ class Instance final : public Owner {
   /// nullptr until the module has asked for it. P::id says which one. [any]
   template <class P>
   [[nodiscard]] P* part() const {
-    const PartSet* set = parts_.load(std::memory_order_acquire);
-    return set == nullptr ? nullptr : static_cast<P*>((*set)[static_cast<std::size_t>(P::id)].load(std::memory_order_acquire));
+    return static_cast<P*>(parts_[static_cast<std::size_t>(P::id)].load(std::memory_order_acquire));
   }
   /// What the module offers under the capability `health`; after create, once. The table was examined. Errors: as of Health::join.
   Result<void> offer_health(const tenon_health& table, void* self);
@@ -194,14 +191,13 @@ class Instance final : public Owner {
 
   HostContext& host_;
   InstanceOptions options_;
-  Seat seat_;
   tenon_log log_table_{};
   std::shared_ptr<ModuleLog> log_;
   ConfigStore config_;
 
   std::unique_ptr<Strand> strand_;
   std::atomic<bool> leaked_{false};
-  std::atomic<PartSet*> parts_{nullptr};  ///< made with the first part: most modules have none
+  PartSet parts_{};
 
   mutable std::mutex mutex_;
   tenon_call call_;
