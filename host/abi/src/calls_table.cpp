@@ -106,10 +106,10 @@ tenon_status on_cancel(tenon_ctx* ctx, tenon_id id, tenon_call_ended fn, void* d
 tenon_call* full_call(tenon_call* raw) {
   if (raw == nullptr || !reinterpret_cast<Call*>(raw)->is_service) return raw;
   auto& room = *reinterpret_cast<ServiceRoom*>(raw);
-  if (!room.made) {
+  if (!has_room(room.place.call)) {
     const auto& handler = *static_cast<const CHandler*>(target_of(room.place.call).data);
     new (&room.full) tenon_call(*handler.provider, room.place.call);
-    room.made = true;
+    use_room(room.place.call);
   }
   return &room.full;
 }

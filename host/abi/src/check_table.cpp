@@ -9,7 +9,7 @@ std::int32_t thread(tenon_ctx* ctx) noexcept {
   const Instance* instance = Instance::from(ctx);
   const Frame* frame = current_frame();
   if (instance == nullptr || frame == nullptr || frame->owner.load(std::memory_order_relaxed) != instance) return TENON_THREAD_OTHER;
-  switch (frame->tag) {
+  switch (frame->tag()) {
     case ThreadTag::control:
       return TENON_THREAD_CONTROL;
     case ThreadTag::worker:

@@ -22,7 +22,7 @@ void write(tenon_ctx* ctx, std::int32_t level, tenon_str message, const tenon_kv
   }
   const Frame* frame = current_frame();
   const bool inside = frame != nullptr && frame->owner.load(std::memory_order_relaxed) == instance;
-  const Phase phase = inside ? frame->phase.load(std::memory_order_relaxed) : instance->phase();
+  const Phase phase = inside ? frame->phase() : instance->phase();
   try {
     instance->log().write(level, view(message), std::span(fields, used), phase_name(phase), 0, n - used);
   } catch (...) {  // out of memory: a log line is what can be done without

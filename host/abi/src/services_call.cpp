@@ -62,6 +62,23 @@ Error said(Code code, std::string_view service, const tenon_error& error) noexce
 
 Code outcome_of(tenon_status status) { return status == TENON_PENDING ? pending : code_of(status); }
 
+/// The call in the middle of the short way. Handlers get its address as their tenon_call, which is made only if they ask for more than a ServiceCall
+/// knows (full_call).
+struct ShortCallRoom : ServiceRoom {
+  tenon_call* raw() { return reinterpret_cast<tenon_call*>(static_cast<Call*>(&place.call)); }
+};
+
+/// Answered, and nothing of it lies anywhere but in the buffer. (Spelt so that the usual case jumps nowhere.)
+[[gnu::always_inline]] inline bool is_plain(const tenon_reply& reply) {
+  if (reply.payload.release != nullptr) [[unlikely]]
+    return false;
+  if (reply.payload.ptr != reply.buffer) [[unlikely]]
+    if (reply.payload.len != 0) return false;
+  if (reply.payload.len > reply.capacity) [[unlikely]]
+    return false;
+  return (reply.content_type.len | reply.metadata_count) == 0;
+}
+
 /// The handler of the short way has answered with more than bytes in the buffer, has failed, was late, or has deferred.
 [[gnu::noinline]] tenon_status finish(ShortCall way, ServiceCall& call, const Instance& provider, Code code, tenon_reply& reply,
                                       const tenon_error& error, tenon_error* err) noexcept {
@@ -83,6 +100,16 @@ Code outcome_of(tenon_status status) { return status == TENON_PENDING ? pending 
   }
   if (give_reply(answer, reply)) return TENON_OK;
   return give_no_memory(err);
+}
+
+/// The end of every call on the short way but the plain ones.
+[[gnu::noinline]] tenon_status end_short(ShortCall way, ShortCallRoom& room, tenon_status status, tenon_reply& reply,
+                                         const tenon_error& error, tenon_error* err) noexcept {
+  ServiceCall& call = room.place.call;
+  const auto& handler = *static_cast<const CHandler*>(target_of(call).data);
+  status = finish(way, call, *handler.provider, outcome_of(status), reply, error, err);
+  room.end_full();
+  return status;
 }
 
 /// Everything looked at, by the kernel.
@@ -111,16 +138,6 @@ template <class Key>
   return give_error(err, &bad_call);
 }
 
-/// The call in the middle of the short way. Handlers get its address as their tenon_call, which is made only if they ask for more than a ServiceCall
-/// knows (full_call).
-struct ShortCallRoom : ServiceRoom {
-  ~ShortCallRoom() {
-    if (made) [[unlikely]]
-      full.~tenon_call();
-  }
-  tenon_call* raw() { return reinterpret_cast<tenon_call*>(static_cast<Call*>(&place.call)); }
-};
-
 /// `key`: a handle or a name.
 template <class Key>
 [[gnu::always_inline]] inline tenon_status call_service(tenon_ctx* ctx, Key key, const tenon_request* request, tenon_reply* reply,
@@ -128,22 +145,31 @@ template <class Key>
                                                         tenon_error* err) noexcept {
   Instance* const instance = Instance::from(ctx);
   ServicesPart* const part = instance == nullptr ? nullptr : instance->part<ServicesPart>();
-  if (part == nullptr || instance->wedged() || !is_reply(reply) || !(is_bare(request) || is_request(request))) [[unlikely]]
+  if (part == nullptr || instance->wedged() || !is_reply(reply)) [[unlikely]]
     return refuse(instance, reply, err);
+  if (!is_bare(request)) [[unlikely]]
+    if (!is_request(request)) return refuse(instance, reply, err);
   clear_reply(*reply);
-  ShortCall way;
   ShortCallRoom room;
-  if (!way.begin(room.place, part->lane(), key, request->payload.len, deadline_ns, &run_c_handler)) [[unlikely]]
+  const ServiceTarget* target = nullptr;
+  const ShortCall way = ShortCall::begin(room.place, part->lane(), key, deadline_ns, &run_c_handler, target);
+  if (!way) [[unlikely]]
     return call_long(*part, key, *request, *reply, options_of(options), err);
-  const auto& handler = *static_cast<const CHandler*>(way.target().data);
+  const auto& handler = *static_cast<const CHandler*>(target->data);
   tenon_error said_here;
   clear_error(said_here);
   const tenon_status status = handler.handle(handler.data, room.raw(), request, reply, &said_here);
-  if (status == TENON_OK && reply->payload.release == nullptr && (reply->payload.ptr == reply->buffer || reply->payload.len == 0) &&
-      reply->payload.len <= reply->capacity && (reply->content_type.len | reply->metadata_count) == 0 && way.end(room.place.call, Code::ok))
-      [[likely]]
-    return TENON_OK;
-  return finish(way, room.place.call, *handler.provider, outcome_of(status), *reply, said_here, err);
+  if (status == TENON_OK && is_plain(*reply)) [[likely]] {
+    if (!is_touched(room.place.call)) [[likely]] {
+      way.end_untouched();
+      return TENON_OK;
+    }
+    if (way.end(room.place.call, Code::ok)) {
+      room.end_full();
+      return TENON_OK;
+    }
+  }
+  return end_short(way, room, status, *reply, said_here, err);
 }
 
 template <class Key>

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
+#include <cstring>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -63,14 +65,17 @@ class ServicesPart final : public Part {
 
 /// nullptr: no thread or memory for it.
 std::unique_ptr<Part> make_services_part(Instance& instance);
-/// A call on the short way and, once somebody asks for it, the tenon_call of it. `place` is first: its address is the one handlers have.
+/// A call on the short way and, once somebody asks for it, the tenon_call of it. `place` is first: its address is the one handlers have. The call is
+/// touched then (`is_touched`), so that a call nobody has asked anything of is looked at once.
 struct ServiceRoom {
   ServiceRoom() noexcept {}  // NOLINT(modernize-use-equals-default): must not touch the place
   ServiceRoom(const ServiceRoom&) = delete;
   ServiceRoom& operator=(const ServiceRoom&) = delete;
-  ~ServiceRoom() {}  // NOLINT(modernize-use-equals-default): who made `full` ends it
+  ~ServiceRoom() {}  // NOLINT(modernize-use-equals-default): `end_full` does that
+  void end_full() {
+    if (has_room(place.call)) full.~tenon_call();
+  }
   ShortCall::Place place;
-  bool made = false;
   union {
     tenon_call full;
   };
@@ -88,21 +93,24 @@ bool give_reply(Reply& from, tenon_reply& to) noexcept;
 bool is_request(const tenon_request* request);
 /// The same for most: nothing but a payload.
 inline bool is_bare(const tenon_request* q) {
-  return q != nullptr && q->struct_size >= sizeof(tenon_request) && q->payload.ptr != nullptr && q->payload.len <= max_service_payload &&
-         (q->content_type.len | q->metadata_count) == 0;
+  if (q == nullptr || q->struct_size < sizeof(tenon_request) || q->payload.ptr == nullptr || q->payload.len > max_service_payload)
+      [[unlikely]]
+    return false;
+  return (q->content_type.len | q->metadata_count) == 0;
 }
 inline bool is_reply(const tenon_reply* r) {
-  return r != nullptr && r->struct_size >= sizeof(tenon_reply) && (r->capacity == 0 || r->buffer != nullptr);
+  if (r == nullptr || r->struct_size < sizeof(tenon_reply)) [[unlikely]]
+    return false;
+  if (r->buffer == nullptr) [[unlikely]]
+    return r->capacity == 0;
+  return true;
 }
 /// tenon_calls and tenon_services: `complete` and `on_cancel` of a service call. Takes the reply's blob whatever it returns.
 tenon_status complete_service(Instance& instance, tenon_id id, tenon_status status, const tenon_error* error, tenon_reply& reply) noexcept;
 tenon_status on_service_cancel(ServicesPart& part, tenon_id id, tenon_call_ended fn, void* data);
 /// Empties what the other side sets.
 inline void clear_reply(tenon_reply& reply) {
-  reply.payload = {};
-  reply.content_type = {};
-  reply.metadata = nullptr;
-  reply.metadata_count = 0;
+  std::memset(&reply.payload, 0, sizeof(tenon_reply) - offsetof(tenon_reply, payload));  // all that follows
 }
 
 }  // namespace tenon::host

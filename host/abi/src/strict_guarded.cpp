@@ -23,13 +23,13 @@ void check_caller(Instance& instance, From from, std::string_view function) {
       return;
     }
     if (from == From::any) return;
-    if (inside && frame->tag == ThreadTag::other) {
+    if (inside && frame->tag() == ThreadTag::other) {
       strict_of(instance).violation(
           instance.name(), "BLOCKING_IN_ANY",
           quoted(function) + " may block, and was called inside a callback that must not (release, on_cancel, a log receiver)");
       return;
     }
-    if (from == From::control && !(inside && frame->tag == ThreadTag::control))
+    if (from == From::control && !(inside && frame->tag() == ThreadTag::control))
       strict_of(instance).violation(instance.name(), "WRONG_THREAD",
                                     quoted(function) + " is for [control] callbacks of the module, and was called from " +
                                         (inside ? "a [worker] callback" : "a thread that is in none"));

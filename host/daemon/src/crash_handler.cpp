@@ -111,7 +111,7 @@ Culprit find_culprit(std::uintptr_t pc) {
   out.range = pc != 0 && ranges != nullptr ? ranges->find(pc) : nullptr;
   if (const Frame* frame = current_frame()) {
     if (const Owner* owner = frame->owner.load(std::memory_order_relaxed)) out.module = owner->name();
-    out.phase = phase_name(frame->phase.load(std::memory_order_relaxed));
+    out.phase = phase_name(frame->phase());
   } else if (out.range != nullptr) {
     out.module = out.range->module;
     out.phase = "a thread of its own";

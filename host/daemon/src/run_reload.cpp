@@ -159,12 +159,10 @@ void Run::dump() {
               {"for", format_duration(Nanos((monotonic_ns() - m.since_ns) / 1'000'000 * 1'000'000))},
               {"reason", m.reason}});
   for (const ThreadFrames* f = all_thread_frames(); f != nullptr; f = f->next) {
-    const std::uint32_t depth = f->depth.load(std::memory_order_seq_cst);
-    for (std::uint32_t i = 0; i < depth && i < ThreadFrames::max_depth; ++i)
+    for (std::uint32_t i = 0; i < f->depth.load(std::memory_order_seq_cst) && i < ThreadFrames::max_depth; ++i)
       if (const Owner* owner = f->frames[i].owner.load(std::memory_order_seq_cst))
-        log_.log(
-            info, "dump: thread",
-            {{"thread", std::to_string(f->thread_id.load())}, {"module", owner->name()}, {"phase", phase_name(f->frames[i].phase.load())}});
+        log_.log(info, "dump: thread",
+                 {{"thread", std::to_string(f->thread_id.load())}, {"module", owner->name()}, {"phase", phase_name(f->frames[i].phase())}});
   }
   constexpr std::size_t records = 50;
   std::string text;

@@ -258,10 +258,9 @@ std::vector<std::string> LoadedModule::holders() const {
   if (record == nullptr) return out;
   for (const ThreadFrames* f = all_thread_frames(); f != nullptr; f = f->next) {
     if (f == existing_thread_frames()) continue;
-    const std::uint32_t depth = f->depth.load(std::memory_order_seq_cst);
-    for (std::uint32_t i = 0; i < depth && i < ThreadFrames::max_depth; ++i)
+    for (std::uint32_t i = 0; i < f->depth.load(std::memory_order_seq_cst) && i < ThreadFrames::max_depth; ++i)
       if (f->frames[i].owner.load(std::memory_order_seq_cst) == &record->instance)
-        out.push_back("thread " + std::to_string(f->thread_id.load()) + " in " + std::string(phase_name(f->frames[i].phase.load())));
+        out.push_back("thread " + std::to_string(f->thread_id.load()) + " in " + std::string(phase_name(f->frames[i].phase())));
   }
   if (const std::size_t n = record->instance.deferred_count(); n != 0)
     out.push_back(std::to_string(n) + " unanswered call" + (n == 1 ? "" : "s"));

@@ -88,8 +88,8 @@ TEST_CASE("frames: a call enters and leaves") {
     const Frame* frame = current_frame();
     REQUIRE(frame != nullptr);
     CHECK(frame->owner.load() == &instance);
-    CHECK(frame->phase.load() == Phase::init);
-    CHECK(frame->tag == ThreadTag::control);
+    CHECK(frame->phase() == Phase::init);
+    CHECK(frame->tag() == ThreadTag::control);
     CHECK(frame->call == call);
     CHECK(existing_thread_frames()->thread_id.load() != 0);
   });

@@ -102,8 +102,8 @@ TEST_CASE("A run gets a call with its deadline, failures are counted, and go on"
     const Frame* frame = current_frame();
     REQUIRE(frame != nullptr);
     CHECK(frame->owner == &owner);
-    CHECK(frame->phase == Phase::run);
-    CHECK(frame->tag == ThreadTag::worker);
+    CHECK(frame->phase() == Phase::run);
+    CHECK(frame->tag() == ThreadTag::worker);
     CHECK(frame->call == &call);
     return Code::internal;
   });

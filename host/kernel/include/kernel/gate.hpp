@@ -19,13 +19,20 @@ enum class ThreadTag : std::uint8_t { other, control, worker };
 
 /// One entry into a module. Written by its own thread only; read by others and in signal handlers.
 struct Frame {
-  std::atomic<Owner*> owner{nullptr};
-  std::atomic<Phase> phase{Phase::none};
-  ThreadTag tag = ThreadTag::other;
+  std::atomic<Owner*> owner{nullptr};  ///< meaningful below the depth only: it is not cleared, what comes next overwrites it
+  struct Kind {
+    Phase phase = Phase::none;
+    ThreadTag tag = ThreadTag::other;
+    std::uint16_t unused = 0;
+  };
+  std::atomic<Kind> kind{Kind{}};  ///< in one word: entering is a matter of how many stores it takes
   Call* call = nullptr;
   /// What the thread is about to enter, is inside of, or reads to find it: set before the frame is pushed, cleared after it is gone. What stands in
   /// here is not freed. Its meaning is that of the part that sets it (services).
   std::atomic<std::uintptr_t> target{0};
+
+  [[nodiscard]] Phase phase() const { return kind.load(std::memory_order_relaxed).phase; }
+  [[nodiscard]] ThreadTag tag() const { return kind.load(std::memory_order_relaxed).tag; }
 };
 
 /// The frames of one thread. Records are never freed: a thread that ends gives its record to the next one.
@@ -40,11 +47,11 @@ struct ThreadFrames {
 };
 
 /// Process-wide by nature: threads are the process's. Set once, by `prepare_gates`.
-extern std::atomic<bool> membarrier_orders_gates;
+[[gnu::visibility("hidden")]] extern std::atomic<bool> membarrier_orders_gates;
 
-/// Null until this thread's record was made. In the header so that entering a gate is no call; initial-exec because the rooms are compiled as
-/// position-independent code, which would look it up by a call.
-[[gnu::tls_model("initial-exec")]] extern constinit thread_local ThreadFrames* own_thread_frames;
+/// Null until this thread's record was made. In the header so that entering a gate is no call; local-exec because the rooms are compiled as
+/// position-independent code, which would look it up by a call, but are linked into executables only.
+[[gnu::tls_model("local-exec"), gnu::visibility("hidden")]] extern constinit thread_local ThreadFrames* own_thread_frames;
 ThreadFrames& make_thread_frames();
 /// This thread's record, made at first use. [any]
 inline ThreadFrames& this_thread_frames() { return own_thread_frames != nullptr ? *own_thread_frames : make_thread_frames(); }
@@ -109,9 +116,11 @@ class GateEntry {
   explicit operator bool() const { return inside_; }
 
   /// What it does, for who knows this thread's frames and their depth already. False, and nothing pushed: not let in.
-  [[nodiscard]] static bool push(ThreadFrames& thread, std::uint32_t depth, Owner& owner, Phase phase, ThreadTag tag, Call* call,
-                                 Gate::State limit, bool membarrier = gates_use_membarrier());
-  static void pop(ThreadFrames& thread, std::uint32_t depth);  ///< `depth` as at push
+  [[nodiscard]] static bool push(ThreadFrames& thread, Frame& frame, std::uint32_t depth, Owner& owner, Phase phase, ThreadTag tag,
+                                 Call* call, Gate::State limit, bool membarrier = gates_use_membarrier());
+  static void pop(ThreadFrames& thread, std::uint32_t depth) {  ///< `depth` as at push
+    thread.depth.store(depth, std::memory_order_release);
+  }
 
  private:
   void leave() { pop(thread_, thread_.depth.load(std::memory_order_relaxed) - 1); }

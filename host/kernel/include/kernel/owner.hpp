@@ -1,6 +1,7 @@
 // Owner: whom a registration belongs to. One life of a module, (name, generation); the host gives each instance one.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <string>
@@ -20,14 +21,18 @@ enum class Reach : std::uint8_t {
 
 /// One call into an owner: when its time is up, and whether anybody still waits. Thread-safe; lives as long as somebody can ask.
 struct Call {
+  Call() = default;
+  explicit Call(bool service) : is_service(service) {}
+
   std::atomic<std::int64_t> deadline_ns{no_deadline};  ///< monotonic
+  bool is_service = false;       ///< a ServiceCall, which knows more: ask `deadline_of` and `is_cancelled` (kernel/services.hpp)
+  std::array<bool, 3> unused{};  ///< so that what begins as a constant is two words
   std::atomic<std::int32_t> cancelled{0};
 
   /// Sets `cancelled` and wakes who waits for it. [any]
   void cancel();
   /// Waits until cancelled (true), or until a monotonic time (false).
   [[nodiscard]] bool wait_cancelled(std::int64_t until_ns) const;
-  bool is_service = false;  ///< a ServiceCall, which knows more: ask `deadline_of` and `is_cancelled` (kernel/services.hpp)
 };
 
 /// Never freed while a thread is inside it, or could still come back. Thread-safe.
@@ -61,12 +66,11 @@ class Owner {
   std::atomic<bool> wedged_{false};
 };
 
-inline bool GateEntry::push(ThreadFrames& thread, std::uint32_t depth, Owner& owner, Phase phase, ThreadTag tag, Call* call,
+/// `frame` is that at `depth`.
+inline bool GateEntry::push(ThreadFrames& thread, Frame& frame, std::uint32_t depth, Owner& owner, Phase phase, ThreadTag tag, Call* call,
                             Gate::State limit, bool membarrier) {
-  Frame& frame = thread.frames[depth];
-  frame.tag = tag;
   frame.call = call;
-  frame.phase.store(phase, std::memory_order_relaxed);
+  frame.kind.store({phase, tag}, std::memory_order_relaxed);
   Gate::State state = Gate::State::open;
   if (membarrier) [[likely]] {
     frame.owner.store(&owner, std::memory_order_relaxed);
@@ -85,14 +89,9 @@ inline bool GateEntry::push(ThreadFrames& thread, std::uint32_t depth, Owner& ow
   return false;
 }
 
-inline void GateEntry::pop(ThreadFrames& thread, std::uint32_t depth) {
-  thread.frames[depth].owner.store(nullptr, std::memory_order_release);
-  thread.depth.store(depth, std::memory_order_release);
-}
-
 inline GateEntry::GateEntry(Owner& owner, Phase phase, ThreadTag tag, Call* call, Gate::State limit) : thread_(this_thread_frames()) {
   const std::uint32_t depth = thread_.depth.load(std::memory_order_relaxed);
-  inside_ = depth < ThreadFrames::max_depth && push(thread_, depth, owner, phase, tag, call, limit);
+  inside_ = depth < ThreadFrames::max_depth && push(thread_, thread_.frames[depth], depth, owner, phase, tag, call, limit);
 }
 
 }  // namespace tenon::host

@@ -1,7 +1,6 @@
 // What a handle of a service leads to: the part of a registration that calls read, and the slots in which they find it.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -20,8 +19,9 @@ struct alignas(64) ServiceTarget {
   ServiceHandler handle = nullptr;
   void* data = nullptr;
   Owner* owner = nullptr;
-  MethodMetrics* metrics = nullptr;       ///< the entry's
-  ServiceHandler short_handle = nullptr;  ///< `handle`, if the short way is open: inline, not serial, no breaker
+  MethodMetrics* metrics = nullptr;  ///< the entry's
+  /// `handle`, if the short way is open: inline, not serial, no breaker, and the owner is callable, which it then stays.
+  std::atomic<ServiceHandler> short_handle{nullptr};
   ServicesCore* core = nullptr;
   std::atomic<bool> closing{false};
   std::atomic<std::uint32_t> refs{0};
@@ -37,23 +37,24 @@ struct alignas(64) HandleSlot {
   std::size_t entry_place = 0, seat_place = 0;
 };
 
-/// Slots of handles: in chunks that stay, so that any number a module makes up can be looked at. Writing: one at a time.
+/// Slots of handles: as many as there can ever be, in memory that is zero and not there before it is used, so that any number a module makes up can be
+/// looked at, without a table in between. Writing: one at a time.
 class Handles {
  public:
-  static constexpr std::size_t chunk_size = 1024, max_chunks = 64;
+  static constexpr std::size_t count = std::size_t{1} << 16U;
+  Handles();  ///< throws std::bad_alloc
   ~Handles();
-  /// nullptr if `id` was never one; whether it still is, its `id` says.
-  [[nodiscard]] HandleSlot* find(std::uint64_t id) const {
-    const std::size_t index = static_cast<std::uint32_t>(id);
-    if (index >= chunk_size * max_chunks) return nullptr;
-    HandleSlot* chunk = chunks_[index / chunk_size].load(std::memory_order_acquire);
-    return chunk == nullptr ? nullptr : &chunk[index % chunk_size];
-  }
+  Handles(const Handles&) = delete;
+  Handles& operator=(const Handles&) = delete;
+
+  /// May be another's or nobody's: its `id` says.
+  [[nodiscard]] HandleSlot& find(std::uint64_t id) const { return slots_[id % count]; }
   HandleSlot* take();  ///< nullptr: all in use
   void give_back(HandleSlot& slot);
 
  private:
-  std::array<std::atomic<HandleSlot*>, max_chunks> chunks_{};
+  void* const memory_;
+  HandleSlot* const slots_;
   std::size_t made_ = 0;
   std::vector<HandleSlot*> free_;
 };

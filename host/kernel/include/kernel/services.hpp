@@ -76,9 +76,11 @@ class ServiceCall : public Call {
   /// Where the chain of calls comes from, as far as it is not on this thread. Nested calls share that of the outer one.
   struct Origin;
   ServiceCall() = default;
-  ServiceCall(ServiceSeat& caller, const ServiceTarget& target, Call* parent) : caller_(&caller), target_(&target), parent_(parent) {
-    is_service = true;
-  }
+  ServiceCall(ServiceSeat& caller, const ServiceTarget& target, Call* parent)
+      : Call(true), caller_(&caller), target_(&target), parent_(parent) {}
+  friend bool is_touched(const ServiceCall& call) { return call.touched_; }
+  friend bool has_room(const ServiceCall& call) { return call.room_; }
+  friend void use_room(ServiceCall& call) { call.touched_ = call.room_ = true; }
   [[nodiscard]] ServicesCore& core() const;
   // In this order: what begins as zero is together, and cleared with few stores.
   ServiceSeat* caller_ = nullptr;
@@ -87,7 +89,8 @@ class ServiceCall : public Call {
   std::uint32_t depth_ = 1;
   std::uint8_t admission_ = 0;      ///< of the breaker
   bool failed_ = false;             ///< `error_` is this call's
-  bool touched_ = false;            ///< it has a deadline or a record: to be looked at in the end
+  bool touched_ = false;            ///< it has a deadline, a record or room_: to be looked at in the end
+  bool room_ = false;               ///< who made it has put something beside it
   Error* error_ = nullptr;          ///< nullptr: nobody reads it
   const Origin* origin_ = nullptr;  ///< nullptr = it began here, without a trace
   CallRecord* record_ = nullptr;    ///< once deferred, or if a worker runs it

@@ -98,8 +98,8 @@ Code ServicesCore::invoke(ServiceSeat& seat, Pinned& pinned, const Request& requ
   MethodShard& shard = r.metrics->shard(pinned.thread.index);
   const bool sampled = shard.start();
   Code code = Code::ok;
-  if (r.short_handle == nullptr || parent != nullptr || how.deadline_ns != no_deadline || request.payload.size() > max_service_payload ||
-      r.owner->reach() != Reach::callable) {
+  if (r.short_handle.load(std::memory_order_acquire) == nullptr || parent != nullptr || how.deadline_ns != no_deadline ||
+      request.payload.size() > max_service_payload) {
     code = begin(call, r, request, error);
     if (code != Code::ok) [[unlikely]] {
       shard.end(code);
@@ -196,10 +196,12 @@ Code ServicesCore::invoke_async(ServiceSeat& seat, Pinned& pinned, const Request
 
 // ---- the short way
 
-bool ShortCall::inherit(ServiceCall& call, Call& parent, std::int64_t& deadline_ns) {
-  if (is_given_up(parent)) return false;
-  deadline_ns = std::min(deadline_ns, parent.deadline_ns.load(std::memory_order_relaxed));
-  const ServiceCall* outer = as_service(&parent);
+bool ShortCall::inherit(ServiceCall& call, Call* parent, std::int64_t& deadline_ns) {
+  if (parent == nullptr) return true;
+  if (is_given_up(*parent)) return false;
+  call.parent_ = parent;
+  deadline_ns = std::min(deadline_ns, parent->deadline_ns.load(std::memory_order_relaxed));
+  const ServiceCall* outer = as_service(parent);
   if (outer == nullptr) return true;
   call.origin_ = outer->origin_;
   call.depth_ = outer->depth_ + 1;
@@ -209,12 +211,14 @@ bool ShortCall::inherit(ServiceCall& call, Call& parent, std::int64_t& deadline_
 bool ShortCall::is_over(std::int64_t deadline_ns) { return coarse_ns() >= deadline_ns; }
 
 bool ShortCall::in_time(const ServiceCall& call) {
-  return call.record_ == nullptr && monotonic_ns() < call.deadline_ns.load(std::memory_order_relaxed);
+  const std::int64_t deadline = call.deadline_ns.load(std::memory_order_relaxed);
+  return call.record_ == nullptr && (deadline == no_deadline || monotonic_ns() < deadline);
 }
 
-Code ShortCall::finish_long(ThreadFrames& thread, std::uint32_t depth, ServiceCall& call, Code code, Reply& reply, Error& error) {
+Code ShortCall::finish(ServiceCall& call, Code code, Reply& reply, Error& error) const {
+  ThreadFrames& thread = *own_thread_frames;
   ServicesCore& core = call.core();
-  ServicesCore::Pinned pinned(thread, depth);
+  ServicesCore::Pinned pinned(thread, depth(thread));
   pinned.core = &core;
   pinned.registration = static_cast<Registration*>(const_cast<ServiceTarget*>(call.target_));
   call.error_ = &error;
@@ -226,10 +230,11 @@ Code ShortCall::finish_long(ThreadFrames& thread, std::uint32_t depth, ServiceCa
 
 namespace {
 
-[[gnu::always_inline]] inline Code run_short(ShortCall& way, ServiceCall& call, const Request& request, Reply& reply, Error& error) {
+[[gnu::always_inline]] inline Code run_short(ShortCall way, const ServiceTarget& target, ServiceCall& call, const Request& request,
+                                             Reply& reply, Error& error) {
   reply.clear();
-  way.explain_to(call, error);
-  const Code code = run_handler(way.target(), call, request, reply);
+  ShortCall::explain_to(call, error);
+  const Code code = run_handler(target, call, request, reply);
   if (!way.end(call, code)) [[unlikely]]
     return way.finish(call, code, reply, error);
   if (code != Code::ok) [[unlikely]]
@@ -251,20 +256,22 @@ template <class Key>
 }
 
 Code Services::call(ServiceSeat& seat, std::uint64_t handle, const Request& request, Reply& reply, Error& error, const CallOptions& how) {
-  ShortCall way;
   ShortCall::Place place;
-  if (how.trace_parent.empty() &&
-      way.begin(place, {&core_->handles, core_.get(), &seat}, handle, request.payload.size(), how.deadline_ns, nullptr)) [[likely]]
-    return run_short(way, place.call, request, reply, error);
+  const ServiceTarget* target = nullptr;
+  if (how.trace_parent.empty() && request.payload.size() <= max_service_payload) [[likely]]
+    if (const ShortCall way = ShortCall::begin(place, {&core_->handles, core_.get(), &seat}, handle, how.deadline_ns, nullptr, target))
+        [[likely]]
+      return run_short(way, *target, place.call, request, reply, error);
   return core_->call_long(seat, handle, request, reply, error, how);
 }
 
 Code Services::call(ServiceSeat& seat, std::string_view name, const Request& request, Reply& reply, Error& error, const CallOptions& how) {
-  ShortCall way;
   ShortCall::Place place;
-  if (how.trace_parent.empty() &&
-      way.begin(place, {&core_->handles, core_.get(), &seat}, name, request.payload.size(), how.deadline_ns, nullptr)) [[likely]]
-    return run_short(way, place.call, request, reply, error);
+  const ServiceTarget* target = nullptr;
+  if (how.trace_parent.empty() && request.payload.size() <= max_service_payload) [[likely]]
+    if (const ShortCall way = ShortCall::begin(place, {&core_->handles, core_.get(), &seat}, name, how.deadline_ns, nullptr, target))
+        [[likely]]
+      return run_short(way, *target, place.call, request, reply, error);
   return core_->call_long(seat, name, request, reply, error, how);
 }
 

@@ -173,6 +173,7 @@ struct ServicesCore : std::enable_shared_from_this<ServicesCore> {
   void reclaim() noexcept;  ///< without memory later, on the keeper
   void reclaim_now();
   static void retarget(NamedService& entry);
+  static void open_short_way(Registration& r);
   void drop_handle(ServiceSeat& seat, HandleSlot& slot);
   void keep();
   void wake_keeper();

@@ -1,15 +1,15 @@
 #include "directory.hpp"
 
 #include <algorithm>
-#include <functional>
+#include <cstdlib>
+#include <new>
 
+#include "base/hash.hpp"
 #include "base/no_memory.hpp"
 
 namespace tenon::host {
 namespace {
 NamedService* const tombstone = reinterpret_cast<NamedService*>(alignof(NamedService));  // an address no entry has
-
-std::size_t hash_of(std::string_view text) { return std::hash<std::string_view>{}(text); }
 
 /// What all threads announce now.
 struct Announced {
@@ -45,11 +45,11 @@ Directory::~Directory() {
 
 NamedService* Directory::find(std::string_view text) const {
   const Table& table = *table_.load(std::memory_order_seq_cst);
-  const std::size_t hash = hash_of(text);
+  const std::size_t hash = hash_of_text(text);
   for (std::size_t i = hash;; ++i) {
     NamedService* e = table.cells[i & table.mask].load(std::memory_order_seq_cst);
     if (e == nullptr) return nullptr;
-    if (e != tombstone && e->hash == hash && e->text == text) return e;
+    if (e != tombstone && e->hash == hash && same_text(e->text, text)) return e;
   }
 }
 
@@ -63,7 +63,7 @@ NamedService& Directory::insert(const ServiceName& name) {
   auto made = std::make_unique<NamedService>();
   made->text = name.text();
   made->name = {std::string_view(made->text).substr(0, name.name.size()), name.major};
-  made->hash = hash_of(made->text);
+  made->hash = hash_of_text(made->text);
   made->serial = ++made_;
   made->metrics = std::make_shared<MethodMetrics>();
   made->registrations.reserve(1);
@@ -143,19 +143,21 @@ std::vector<Registration*> Directory::collect(std::uint64_t barrier_epoch) {
   return out;
 }
 
-Handles::~Handles() {
-  for (auto& c : chunks_) delete[] c.load(std::memory_order_relaxed);
+Handles::Handles()
+    : memory_(std::calloc(count + 1, sizeof(HandleSlot))),
+      slots_(reinterpret_cast<HandleSlot*>((reinterpret_cast<std::uintptr_t>(memory_) + alignof(HandleSlot) - 1) & -alignof(HandleSlot))) {
+  if (memory_ == nullptr) throw std::bad_alloc();
 }
+
+Handles::~Handles() { std::free(memory_); }
 
 HandleSlot* Handles::take() {
   if (free_.empty()) {
-    const std::size_t chunk = made_ / chunk_size;
-    if (chunk >= max_chunks) return nullptr;
+    if (made_ == count) return nullptr;
     make_room(free_, made_ + 1);  // for when all are given back
-    if (made_ % chunk_size == 0) chunks_[chunk].store(new HandleSlot[chunk_size], std::memory_order_release);
-    HandleSlot& slot = chunks_[chunk].load(std::memory_order_relaxed)[made_ % chunk_size];
-    slot.index = static_cast<std::uint32_t>(made_++);
-    free_.push_back(&slot);
+    HandleSlot* const slot = &slots_[made_];
+    slot->index = static_cast<std::uint32_t>(made_++);
+    free_.push_back(slot);
   }
   HandleSlot* slot = free_.back();
   free_.pop_back();

@@ -6,8 +6,8 @@ namespace tenon::host {
 
 Code ServicesCore::pin(ServiceSeat& seat, std::uint64_t handle, Pinned& out, Error& error) {
   if (out.too_deep()) return too_deep(error);
-  HandleSlot* slot = handles.find(handle);
-  if (slot == nullptr || handle == 0) return stale_handle(error);
+  HandleSlot* slot = &handles.find(handle);
+  if (handle == 0) return stale_handle(error);
   Registration* r = nullptr;
   do {
     r = static_cast<Registration*>(slot->target.load(std::memory_order_seq_cst));

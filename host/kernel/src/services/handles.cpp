@@ -73,12 +73,11 @@ void ServicesCore::drop_handle(ServiceSeat& seat, HandleSlot& slot) {
 }
 
 Code Services::release_handle(ServiceSeat& seat, std::uint64_t handle) {
-  HandleSlot* slot = core_->handles.find(handle);
+  HandleSlot* slot = &core_->handles.find(handle);
   bool retired = false;
   {
     const std::lock_guard lock(core_->mutex);
-    if (slot == nullptr || slot->id.load(std::memory_order_relaxed) != handle || handle == 0 ||
-        slot->caller.load(std::memory_order_relaxed) != &seat)
+    if (slot->id.load(std::memory_order_relaxed) != handle || handle == 0 || slot->caller.load(std::memory_order_relaxed) != &seat)
       return Code::not_found;
     core_->drop_handle(seat, *slot);
     retired = core_->directory.has_retired();

@@ -77,7 +77,7 @@ Result<std::uint64_t> Services::add(ServiceSeat& seat, const ServiceOffer& offer
   r.metrics = entry->metrics.get();
   r.strand = seat.strand;
   r.breaker = seat.breaker.get();
-  if (!offer.options.offload && r.strand == nullptr && r.breaker == nullptr) r.short_handle = r.handle;
+  ServicesCore::open_short_way(r);
   r.entry = entry;
   r.seat_place = seat.registrations.size();
   seat.registrations.push_back(&r);
@@ -99,6 +99,12 @@ Registration* ServicesCore::registration_of(const ServiceSeat& seat, std::uint64
   if (index >= registration_slots.size()) return nullptr;
   const auto& [generation, r] = registration_slots[index];
   return r != nullptr && generation == id >> 32U && r->seat.get() == &seat ? r : nullptr;
+}
+
+/// With the mutex held; again when the owner's reach was moved.
+void ServicesCore::open_short_way(Registration& r) {
+  if (r.options.offload || r.strand != nullptr || r.breaker != nullptr || r.owner->reach() != Reach::callable) return;
+  r.short_handle.store(r.handle, std::memory_order_release);
 }
 
 /// Who is reached by the name now, for readers by name and for each handle.

@@ -43,7 +43,10 @@ ServiceLane Services::lane(ServiceSeat& seat) const { return {&core_->handles, c
 
 void Services::owner_reach_changed(ServiceSeat& seat) {
   const std::lock_guard lock(core_->mutex);
-  for (Registration* r : seat.registrations) ServicesCore::retarget(*r->entry);
+  for (Registration* r : seat.registrations) {
+    ServicesCore::open_short_way(*r);
+    ServicesCore::retarget(*r->entry);
+  }
 }
 
 void Services::promote(ServiceSeat& seat) {

@@ -29,7 +29,7 @@ TEST_CASE("events: a subscriber gets topic, payload, content type, trace context
     seen = event;
     topic = event.topic, payload = event.payload, type = event.content_type, trace_seen = event.traceparent;
     frame = current_frame();
-    phase = frame->phase, tag = frame->tag, owner = frame->owner;
+    phase = frame->phase(), tag = frame->tag(), owner = frame->owner;
     same_call = frame->call == &call;
     left = call.deadline_ns - monotonic_ns();
   };
