@@ -251,10 +251,11 @@ class Medians : public benchmark::ConsoleReporter {
     for (const Run& run : runs)
       if (run.run_type == Run::RT_Aggregate && run.aggregate_name == "median") {
         time[run.run_name.function_name] = run.GetAdjustedRealTime();
+        processor[run.run_name.function_name] = run.GetAdjustedCPUTime();
         if (const auto at = run.counters.find("items_per_second"); at != run.counters.end()) rate[run.run_name.function_name] = at->second;
       }
   }
-  std::map<std::string, double> time, rate;
+  std::map<std::string, double> time, processor, rate;
 };
 
 }  // namespace
@@ -294,9 +295,10 @@ int main(int argc, char** argv) {
   second.join();
   std::printf("batch of 100, storage / by hand: %.2f (at most 1.3)\n", medians.time["batch_by_storage"] / medians.time["batch_by_hand"]);
   std::printf("durable puts, 8 threads / 1 thread: %.2f (at least 3)\n", medians.rate["puts_8_threads"] / medians.rate["puts_1_thread"]);
+  // Processor time: it is the steadier one on a busy machine, and nothing here waits.
   std::printf("state get: %.0f ns (at most 50), with time to live %.0f ns (at most 60), an unordered_map %.0f ns\n",
-              medians.time["state_get_plain"], medians.time["state_get_ttl"], medians.time["map_get"]);
+              medians.processor["state_get_plain"], medians.processor["state_get_ttl"], medians.processor["map_get"]);
   std::printf("state get through the C table: %.0f ns (at most 50), with time to live %.0f ns (at most 60)\n",
-              medians.time["state_table_plain"], medians.time["state_table_ttl"]);
+              medians.processor["state_table_plain"], medians.processor["state_table_ttl"]);
   return 0;
 }

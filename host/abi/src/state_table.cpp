@@ -28,9 +28,10 @@ tenon_status get(tenon_ctx* ctx, tenon_id space, tenon_bytes key, std::uint8_t* 
   if (part == nullptr) return TENON_UNAVAILABLE;
   const OpenSpaces::Space* const open = part->space(space);
   if (open == nullptr) return TENON_NOT_FOUND;
-  ValueInfo found;
-  const Code code = part->state().get(open->id, view(key), buffer_view(buffer, capacity), found);
-  if (code != Code::not_found) give_info(info, found);
+  ValueHead found;
+  const Code code =
+      part->state().get(open->id, view(key), buffer_view(buffer, capacity), found, info == nullptr ? nullptr : info->content_type);
+  if (info != nullptr && code != Code::not_found) give_head(*info, found);
   return static_cast<tenon_status>(code);
 }
 

@@ -70,7 +70,11 @@ class State {
   State& operator=(const State&) = delete;
 
   /// OK; NOT_FOUND (also: not mirrored, expired); OUT_OF_RANGE: `buffer` is smaller than info.size, nothing was copied. [any]
-  Code get(NamespaceId space, std::string_view key, std::span<char> buffer, ValueInfo& info) const;
+  Code get(NamespaceId space, std::string_view key, std::span<char> buffer, ValueInfo& info) const {
+    return get(space, key, buffer, info, info.type_bytes.data());
+  }
+  /// The same. `type`: null, or room for the longest content type.
+  Code get(NamespaceId space, std::string_view key, std::span<char> buffer, ValueHead& head, char* type) const;
   /// The next batch of keys, in ascending order: rows without value. Takes a lock for as long as it copies them.
   void keys(StorageCursor& cursor, StorageBatch& out) const;
 

@@ -28,12 +28,16 @@ inline constexpr std::uint64_t storage_default_quota = std::uint64_t{64} << 20U;
 /// A namespace within one store. Stable for as long as the store's file lives.
 using NamespaceId = std::uint32_t;
 
-/// What is known of a value besides its bytes. The caller's, so that reading allocates nothing.
-struct ValueInfo {
+/// What is known of a value besides its bytes and content type.
+struct ValueHead {
   std::uint64_t revision = 0;   ///< of the transaction that wrote it
   std::int64_t expires_ns = 0;  ///< realtime; 0 = never
   std::size_t size = 0;         ///< of the whole value, also when the buffer was too small
-  std::uint8_t type_size = 0;
+  std::uint8_t type_size = 0;   ///< bytes of its content type
+};
+
+/// And its content type. The caller's, so that reading allocates nothing.
+struct ValueInfo : ValueHead {
   std::array<char, storage_max_content_type> type_bytes;  ///< not initialised beyond type_size
 
   [[nodiscard]] std::string_view content_type() const { return {type_bytes.data(), type_size}; }

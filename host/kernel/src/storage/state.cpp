@@ -3,6 +3,8 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include <cstring>
+
 #include "state_reader.hpp"
 #include "state_space.hpp"
 #include "state_watches.hpp"
@@ -15,6 +17,26 @@ std::uint64_t random_seed() {
   // Without entropy (early in the boot of a machine) an address is still not for everybody to know.
   if (::getrandom(&seed, sizeof seed, GRND_NONBLOCK) != static_cast<ssize_t>(sizeof seed)) seed = reinterpret_cast<std::uintptr_t>(&seed);
   return seed;
+}
+
+/// Two moves for most content types: a call of memcpy would cost more than the bytes.
+void copy_short(char* to, std::string_view from) {
+  const std::size_t size = from.size();
+  const auto ends = [&](auto word) {
+    std::memcpy(&word, from.data(), sizeof word);
+    auto last = word;
+    std::memcpy(&last, from.data() + size - sizeof last, sizeof last);
+    std::memcpy(to, &word, sizeof word);
+    std::memcpy(to + size - sizeof last, &last, sizeof last);
+  };
+  if (size > 16)
+    std::memcpy(to, from.data(), size);
+  else if (size >= 8)
+    ends(std::uint64_t{});
+  else if (size >= 4)
+    ends(std::uint32_t{});
+  else
+    for (std::size_t i = 0; i < size; ++i) to[i] = from[i];
 }
 
 }  // namespace
@@ -38,7 +60,7 @@ StateSpace* State::open(NamespaceId space) const {
   return space < max_spaces ? (*spaces_)[space].load(std::memory_order_seq_cst) : nullptr;
 }
 
-Code State::get(NamespaceId space, std::string_view key, std::span<char> buffer, ValueInfo& info) const {
+Code State::get(NamespaceId space, std::string_view key, std::span<char> buffer, ValueHead& head, char* type) const {
   const StateSpace* const s = open(space);
   if (s == nullptr || key.size() > storage_max_key) return Code::not_found;
   const std::uint64_t hash = state_hash(key, seed_);
@@ -46,10 +68,11 @@ Code State::get(NamespaceId space, std::string_view key, std::span<char> buffer,
   const StateEntry* const entry = s->find(hash, key);
   if (entry == nullptr || entry->erased) return Code::not_found;
   if (entry->expires_ns != 0 && entry->expires_ns <= options_.clock()) return Code::not_found;
-  info.revision = entry->revision;
-  info.expires_ns = entry->expires_ns;
-  info.size = entry->value_size;
-  info.set_content_type(entry->content_type());
+  head.revision = entry->revision;
+  head.expires_ns = entry->expires_ns;
+  head.size = entry->value_size;
+  head.type_size = entry->type_size;
+  if (type != nullptr) copy_short(type, entry->content_type());
   if (entry->value_size > buffer.size()) return Code::out_of_range;
   const std::string_view value = entry->value();
   if (!value.empty()) std::memcpy(buffer.data(), value.data(), value.size());

@@ -8,24 +8,6 @@ namespace {
 
 constexpr std::size_t smallest_table = 16;
 
-std::uint64_t read64(const char* p) {
-  std::uint64_t v = 0;
-  std::memcpy(&v, p, 8);
-  return v;
-}
-
-std::uint64_t read32(const char* p) {
-  std::uint32_t v = 0;
-  std::memcpy(&v, p, 4);
-  return v;
-}
-
-std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
-  __extension__ using Wide = unsigned __int128;
-  const Wide product = static_cast<Wide>(a) * b;
-  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
-}
-
 StateEntry* make_entry(std::uint64_t hash, const StorageBatch::Row& row, bool erased) {
   const std::size_t bytes = sizeof(StateEntry) + row.key.size() + row.content_type.size() + row.value.size();
   void* const memory = ::operator new(bytes);
@@ -44,31 +26,6 @@ StateEntry* make_entry(std::uint64_t hash, const StorageBatch::Row& row, bool er
 void free_entry(void* entry) { ::operator delete(entry); }
 
 }  // namespace
-
-// In the manner of wyhash: products of 64 bits folded together, with a seed that is nobody's to know. The last 16 bytes are read from the end, so that
-// nothing has to be copied first.
-std::uint64_t state_hash(std::string_view key, std::uint64_t seed) {
-  constexpr std::uint64_t a = 0xa0761d6478bd642fU;
-  constexpr std::uint64_t b = 0xe7037ed1a0b428dbU;
-  std::uint64_t h = seed ^ a;
-  const char* p = key.data();
-  const std::size_t size = key.size();
-  std::uint64_t first = 0;
-  std::uint64_t last = 0;
-  if (size >= 8) {
-    for (std::size_t left = size; left > 16; left -= 16, p += 16) h = fold(read64(p) ^ a, read64(p + 8) ^ h);
-    const char* const end = key.data() + size;
-    first = read64(size >= 16 ? end - 16 : key.data());
-    last = read64(end - 8);
-  } else if (size >= 4) {
-    first = read32(p);
-    last = read32(p + size - 4);
-  } else if (size > 0) {
-    const auto byte = [&](std::size_t at) { return static_cast<std::uint64_t>(static_cast<unsigned char>(p[at])); };
-    first = byte(0) | byte(size / 2) << 8U | byte(size - 1) << 16U;
-  }
-  return fold(fold(first ^ b, last ^ h) ^ size, h ^ a);
-}
 
 StateSpace::Table* StateSpace::empty_table() { return new Table(smallest_table); }
 

@@ -10,13 +10,14 @@
 #include <string>
 #include <string_view>
 
+#include "base/hash.hpp"
 #include "kernel/storage_types.hpp"
 #include "state_reader.hpp"
 
 namespace tenon::host {
 
 /// Keyed, so that nobody can choose keys that collide.
-std::uint64_t state_hash(std::string_view key, std::uint64_t seed);
+inline std::uint64_t state_hash(std::string_view key, std::uint64_t seed) { return hash_of_text(key, seed); }
 
 /// Immutable once published. Key, content type and value follow it in memory.
 struct StateEntry {
@@ -48,7 +49,7 @@ class StateSpace {
     const Table* const table = table_.load(std::memory_order_seq_cst);
     for (std::size_t at = hash & table->mask;; at = (at + 1) & table->mask) {
       const StateEntry* const entry = table->slots[at].load(std::memory_order_seq_cst);
-      if (entry == nullptr || (entry->hash == hash && entry->key() == key)) return entry;
+      if (entry == nullptr || (entry->hash == hash && same_text(entry->key(), key))) return entry;
     }
   }
 
