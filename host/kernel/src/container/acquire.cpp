@@ -42,7 +42,7 @@ bool Container::acquire_ready(ContainerSeat& seat, const Token& token, std::uint
   const Provision* p = entry->active.load(std::memory_order_seq_cst);
   Product* product = p == nullptr ? nullptr : p->ready.load(std::memory_order_acquire);
   if (product == nullptr || product->table_size < token.min_size || !ContainerCore::may_use(seat, *p)) return false;
-  LeaseSlot* slot = seat.slots.take();
+  LeaseSlot* slot = seat.slots.take(reading.thread());
   if (slot == nullptr) return false;
   out.instance = product->instance;
   out.id = begin(*slot, *product);
@@ -66,7 +66,7 @@ Code Container::release(ContainerSeat& seat, std::uint64_t lease) {
       const Product* product = slot->product.load(std::memory_order_relaxed);
       store_before_look<Product*>(slot->product, nullptr);
       const bool awaited = product->closing.load(std::memory_order_seq_cst);
-      seat.slots.give_back(*slot);
+      seat.slots.give_back(*slot, reading.thread());
       reading.end();
       if (awaited) [[unlikely]] {
         ContainerCore::Lock lock(core.mutex);
@@ -101,7 +101,7 @@ bool ContainerCore::end_lease(ContainerSeat& seat, LeaseSlot& slot, std::uint64_
   slot.scope = nullptr;
   slot.bound.store(0, std::memory_order_relaxed);
   store_before_look<Product*>(slot.product, nullptr);
-  seat.slots.give_back(slot);
+  seat.slots.give_back(slot, this_thread_frames().index);
   if (product.lease == id && product.holder == &seat) {  // transient: it ends with its lease
     product.lease = 0;
     if (product.scope != nullptr) std::erase(product.scope->products, &product);
@@ -116,7 +116,7 @@ bool ContainerCore::end_lease(ContainerSeat& seat, LeaseSlot& slot, std::uint64_
 Code ContainerCore::lease(ContainerSeat& seat, Product& product, ScopeRecord* scope, Leased& out, Error& error) {
   LeaseSlot* slot = nullptr;
   if (scope != nullptr) make_room(scope->leases, scope->leases.size() + 1);
-  while ((slot = seat.slots.take()) == nullptr) {
+  while ((slot = seat.slots.take(this_thread_frames().index)) == nullptr) {
     if (!seat.slots.grow())
       return container_error(error, Code::resource_exhausted,
                              whose(seat) + " holds " + std::to_string(LeaseSlots::chunk_size * LeaseSlots::max_chunks) +

@@ -31,8 +31,13 @@ class LeaseSlots {
   LeaseSlots(const LeaseSlots&) = delete;
   LeaseSlots& operator=(const LeaseSlots&) = delete;
 
-  /// nullptr: none is free now; `grow`.
-  [[nodiscard]] LeaseSlot* take() {
+  /// `thread`: ThreadFrames::index of the caller. nullptr: none is free now; `grow`.
+  [[nodiscard]] LeaseSlot* take(std::uint32_t thread) {
+    if (thread < spares_.size())
+      if (LeaseSlot* spare = spares_[thread].slot.load(std::memory_order_relaxed); spare != nullptr) [[likely]] {
+        spares_[thread].slot.store(nullptr, std::memory_order_relaxed);
+        return spare;
+      }
     std::uint64_t head = free_.load(std::memory_order_acquire);
     for (;;) {
       const auto top = static_cast<std::uint32_t>(head);
@@ -43,13 +48,11 @@ class LeaseSlots {
       if (free_.compare_exchange_weak(head, next, std::memory_order_acq_rel, std::memory_order_acquire)) return &slot;
     }
   }
-  void give_back(LeaseSlot& slot) {
-    std::uint64_t head = free_.load(std::memory_order_relaxed);
-    std::uint64_t next = 0;
-    do {
-      slot.next_free.store(static_cast<std::uint32_t>(head), std::memory_order_relaxed);
-      next = (((head >> 32U) + 1) << 32U) | (slot.index + 1);
-    } while (!free_.compare_exchange_weak(head, next, std::memory_order_acq_rel, std::memory_order_relaxed));
+  void give_back(LeaseSlot& slot, std::uint32_t thread) {
+    if (thread < spares_.size() && spares_[thread].slot.load(std::memory_order_relaxed) == nullptr) [[likely]]
+      spares_[thread].slot.store(&slot, std::memory_order_relaxed);
+    else
+      push(slot);
   }
   /// False: the holder has as many leases as one may have.
   bool grow() {
@@ -61,7 +64,7 @@ class LeaseSlots {
     for (std::uint32_t i = 0; i < chunk_size; ++i) slots[i].index = chunk * chunk_size + i;
     chunks_[chunk].store(slots, std::memory_order_release);
     chunk_count_.store(chunk + 1, std::memory_order_release);
-    for (std::uint32_t i = chunk_size; i > 0; --i) give_back(slots[i - 1]);
+    for (std::uint32_t i = chunk_size; i > 0; --i) push(slots[i - 1]);
     return true;
   }
   /// nullptr: there never was such a lease.
@@ -76,9 +79,23 @@ class LeaseSlots {
   }
 
  private:
+  void push(LeaseSlot& slot) {
+    std::uint64_t head = free_.load(std::memory_order_relaxed);
+    std::uint64_t next = 0;
+    do {
+      slot.next_free.store(static_cast<std::uint32_t>(head), std::memory_order_relaxed);
+      next = (((head >> 32U) + 1) << 32U) | (slot.index + 1);
+    } while (!free_.compare_exchange_weak(head, next, std::memory_order_acq_rel, std::memory_order_relaxed));
+  }
   [[nodiscard]] LeaseSlot& at(std::uint32_t index) const {
     return chunks_[index / chunk_size].load(std::memory_order_acquire)[index % chunk_size];
   }
+  /// The slot a thread gave back last, which it alone takes again: no two living threads have the same index, so that needs no locked operation. (A
+  /// thread's index goes to another one only behind a release and an acquire of its record.)
+  struct alignas(64) Spare {
+    std::atomic<LeaseSlot*> slot{nullptr};
+  };
+  std::array<Spare, 64> spares_;
   std::atomic<std::uint64_t> free_{0};
   std::array<std::atomic<LeaseSlot*>, max_chunks> chunks_{};
   std::atomic<std::uint32_t> chunk_count_{0};

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/hash.hpp"
 #include "kernel/gate.hpp"
 
 namespace tenon::host {
@@ -39,6 +40,7 @@ class Reading {
   Reading(const Reading&) = delete;
   Reading& operator=(const Reading&) = delete;
   explicit operator bool() const { return depth_ < ThreadFrames::max_depth; }
+  [[nodiscard]] std::uint32_t thread() const { return thread_.index; }
   void end() {
     if (*this) thread_.frames[depth_].target.store(0, std::memory_order_release);
     depth_ = ThreadFrames::max_depth;
@@ -92,8 +94,7 @@ class TokenTable {
   /// An address no entry has: here was one, look on.
   static TokenEntry* erased_entry() { return reinterpret_cast<TokenEntry*>(alignof(TokenEntry)); }
   static std::size_t hash_of(std::string_view name, std::string_view key) {
-    const std::size_t hash = std::hash<std::string_view>{}(name);
-    return key.empty() ? hash : hash * 31 + std::hash<std::string_view>{}(key);
+    return key.empty() ? hash_of_text(name) : hash_of_text(key, hash_of_text(name));
   }
   void rebuild();
 
@@ -109,7 +110,7 @@ inline TokenEntry* TokenTable::find(std::string_view name, std::string_view key)
   for (std::size_t i = hash;; ++i) {
     TokenEntry* e = table.cells[i & table.mask].load(std::memory_order_acquire);
     if (e == nullptr) return nullptr;
-    if (e != erased_entry() && e->hash == hash && e->name == name && e->key == key) return e;
+    if (e != erased_entry() && e->hash == hash && same_text(e->name, name) && same_text(e->key, key)) return e;
   }
 }
 
