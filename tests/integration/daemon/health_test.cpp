@@ -68,6 +68,32 @@ TEST_CASE("required, optional and slow checks decide whether the host is ready o
   CHECK(contains(audit, "\"mood\":\"low\""));
 }
 
+TEST_CASE("a required check decides about the host, whether its module is required or not") {
+  for (const bool required : {false, true}) {
+    Ailing a;
+    if (required) {
+      const std::string module = "ailing: {";
+      REQUIRE(contains(a.config, module));
+      a.config.insert(a.config.find(module) + module.size(), "required: true, ");
+      a.host.dir.write("host.yaml", a.config);
+    }
+    Process p(a.host.arguments(), a.host.options);
+    REQUIRE(p.wait_for(" ready "));
+    CHECK(a.says("\"ready\":true,\"degraded\":false"));
+    CHECK(a.says(std::string("\"required\":") + (required ? "true" : "false") + ",\"state\":\"running\""));
+    a.answer(p, "bad", "ok");
+    // Unhealthy is no failure: the module stays, the host only says that it should get no work.
+    CHECK(a.says("\"started\":true,\"ready\":false,\"degraded\":true"));
+    CHECK(a.says("\"state\":\"degraded\""));
+    CHECK(contains(a.host.run_command("list", {"--running"}).out, "health: not ready, degraded\n"));
+    a.answer(p, "ok", "ok");
+    CHECK(a.says("\"ready\":true,\"degraded\":false"));
+    CHECK(a.says("\"state\":\"running\""));
+    p.signal(SIGTERM);
+    CHECK(p.wait() == 0);
+  }
+}
+
 TEST_CASE("a check that runs does not hold up the stop") {
   Ailing a;
   a.host.dir.write("host.yaml", [&] {

@@ -46,6 +46,58 @@ struct Shipped {
 
 }  // namespace
 
+TEST_CASE("services.breaker: opens at the configured count, refuses, and closes again, without the section there is none") {
+  const auto host_with = [](Shipped& s, const std::string& breaker, int calls) {
+    s.host.add("watch/ailing");
+    s.host.extra_config += breaker;
+    s.host.script("ailing", "answer: bad");
+    s.does(std::vector<std::string>(static_cast<std::size_t>(calls), "call ailing.answer -- hello"));
+  };
+  const auto count = [](const Shipped& s, const std::string& what) {
+    int n = 0;
+    for (const std::string& line : s.host.trace()) n += contains(line, what) ? 1 : 0;
+    return n;
+  };
+  for (const int failures : {1, 3}) {
+    Shipped s({});
+    host_with(s, "services: {breaker: {failures: " + std::to_string(failures) + ", window: 1h, open: 1h}}\n", 6);
+    CHECK(s.life().exit == 0);
+    INFO(s.host.trace_text());
+    CHECK(count(s, "no answer today") == failures);
+    CHECK(count(s, "call ailing.answer UNAVAILABLE CIRCUIT_OPEN -- `ailing` failed several times: `ailing.answer` is tried again later") ==
+          6 - failures);
+  }
+  {
+    Shipped s({});
+    host_with(s, "", 12);
+    CHECK(s.life().exit == 0);
+    CHECK(count(s, "no answer today") == 12);
+  }
+  Shipped s({});
+  host_with(s, "services: {breaker: {failures: 2, window: 1h, open: 10ms, successes: 1}}\n", 4);
+  Process p(s.host.arguments(), s.host.options);
+  REQUIRE(s.done());
+  CHECK(count(s, "CIRCUIT_OPEN") >= 1);
+  std::string text = read_file(s.host.config_file);
+  text.replace(text.find("answer: bad"), 11, "answer: ok");
+  s.host.dir.write("host.yaml", text);
+  p.signal(SIGHUP);
+  // Tried again when its time is over: each reload with another list makes the calls once more.
+  int round = 0;
+  CHECK(eventually([&] {
+    if (count(s, "call ailing.answer OK -- well") >= 3) return true;
+    const int before = count(s, "done");
+    text.replace(text.find("-- hello"), 8, ++round % 2 == 0 ? "-- HELLO" : "-- Hello");
+    const std::string upper = round % 2 == 0 ? "-- HELLO" : "-- Hello";
+    s.host.dir.write("host.yaml", text);
+    text.replace(text.find(upper), 8, "-- hello");
+    p.signal(SIGHUP);
+    return eventually([&] { return count(s, "done") > before; }) && count(s, "call ailing.answer OK -- well") >= 3;
+  }));
+  p.signal(SIGTERM);
+  CHECK(p.wait() == 0);
+}
+
 TEST_CASE("kv_c: writes are answered from disk, refusals come with their reason, changes are heard") {
   Shipped s({"kv_c"});
   s.does({"call kv_c.cas key=a expected=0 -- one", "call kv_c.cas key=a expected=0 -- two", "call kv_c.get key=a", "state kv_c a",
