@@ -217,7 +217,7 @@ TEST_CASE("no memory: get finds what is there") {
   });
 }
 
-TEST_CASE("no memory: watch leaves nothing, or a watch that hears; unwatch releases once") {
+TEST_CASE("no memory: watch leaves nothing, or a watch that hears, unwatch releases once") {
   for (const bool waits : {false, true})
     with_every_shortage([waits](Starving& starving) {
       Registered mine;

@@ -35,7 +35,7 @@ int main() {
   Reply reply;
   Error error;
   if ((*kernel)->services().call(*seat, "shop.sell/2", {}, reply, error) != Code::aborted) return 1;
-  (*kernel)->module_is("shop", "running");
+  (*kernel)->count_modules_by([] { return std::map<std::string, std::uint64_t>{{"running", 1}}; });
   TaskHandler task;
   task.run = [](void*, Call&) noexcept { return Code::ok; };
   if (!(*kernel)->tasks().after(shop, 3'600'000'000'000, task)) return 1;

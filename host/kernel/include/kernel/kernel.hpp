@@ -60,8 +60,9 @@ class Kernel {
   /// All metrics as Prometheus text, the host's own before those of modules: uptime, modules, workers, health, services, events, tasks, storage. Every name
   /// of theirs begins with `tenon_`. [any]
   std::string metrics_text(std::int64_t monotonic_now_ns);
-  /// What has become of a module, by the name of its state; for the metrics. [any]
-  void module_is(std::string_view module, std::string_view state);
+  /// How many modules are in which state, by the name of the state; asked by metrics_text, on its thread. Empty = nobody knows any more. [any]
+  using ModuleCounts = std::function<std::map<std::string, std::uint64_t>()>;
+  void count_modules_by(ModuleCounts counts);
   /// Opens storage and state, once, before any module is loaded; without it there are none. Errors carry the exit code. `storage`: `state` and
   /// `executor` are the kernel's.
   Result<void> open_storage(std::unique_ptr<StorageBackend> backend, StorageOptions storage = {}, StateOptions state = {});
@@ -109,7 +110,7 @@ class Kernel {
   Health health_;
   const std::int64_t began_ns_;
   std::mutex modules_mutex_;
-  std::map<std::string, std::string, std::less<>> modules_;  ///< name and state
+  ModuleCounts module_counts_;
   std::atomic<bool> in_use_{false};
   std::int64_t audit_ticked_ns_ = 0;
 };

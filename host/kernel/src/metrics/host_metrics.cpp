@@ -5,7 +5,7 @@
 #include <map>
 
 #include "kernel/kernel.hpp"
-#include "metrics/text.hpp"
+#include "text.hpp"
 
 namespace tenon::host {
 namespace {
@@ -146,18 +146,17 @@ void render_storage(std::string& out, const Storage& storage, const State& state
 
 }  // namespace
 
-void Kernel::module_is(std::string_view module, std::string_view state) {
+void Kernel::count_modules_by(ModuleCounts counts) {
   const std::lock_guard lock(modules_mutex_);
-  modules_.insert_or_assign(std::string(module), std::string(state));
+  module_counts_ = std::move(counts);
 }
 
 std::string Kernel::metrics_text(std::int64_t now) {
   std::string out;
   gauge(out, "tenon_uptime_seconds", "Time since the host was started.", static_cast<double>(now - began_ns_) / 1e9);
   {
-    std::map<std::string, std::uint64_t> by_state;
     const std::lock_guard lock(modules_mutex_);
-    for (const auto& [module, state] : modules_) ++by_state[state];
+    const auto by_state = module_counts_ ? module_counts_() : std::map<std::string, std::uint64_t>();
     if (!by_state.empty()) {
       MetricGroup group(out, MetricKind::gauge, "tenon_modules", "Modules by state.");
       for (const auto& [state, count] : by_state) group.gauge(labels_of(host_name, {{"state", state}}), static_cast<double>(count));
