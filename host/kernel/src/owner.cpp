@@ -21,18 +21,22 @@ long futex(const std::atomic<std::int32_t>& word, int operation, int value, cons
 }  // namespace
 
 void Call::cancel() {
-  cancelled.store(1, std::memory_order_release);
-  futex(cancelled, FUTEX_WAKE, INT_MAX, nullptr);
+  // Both sequentially consistent, as is the other side: who waits either is seen here, or sees the number.
+  cancelled.store(1, std::memory_order_seq_cst);
+  if (waiting.load(std::memory_order_seq_cst) != 0) futex(cancelled, FUTEX_WAKE, INT_MAX, nullptr);
 }
 
 bool Call::wait_cancelled(std::int64_t until_ns) const {
   const std::int64_t until = std::max<std::int64_t>(until_ns, 0);
   const timespec time{static_cast<std::time_t>(until / 1'000'000'000), static_cast<long>(until % 1'000'000'000)};
-  while (cancelled.load(std::memory_order_acquire) == 0) {
-    if (until_ns != no_deadline && monotonic_ns() >= until_ns) return false;
-    futex(cancelled, FUTEX_WAIT_BITSET, 0, until_ns == no_deadline ? nullptr : &time);  // absolute, monotonic
+  waiting.fetch_add(1, std::memory_order_seq_cst);
+  bool in_time = true;
+  while (in_time && cancelled.load(std::memory_order_seq_cst) == 0) {
+    in_time = until_ns == no_deadline || monotonic_ns() < until_ns;
+    if (in_time) futex(cancelled, FUTEX_WAIT_BITSET, 0, until_ns == no_deadline ? nullptr : &time);  // absolute, monotonic
   }
-  return true;
+  waiting.fetch_sub(1, std::memory_order_relaxed);
+  return in_time;
 }
 
 }  // namespace tenon::host

@@ -162,6 +162,8 @@ class Events {
   /// Lets an owner take part; once per owner and life, a second time gives the same client.
   EventClient join(Owner& owner, Permissions permissions);
   EventClient host();
+  /// False: nobody would hear of what is published now. [any]
+  [[nodiscard]] bool has_subscriptions() const;
 
   /// To be called after each `set_reach` of an owner that has joined. [any]
   void owner_reach_changed(Owner& owner);

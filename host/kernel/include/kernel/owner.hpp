@@ -28,6 +28,7 @@ struct Call {
   bool is_service = false;       ///< a ServiceCall, which knows more: ask `deadline_of` and `is_cancelled` (kernel/services.hpp)
   std::array<bool, 3> unused{};  ///< so that what begins as a constant is two words
   std::atomic<std::int32_t> cancelled{0};
+  mutable std::atomic<std::uint32_t> waiting{0};  ///< threads in `wait_cancelled`: without any, `cancel` is no system call
 
   /// Sets `cancelled` and wakes who waits for it. [any]
   void cancel();

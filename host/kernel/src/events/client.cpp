@@ -144,6 +144,7 @@ Result<Subscribed> EventClient::subscribe(std::string_view pattern, const EventH
       throw;
     }
     core.slots.set(id, made);
+    core.in_tree.fetch_add(1, std::memory_order_release);
     if (account.reach.load(std::memory_order_relaxed) != Reach::hidden) core.prime(*made);
     post = made->claim_post();
   } catch (const std::bad_alloc&) {

@@ -159,6 +159,7 @@ bool EventCore::take_out(EventSubscription& subscription) noexcept {
   if (slots.find(subscription.id) == nullptr) return false;
   slots.free(subscription.id);
   tree.erase(subscription.pattern, subscription);
+  in_tree.fetch_sub(1, std::memory_order_release);
   grace.retire(subscription.tree_garbage());
   grace.collect();
   return true;

@@ -71,6 +71,7 @@ struct EventCore : std::enable_shared_from_this<EventCore> {
   SubjectTree tree{grace};
   RetainedStore retained;
   std::atomic<std::uint64_t> next_event{1};
+  std::atomic<std::size_t> in_tree{0};  ///< subscriptions; written with the mutex
 
   mutable std::mutex mutex;  ///< of whoever changes accounts, slots or the tree
   std::map<const Owner*, std::shared_ptr<EventAccount>> accounts;

@@ -46,6 +46,8 @@ EventClient Events::join(Owner& owner, Permissions permissions) {
 
 EventClient Events::host() { return join(core_->host, Permissions::all(core_->host.name())); }
 
+bool Events::has_subscriptions() const { return core_->in_tree.load(std::memory_order_acquire) != 0; }
+
 void Events::owner_reach_changed(Owner& owner) {
   std::vector<std::shared_ptr<EventSubscription>> claimed;
   {
