@@ -39,6 +39,48 @@ Result<std::unique_ptr<AuditLog>> open_audit(const HostSettings& settings, LogCo
   return audit;
 }
 
+void StateAudit::add(const ModuleStatus& module) {
+  switch (module.state) {
+    case ModuleState::loaded: {
+      const std::lock_guard lock(mutex_);
+      waiting_.push_back(module);
+      if (std::exchange(woken_, true)) return;
+      break;
+    }
+    case ModuleState::refused:
+    case ModuleState::failed:
+    case ModuleState::wedged: {
+      const std::lock_guard writing(writing_);
+      std::vector<ModuleStatus> before;
+      {
+        const std::lock_guard lock(mutex_);
+        before.swap(waiting_);
+      }
+      for (const ModuleStatus& m : before) record(m);
+      return record(module);
+    }
+    default:
+      return;
+  }
+  wake_();
+}
+
+bool StateAudit::write() {
+  const std::lock_guard writing(writing_);
+  std::vector<ModuleStatus> now;
+  {
+    const std::lock_guard lock(mutex_);
+    now.swap(waiting_);
+    if (now.empty()) woken_ = false;
+  }
+  for (const ModuleStatus& m : now) record(m);
+  return !now.empty();
+}
+
+void StateAudit::record(const ModuleStatus& module) {
+  audit_state(audit_, module, module.state == ModuleState::loaded ? digest_of_(module.name) : std::string());
+}
+
 void audit_state(AuditLog& audit, const ModuleStatus& module, std::string_view digest) {
   const auto record = [&](std::string_view type, std::string_view level, std::string_view outcome) {
     AuditEvent event{type, level, "host", module.name, {}, outcome, {{"version", module.version}}};

@@ -28,7 +28,7 @@ void HostTopics::publish(std::string_view topic, const std::string& json) {
 }
 
 void HostTopics::module_state(const ModuleStatus& status) {
-  if (!kernel_.in_use()) return;
+  if (!kernel_.in_use() || !kernel_.events().has_subscriptions()) return;  // not retained
   std::string json = "{";
   member(json, "module", status.name);
   member(json, "version", status.version);

@@ -36,7 +36,7 @@ void DaemonObserver::phase_ended(Phase phase, std::int64_t at_ns, std::uint32_t 
 
 void DaemonObserver::state_changed(const ModuleStatus& status) {
   if (on_state) on_state(status);
-  const bool told = states_changed.exchange(true);
+  const bool told = states_changed.exchange(true);  // until status.json is written
   const bool early = status.state < ModuleState::running && status.state > ModuleState::disabled;
   const int level = early && !running_.load(std::memory_order_relaxed) ? debug : info;
   if (log_.enabled(level)) {
@@ -45,7 +45,8 @@ void DaemonObserver::state_changed(const ModuleStatus& status) {
     else
       log_.log(level, "module state", {{"module", status.name}, {"state", state_name(status.state)}, {"reason", status.reason}});
   }
-  if (!told && running_.load(std::memory_order_relaxed)) wake_();
+  // A module that has just started may have checks to be asked at once.
+  if ((!told || status.state == ModuleState::running) && running_.load(std::memory_order_relaxed)) wake_();
 }
 
 void DaemonObserver::is_slow(const std::string& module, Phase phase, std::int64_t elapsed_ns, std::int64_t limit_ns) {

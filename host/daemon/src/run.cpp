@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "audit.hpp"
 #include "base/clock.hpp"
 #include "base/text.hpp"
 #include "config/schema.hpp"
@@ -89,6 +88,13 @@ Run::Run(const DaemonOptions& options, std::shared_ptr<const Config> config, Log
       boot_(std::move(boot)),
       times_(times),
       topics_(kernel_, log_),
+      states_audit_(
+          kernel_.audit(),
+          [this](const std::string& module) {  // modules_ is not changed after take_over()
+            const auto found = digests_.find(module);
+            return found == digests_.end() ? std::string() : to_hex(*found->second);
+          },
+          [this] { loop_.wake(); }),
       observer_(log_, [this] { loop_.wake(); }),
       started_realtime_ns_(realtime_ns()),
       status_written_ns_(monotonic_ns()) {
@@ -96,8 +102,7 @@ Run::Run(const DaemonOptions& options, std::shared_ptr<const Config> config, Log
   supervisor_ = SupervisorNotifier::connect(environment);
   for (const std::string& problem : environment.problems) log_.log(warn, problem, {});
   observer_.on_state = [this](const ModuleStatus& status) {
-    audit_module(status);
-    kernel_.module_is(status.name, state_name(status.state));
+    states_audit_.add(status);
     topics_.module_state(status);
   };
   observer_.on_load_overdue = [this](const std::string& module, bool required) { load_overdue(module, required); };
@@ -106,6 +111,7 @@ Run::Run(const DaemonOptions& options, std::shared_ptr<const Config> config, Log
 }
 
 Run::~Run() {
+  kernel_.count_modules_by({});
   if (worker_.joinable()) worker_.join();
 }
 
@@ -159,12 +165,11 @@ void Run::take_over(Plan& plan, std::optional<ModuleStore> store) {
   options.shutdown_ns = config_->host.shutdown.count();
   options.thread_begins = &prepare_thread_for_crashes;
   runner_ = std::make_unique<Runner>(std::move(rows), std::move(options), observer_);
-}
-
-// On control threads: reads only what is not changed after take_over().
-void Run::audit_module(const ModuleStatus& status) {
-  const auto found = status.state == ModuleState::loaded ? digests_.find(status.name) : digests_.end();
-  audit_state(kernel_.audit(), status, found != digests_.end() ? to_hex(*found->second) : std::string());
+  kernel_.count_modules_by([this] {  // others_ stays as it is
+    std::map<std::string, std::uint64_t> counts;
+    for (const ModuleStatus& m : all_modules()) ++counts[std::string(state_name(m.state))];
+    return counts;
+  });
 }
 
 DaemonResult Run::run(Plan plan, std::optional<ModuleStore> store, std::optional<DirectoryWatch> watch) {
@@ -183,6 +188,7 @@ DaemonResult Run::run(Plan plan, std::optional<ModuleStore> store, std::optional
   });
   check_timer_ = loop_.add_timer([this] { look(); });
   tick_timer_ = loop_.add_timer([this] { on_tick(); });
+  audit_timer_ = loop_.add_timer([this] { write_audit(); });
   kernel_timer_ = loop_.add_timer([this] { tick_kernel(monotonic_ns()); });
   status_timer_ = loop_.add_timer([this] { write_status(true); });
   watch_timer_ = loop_.add_timer([this] { files_changed(); });
@@ -200,6 +206,7 @@ DaemonResult Run::run(Plan plan, std::optional<ModuleStore> store, std::optional
   loop_.run();
   // The thread that told the end may still be on its way out of the observer, which wakes this loop.
   runner_->wait_finished();
+  static_cast<void>(states_audit_.write());
   kernel_.on_rouse({});  // a module that is wedged may still post
 
   const RunnerResult result = runner_->result();
@@ -239,13 +246,21 @@ void Run::on_signal(int signal) {
   }
 }
 
+// Many records at a time while modules are loaded: each waits this long at most.
+void Run::write_audit() {
+  constexpr std::int64_t together_ns = 1'000'000;
+  loop_.set_timer(audit_timer_, states_audit_.write() ? monotonic_ns() + together_ns : no_deadline);
+}
+
 void Run::on_woken() {
+  write_audit();
   if (observer_.check_wanted.exchange(false)) look();
   if (observer_.is_ready.load() && !ready_handled_) became_ready();
   if (observer_.is_stopping.load() && !stopping_handled_) began_stopping();
   end_reload();
   end_file_check();
-  const bool states_changed = observer_.states_changed.exchange(false);
+  // Stays set until the status file is written, which is at most once per second: until then a change wakes nobody.
+  const bool states_changed = observer_.states_changed.load();
   // A module that has just started may have checks to be asked.
   if (kernel_roused_.exchange(false) || (states_changed && kernel_.in_use()))
     set_kernel_timer(std::min(kernel_due_ns_, monotonic_ns() + Kernel::tick_ns));
@@ -358,6 +373,7 @@ void Run::load_overdue(const std::string& module, bool required) {
            {{"module", module},
             {"phase", "load"},
             {"next_start", required ? "tries again, because it is required" : "skips it while its file is the same"}});
+  static_cast<void>(states_audit_.write());
   kernel_.audit().record({"module.wedged", "error", "host", module, {}, "failed", {{"phase", "load"}}});
   log_.flush();
   // What a normal end leaves behind, but only after the log: these paths may hang too.
@@ -370,6 +386,7 @@ void Run::load_overdue(const std::string& module, bool required) {
 
 void Run::load_interrupted(const std::string& module) {
   // Asked to stop while a constructor runs, which holds the dynamic loader's lock: an orderly end would wait for it. It may just be slow.
+  static_cast<void>(states_audit_.write());
   log_.log(warn, "stopping does not wait for a constructor that is still running: the process ends",
            {{"module", module}, {"phase", "load"}});
   log_.flush();

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "abi/host_context.hpp"
+#include "audit.hpp"
 #include "crash_handler.hpp"
 #include "daemon/boot.hpp"
 #include "daemon/daemon.hpp"
@@ -47,7 +48,7 @@ class Run {
   void on_signal(int signal);
   void on_woken();
   void on_tick();
-  void audit_module(const ModuleStatus& status);
+  void write_audit();
   void tick_kernel(std::int64_t now);
   void set_kernel_timer(std::int64_t at_ns);
   void watch_health(std::int64_t now);
@@ -89,6 +90,7 @@ class Run {
   EventLoop loop_;
   SupervisorNotifier supervisor_;
   HostTopics topics_;
+  StateAudit states_audit_;
   DaemonObserver observer_;
   std::unique_ptr<HostContext> host_;
   std::unique_ptr<CodeRanges> ranges_;
@@ -101,7 +103,7 @@ class Run {
   std::vector<StoreRequest> stored_;
   std::unordered_map<std::string_view, const Digest*> digests_;  ///< of modules_, which stays as it is
 
-  std::size_t tick_timer_ = 0, kernel_timer_ = 0, check_timer_ = 0, watch_timer_ = 0, status_timer_ = 0, end_timer_ = 0,
+  std::size_t tick_timer_ = 0, kernel_timer_ = 0, audit_timer_ = 0, check_timer_ = 0, watch_timer_ = 0, status_timer_ = 0, end_timer_ = 0,
               watchdog_timer_ = 0;
   std::int64_t started_realtime_ns_ = 0, status_written_ns_ = 0, extended_ns_ = 0, extended_until_ns_ = 0;
   int stop_signals_ = 0;

@@ -74,6 +74,7 @@ void Run::write_status(bool now) {
   }
   status_written_ns_ = t;
   status_written_ = true;
+  if (observer_.states_changed.exchange(false)) status_line_due_ = true;  // before the states are read
   if (options_.migrate_only) return;
   StatusSnapshot s{host_version(), std::string(), config_->host.instance_name, "starting", started_realtime_ns_, all_modules()};
   s.health = kernel_.health().report(t);
@@ -99,12 +100,14 @@ void Run::write_report(bool load_hangs) {
   for (const PhaseTime& p : observer_.phases())
     report.host.push_back({p.phase, p.begin_ns, p.end_ns, p.end_ns == 0 ? SpanResult::running : SpanResult::ok});
   report.modules = observer_.spans();
+  const std::vector<ModuleStatus> states = runner_->status();
+  std::unordered_map<std::string_view, const ModuleStatus*> by_name;
+  for (const ModuleStatus& s : states) by_name.emplace(s.name, &s);
   for (ModuleSpans& m : report.modules)
-    for (const ModuleStatus& s : runner_->status())
-      if (s.name == m.module) {
-        m.required = s.required;
-        m.state = state_name(s.state);
-      }
+    if (const auto s = by_name.find(m.module); s != by_name.end()) {
+      m.required = s->second->required;
+      m.state = state_name(s->second->state);
+    }
   if (const Result<void> written = write_startup_report(report, options_.startup_report); !written)
     log_.log(error, "the startup report could not be written", {{"error", written.error().message}});
 }
