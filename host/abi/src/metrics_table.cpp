@@ -33,7 +33,7 @@ tenon_status give(tenon_ctx* ctx, tenon_str name, tenon_str help, const tenon_kv
     if (!metric) return give_error(err, metric.error());
     *out = part->keep(std::move(fresh), std::move(*metric));
     return TENON_OK;
-    return give_no_memory(err);
+  } catch (const std::bad_alloc&) {
     return give_no_memory(err);
   }
 }

@@ -23,7 +23,7 @@ Result<std::uint64_t> Services::add(ServiceSeat& seat, const ServiceOffer& offer
     const Error reserved =
         service_error(Code::permission_denied,
                       "`" + name->text() + "` cannot be offered by a module: services below `tenon` are the host's own", "RESERVED");
-    if (core_->options.denied) core_->options.denied(seat, reserved);
+    if (core_->options.denied) core_->options.denied(seat, offer.name, reserved);
     return reserved;
   }
   if (auto may = seat.permissions.may_register(*name); !may) {
