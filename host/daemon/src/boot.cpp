@@ -73,6 +73,10 @@ Plan prepare_plan(const Config& config, const BootOptions& options, BootTimes* t
   where.path_checks = config.host.path_checks_file_only ? PathChecks::file_only : PathChecks::strict;
   where.host_sdk = TENON_SDK_VERSION;
   where.skip_plugins = options.safe_mode;
+  if (options.store != nullptr)
+    where.known_digest = [store = options.store](const LibraryFile& file, std::span<const std::byte> bytes) {
+      return store->digest_of(file.device, file.inode, bytes);
+    };
 
   const std::int64_t begin = monotonic_ns();
   Discovery discovery = discover(where);

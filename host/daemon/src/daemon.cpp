@@ -157,7 +157,11 @@ DaemonResult run_daemon(const DaemonOptions& options) {
   // Before discovery: what is dropped while it reads, or after it, is noticed.
   std::optional<DirectoryWatch> watch;
   if (!options.migrate_only) watch = watch_directories(log, config->host);
+  std::optional<ModuleStore> looked;
+  if (state) looked = ModuleStore::look(state->path);
+  if (looked) boot.store = &*looked;
   Plan plan = prepare_plan(*config, boot, &times);
+  boot.store = nullptr;  // a reload hashes: the store has forgotten by then
   tell_diagnostics(log, log_settings, plan.diagnostics, options.colour);
   diagnostics.append(plan.diagnostics);
   exit = worse(exit, plan.exit);
@@ -218,7 +222,7 @@ DaemonResult run_daemon(const DaemonOptions& options) {
   }
   std::optional<ModuleStore> store;
   if (has_plugins(plan)) {
-    Result<ModuleStore> opened = ModuleStore::open(state->path);
+    Result<ModuleStore> opened = ModuleStore::open(state->path, std::move(looked));
     if (!opened) {
       tell_error(log, opened.error(), diagnostics);
       exit = opened.error().exit;

@@ -54,7 +54,8 @@ LoadSpec spec_of(const PlannedModule& p, const std::shared_ptr<const ModuleConfi
   for (const Requirement& requirement : manifest.requirements) out.required.push_back(requirement.name);
   for (const Named& capability : manifest.capabilities) out.expected.capabilities.push_back(capability.name);
   out.trusted = p.trusted;
-  out.file = {p.candidate.name, p.candidate.file->path, p.candidate.file->size, p.candidate.file->digest};
+  const LibraryFile& file = *p.candidate.file;
+  out.file = {p.candidate.name, file.path, file.size, file.digest, file.device, file.inode};
   out.build_id = p.candidate.file->build_id;
   out.config = {config, &config->value};
   if (p.permissions)

@@ -86,7 +86,9 @@ void Examiner::read(Library& library, int fd) {
   file.size = size;
   file.mtime_ns = nanoseconds(before.st_mtim);
   file.build_id = std::move(report.build_id);
-  if (!options_.skip_plugins || roots_[library.entry.root].origin == Origin::runtime) file.digest = sha256(bytes->span());
+  if (options_.skip_plugins && roots_[library.entry.root].origin != Origin::runtime) return;
+  const std::optional<Digest> known = options_.known_digest ? options_.known_digest(file, bytes->span()) : std::nullopt;
+  file.digest = known ? *known : sha256(bytes->span());
 }
 
 }  // namespace tenon::host

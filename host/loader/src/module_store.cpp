@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -28,9 +30,8 @@ constexpr const char* index_name = "index";
 constexpr std::string_view incoming = ".incoming-";  // a copy that is being made
 
 // Ours, read-only and of the size that is wanted.
-bool looks_right(const struct stat& st, const StoreRequest& request) {
-  return S_ISREG(st.st_mode) && st.st_uid == ::geteuid() && (st.st_mode & 0222U) == 0 &&
-         static_cast<std::uint64_t>(st.st_size) == request.size;
+bool looks_right(const struct stat& st, std::uint64_t size) {
+  return S_ISREG(st.st_mode) && st.st_uid == ::geteuid() && (st.st_mode & 0222U) == 0 && static_cast<std::uint64_t>(st.st_size) == size;
 }
 
 // The stamp of the stored copy if it is whole, else nothing.
@@ -38,7 +39,7 @@ std::optional<CopyStamp> hash_copy(int directory, const std::string& file, const
   const UniqueFd fd(::openat(directory, file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd) return std::nullopt;
   struct stat st {};  // before the bytes are read: a later change shows
-  if (::fstat(fd.get(), &st) != 0 || !looks_right(st, request)) return std::nullopt;
+  if (::fstat(fd.get(), &st) != 0 || !looks_right(st, request.size)) return std::nullopt;
   const auto bytes = read_all(fd.get(), max_module_bytes, file);
   if (!bytes || sha256(bytes->span()) != request.digest) return std::nullopt;
   return CopyStamp::of(st);
@@ -88,14 +89,30 @@ void remove_leftovers(int directory) {
 
 }  // namespace
 
+namespace {
+
+struct Spread {
+  std::size_t operator()(const Digest& digest) const {
+    std::size_t out = 0;
+    std::memcpy(&out, digest.data(), sizeof out);
+    return out;
+  }
+  std::size_t operator()(const CopySource& source) const {
+    return std::hash<std::uint64_t>()(source.inode * 0x9E3779B97F4A7C15ULL ^ source.device);
+  }
+};
+
+}  // namespace
+
 // From one start to the next, between open() and keep().
 struct ModuleStore::Memory {
   std::string boot;
-  std::unordered_map<std::string, CopyStamp> before;  // by digest, of the index as open() found it; read without a lock
+  std::unordered_map<Digest, CopyStamp, Spread> before;      // of the index as open() found it; read without a lock
+  std::unordered_map<CopySource, Digest, Spread> by_source;  // likewise; of those with a stamp
   std::mutex mutex;
-  std::unordered_map<std::string, CopyStamp> seen;  // by digest, hashed by provide(); guarded by mutex
+  std::unordered_map<Digest, CopyStamp, Spread> seen;  // hashed by provide(); guarded by mutex
 
-  void saw(const std::string& digest, CopyStamp stamp) {
+  void saw(const Digest& digest, CopyStamp stamp) {
     const std::lock_guard lock(mutex);
     seen.insert_or_assign(digest, stamp);
   }
@@ -110,7 +127,31 @@ StoreIndex read_index(const std::string& store, const std::string& boot) {
 
 }  // namespace
 
-Result<ModuleStore> ModuleStore::open(const std::string& state_dir) {
+std::optional<ModuleStore> ModuleStore::look(const std::string& state_dir) {
+  ModuleStore store;
+  store.directory_ = state_dir + "/modules";
+  store.fd_ = std::make_shared<UniqueFd>(::open(store.directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  struct stat st {};
+  if (!*store.fd_ || ::fstat(store.fd_->get(), &st) != 0 || st.st_uid != ::geteuid() || (st.st_mode & 0077U) != 0) return std::nullopt;
+  store.remember();
+  return store;
+}
+
+void ModuleStore::remember() {
+  memory_ = std::make_shared<Memory>();
+  memory_->boot = read_boot_id();
+  const StoreIndex index = read_index(directory_, memory_->boot);
+  memory_->before.reserve(index.copies.size());
+  memory_->by_source.reserve(index.copies.size());
+  for (const IndexEntry& copy : index.copies) {
+    if (!copy.stamp) continue;
+    const Digest digest = digest_from_hex(copy.digest);
+    memory_->before.insert_or_assign(digest, *copy.stamp);
+    if (copy.source) memory_->by_source.insert_or_assign(*copy.source, digest);
+  }
+}
+
+Result<ModuleStore> ModuleStore::open(const std::string& state_dir, std::optional<ModuleStore> looked) {
   ModuleStore store;
   store.directory_ = state_dir + "/modules";
   if (::mkdir(store.directory_.c_str(), 0700) != 0 && errno != EEXIST)
@@ -136,11 +177,30 @@ Result<ModuleStore> ModuleStore::open(const std::string& state_dir) {
             "` is on a file system mounted noexec, from which nothing can be loaded; give --state-dir elsewhere, or remount it with exec",
         "NOEXEC", 0, ExitCode::os_error};
   remove_leftovers(store.fd_->get());
-  store.memory_ = std::make_shared<Memory>();
-  store.memory_->boot = read_boot_id();
-  for (const IndexEntry& copy : read_index(store.directory_, store.memory_->boot).copies)
-    if (copy.stamp) store.memory_->before.emplace(copy.digest, *copy.stamp);
+  if (looked && looked->directory_ == store.directory_)
+    store.memory_ = std::move(looked->memory_);
+  else
+    store.remember();
   return store;
+}
+
+std::optional<Digest> ModuleStore::digest_of(std::uint64_t device, std::uint64_t inode, std::span<const std::byte> bytes) const {
+  const auto source = memory_->by_source.find({device, inode});
+  if (source == memory_->by_source.end()) return std::nullopt;
+  const Digest& digest = source->second;
+  const auto stamp = memory_->before.find(digest);
+  if (stamp == memory_->before.end()) return std::nullopt;
+  const UniqueFd fd(::openat(fd_->get(), (to_hex(digest) + ".so").c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  struct stat st {};
+  if (!fd || ::fstat(fd.get(), &st) != 0 || !looks_right(st, bytes.size()) || CopyStamp::of(st) != stamp->second) return std::nullopt;
+  std::array<std::byte, 32 * 1024> part;  // not initialized: read() fills what is compared
+  for (std::size_t done = 0; done < bytes.size();) {
+    const ssize_t n = ::read(fd.get(), part.data(), std::min(part.size(), bytes.size() - done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0 || std::memcmp(part.data(), bytes.data() + done, static_cast<std::size_t>(n)) != 0) return std::nullopt;
+    done += static_cast<std::size_t>(n);
+  }
+  return digest;
 }
 
 Result<std::string> ModuleStore::provide(const StoreRequest& request) const {
@@ -149,17 +209,17 @@ Result<std::string> ModuleStore::provide(const StoreRequest& request) const {
   std::string path = directory_ + "/" + file;
   struct stat st {};
   // Hashed before, and nothing but the kernel can have changed it since: the directory and the file are ours alone.
-  if (const auto known = memory_->before.find(digest); known != memory_->before.end() &&
-                                                       ::fstatat(fd_->get(), file.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-                                                       looks_right(st, request) && CopyStamp::of(st) == known->second)
+  if (const auto known = memory_->before.find(request.digest); known != memory_->before.end() &&
+                                                               ::fstatat(fd_->get(), file.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                                                               looks_right(st, request.size) && CopyStamp::of(st) == known->second)
     return path;
   if (const auto stamp = hash_copy(fd_->get(), file, request)) {
-    memory_->saw(digest, *stamp);
+    memory_->saw(request.digest, *stamp);
     return path;
   }
   if (Result<void> copied = copy_in(fd_->get(), file, request); !copied) return copied.error();
-  if (::fstatat(fd_->get(), file.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 && looks_right(st, request))
-    memory_->saw(digest, CopyStamp::of(st));
+  if (::fstatat(fd_->get(), file.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 && looks_right(st, request.size))
+    memory_->saw(request.digest, CopyStamp::of(st));
   return path;
 }
 
@@ -168,19 +228,24 @@ Result<void> ModuleStore::keep(const std::vector<StoreRequest>& used) const {
   std::vector<IndexEntry> all = index.copies;
   std::set<std::pair<std::string, std::string>> known;
   std::set<std::string> in_use;
+  std::unordered_map<std::string, CopySource> sources;  // by digest
   for (const IndexEntry& copy : all) known.emplace(copy.digest, copy.module);
   for (const StoreRequest& request : used) {
     const std::string digest = to_hex(request.digest);
     in_use.insert(digest);
-    if (known.emplace(digest, request.name).second) all.push_back({digest, request.name, std::nullopt});
+    if (known.emplace(digest, request.name).second) all.push_back({digest, request.name, std::nullopt, std::nullopt});
+    if (request.inode != 0) sources.insert_or_assign(digest, CopySource{request.device, request.inode});
   }
   {
     const std::lock_guard lock(memory_->mutex);
-    for (IndexEntry& copy : all)
-      if (const auto seen = memory_->seen.find(copy.digest); seen != memory_->seen.end()) copy.stamp = seen->second;
+    for (IndexEntry& copy : all) {
+      if (const auto seen = memory_->seen.find(digest_from_hex(copy.digest)); seen != memory_->seen.end()) copy.stamp = seen->second;
+      if (const auto source = sources.find(copy.digest); source != sources.end() && copy.stamp) copy.source = source->second;
+    }
     memory_->seen = {};
   }
   memory_->before = {};
+  memory_->by_source = {};
   std::map<std::string, std::size_t> count;
   std::set<std::string> kept;
   std::vector<IndexEntry> after;

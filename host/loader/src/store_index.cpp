@@ -29,7 +29,15 @@ std::optional<IndexEntry> parse_entry(std::string_view line) {
   if (!is_digest(digest) || !is_module_name(module)) return std::nullopt;
   IndexEntry entry{std::string(digest), std::string(module), std::nullopt};
   CopyStamp stamp;
-  if (read_number(take_word(line), stamp.inode) && read_number(take_word(line), stamp.changed_ns) && line.empty()) entry.stamp = stamp;
+  if (!read_number(take_word(line), stamp.inode) || !read_number(take_word(line), stamp.changed_ns)) return entry;
+  if (line.empty()) {
+    entry.stamp = stamp;
+    return entry;
+  }
+  CopySource source;
+  if (!read_number(take_word(line), source.device) || !read_number(take_word(line), source.inode) || !line.empty()) return entry;
+  entry.stamp = stamp;
+  entry.source = source;
   return entry;
 }
 
@@ -50,7 +58,10 @@ StoreIndex StoreIndex::parse(std::string_view text, std::string boot) {
     }
     std::optional<IndexEntry> entry = parse_entry(line);
     if (!entry) continue;
-    if (!this_boot) entry->stamp.reset();
+    if (!this_boot) {
+      entry->stamp.reset();
+      entry->source.reset();
+    }
     index.copies.push_back(std::move(*entry));
   }
   index.boot = std::move(boot);
@@ -61,10 +72,20 @@ std::string StoreIndex::render() const {
   std::string text = boot.empty() ? "" : "boot " + boot + "\n";
   for (const IndexEntry& copy : copies) {
     text += copy.digest + " " + copy.module;
-    if (copy.stamp && !boot.empty()) text += " " + std::to_string(copy.stamp->inode) + " " + std::to_string(copy.stamp->changed_ns);
+    if (copy.stamp && !boot.empty()) {
+      text += " " + std::to_string(copy.stamp->inode) + " " + std::to_string(copy.stamp->changed_ns);
+      if (copy.source) text += " " + std::to_string(copy.source->device) + " " + std::to_string(copy.source->inode);
+    }
     text += "\n";
   }
   return text;
+}
+
+Digest digest_from_hex(std::string_view hex) {
+  Digest out{};
+  if (!is_digest(hex)) return out;
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<std::uint8_t>(hex_digit(hex[2 * i]) * 16 + hex_digit(hex[2 * i + 1]));
+  return out;
 }
 
 std::string read_boot_id() {

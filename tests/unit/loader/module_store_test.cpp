@@ -371,3 +371,74 @@ TEST_CASE("store: a copy is hashed once per boot, and again after any change of 
     CHECK(provided_at_next_start() == "the right bytes");
   }
 }
+
+TEST_CASE("store: the digest of a file that was stored before is found by comparing") {
+  const Store s;
+  const std::string bytes(100'000, 'x');
+  StoreRequest r = s.file("alpha", bytes);
+  struct stat st {};
+  REQUIRE(::stat(r.source_path.c_str(), &st) == 0);
+  r.device = st.st_dev;
+  r.inode = st.st_ino;
+  const std::string path = s.provided(r);
+  REQUIRE(s.store.keep({r}));
+  const std::string index = s.store.directory() + "/index";
+  const auto known = [&](const std::string& now, std::uint64_t inode) -> std::optional<Digest> {
+    const auto looked = ModuleStore::look(s.state);
+    REQUIRE(looked);
+    return looked->digest_of(r.device, inode, std::as_bytes(std::span(now)));
+  };
+  CHECK(known(bytes, r.inode) == r.digest);
+  CHECK_FALSE(known(bytes, r.inode + 1));                                              // of another file: nothing is searched for
+  CHECK_FALSE(s.store.digest_of(r.device, r.inode, std::as_bytes(std::span(bytes))));  // forgotten by keep()
+
+  SUBCASE("one other byte, first or last, or another size") {
+    std::string other = bytes;
+    other.front() = 'y';
+    CHECK_FALSE(known(other, r.inode));
+    other = bytes;
+    other.back() = 'y';
+    CHECK_FALSE(known(other, r.inode));
+    CHECK_FALSE(known(bytes + "x", r.inode));
+    CHECK_FALSE(known(bytes.substr(1), r.inode));
+    CHECK_FALSE(known("", r.inode));
+  }
+  SUBCASE("a copy that was changed since it was hashed proves nothing") {
+    falsify(path);
+    CHECK_FALSE(known(std::string(bytes.size(), '!'), r.inode));
+    CHECK_FALSE(known(bytes, r.inode));
+  }
+  SUBCASE("nor one that was hashed in another boot, is gone, or whose line is no such line") {
+    std::string text = read_file(index);
+    SUBCASE("boot") { text.replace(5, 8, "00000000"); }
+    SUBCASE("gone") { ::unlink(path.c_str()); }
+    SUBCASE("a word too many") { text.insert(text.size() - 1, " 1"); }
+    SUBCASE("a word less") { text.erase(text.rfind(' '), text.size() - 1 - text.rfind(' ')); }
+    s.dir.write("state/modules/index", text, 0600);
+    CHECK_FALSE(known(bytes, r.inode));
+  }
+  SUBCASE("opening after looking does not read again, and provides") {
+    auto looked = ModuleStore::look(s.state);
+    REQUIRE(looked);
+    ::unlink(index.c_str());
+    const auto opened = ModuleStore::open(s.state, std::move(looked));
+    REQUIRE(opened);
+    CHECK(opened->digest_of(r.device, r.inode, std::as_bytes(std::span(bytes))) == r.digest);
+    const auto provided = opened->provide(r);
+    REQUIRE(provided);
+    CHECK(*provided == path);
+  }
+}
+
+TEST_CASE("store: looking makes nothing, and believes only a directory that is ours alone") {
+  const TempDir dir;
+  CHECK_FALSE(ModuleStore::look(dir.path()));
+  CHECK_FALSE(fs::exists(dir.path() + "/modules"));
+  const std::string modules = dir.make_dir("modules", 0700);
+  CHECK(ModuleStore::look(dir.path()));
+  ::chmod(modules.c_str(), 0770);
+  CHECK_FALSE(ModuleStore::look(dir.path()));
+  fs::remove(modules);
+  REQUIRE(::symlink("/tmp", modules.c_str()) == 0);
+  CHECK_FALSE(ModuleStore::look(dir.path()));
+}

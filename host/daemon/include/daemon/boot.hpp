@@ -8,6 +8,7 @@
 
 #include "config/config.hpp"
 #include "graph/plan.hpp"
+#include "loader/module_store.hpp"
 
 namespace tenon::host {
 
@@ -28,6 +29,7 @@ struct BootOptions {
   BuiltinTable builtins;
   bool safe_mode = false;
   std::vector<std::string> hung_digests;  ///< of files whose load never returned: refused while optional
+  const ModuleStore* store = nullptr;     ///< of earlier starts, to spare hashing what has not changed; borrowed, may be null
 };
 
 /// Digests in the load marker of a state directory; empty if there is none.

@@ -4,8 +4,10 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -55,6 +57,8 @@ struct DiscoveryOptions {
   std::string host_sdk = "1.0";
   bool skip_plugins = false;  ///< safe mode: plugins are listed and read, not hashed
   unsigned threads = 0;       ///< 0 = all cores
+  /// Knows the digest of the file from elsewhere, if it has exactly these bytes; else they are hashed. Called on several threads. Empty = nobody knows.
+  std::function<std::optional<Digest>(const LibraryFile& file, std::span<const std::byte> bytes)> known_digest;
 };
 
 struct Discovery {

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,7 @@ struct StoreRequest {
   std::string source_path;
   std::uint64_t size = 0;
   Digest digest{};
+  std::uint64_t device = 0, inode = 0;  ///< of the source; both 0 = not told
 };
 
 /// `<state>/modules/<sha256>.so`, mode 0555, in a directory of mode 0700. Nothing is fsynced: a torn copy fails its digest and is copied again.
@@ -28,7 +31,14 @@ struct StoreRequest {
 class ModuleStore {
  public:
   /// Makes the directory if needed and removes what an interrupted copy left; the caller is the only one at work in it. Errors: cannot_create; no_permission if it is not ours alone; os_error naming the mount if it is mounted noexec.
-  static Result<ModuleStore> open(const std::string& state_dir);
+  /// `looked`: the same directory's, to read the index once only.
+  static Result<ModuleStore> open(const std::string& state_dir, std::optional<ModuleStore> looked = std::nullopt);
+  /// What earlier starts have left, for `digest_of` only: nothing is made or removed. Nothing if there is no store, or it is not ours alone.
+  static std::optional<ModuleStore> look(const std::string& state_dir);
+
+  /// The digest of a file with these bytes, if the store has a copy that was made of that file and is equal, byte by byte: several times cheaper than
+  /// hashing, and as safe, as the copy was hashed in this boot and has not changed since. Thread-safe, but not beside keep(), after which it knows nothing.
+  [[nodiscard]] std::optional<Digest> digest_of(std::uint64_t device, std::uint64_t inode, std::span<const std::byte> bytes) const;
 
   /// Path of a copy whose bytes have the digest, made now if there is none. Errors: data changed since it was examined, I/O, disk full.
   Result<std::string> provide(const StoreRequest& request) const;
@@ -39,6 +49,7 @@ class ModuleStore {
 
  private:
   struct Memory;
+  void remember();
   std::string directory_;
   std::shared_ptr<Memory> memory_;
   std::shared_ptr<UniqueFd> fd_;

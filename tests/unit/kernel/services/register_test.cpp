@@ -72,7 +72,7 @@ TEST_CASE("services: hostile names and arguments") {
 TEST_CASE("services: what is below `tenon` nobody can offer, also not who may do everything") {
   Services::Options options;
   int denied = 0;
-  options.denied = [&denied](const ServiceSeat&, const Error& error) { denied += error.reason == "RESERVED" ? 1 : 0; };
+  options.denied = [&denied](const ServiceSeat&, std::string_view, const Error& error) { denied += error.reason == "RESERVED" ? 1 : 0; };
   World world(std::move(options));
   Module logger(world, "logger");
   for (const char* name : {"tenon", "tenon.stop", "tenon.stop/2"}) {
