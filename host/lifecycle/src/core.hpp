@@ -18,6 +18,8 @@ inline constexpr std::int64_t minimum_stop_ns = 50'000'000;
 inline constexpr std::int64_t cancelled_limit_ns = 5'000'000'000;
 /// How often a callback that was told to give up is told again.
 inline constexpr std::int64_t cancel_again_ns = 20'000'000;
+/// How often deadlines are looked at while modules come up or go down one after the other: else each step would ask for a look of its own.
+inline constexpr std::int64_t walking_check_ns = 50'000'000;
 /// How often a control thread that the system did not give is asked for again.
 inline constexpr std::int64_t thread_again_ns = 100'000'000;
 inline constexpr std::int64_t hurried_module_ns = 1'000'000'000;

@@ -111,7 +111,7 @@ void Runner::Core::look_at(std::int64_t at_ns) {
 std::int64_t Runner::Core::check() {
   Lock lock(mutex_);
   const std::int64_t t = now();
-  next_check_ns_ = no_deadline;
+  next_check_ns_ = stage_ == Stage::run || stage_ == Stage::finished ? no_deadline : t + walking_check_ns;
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     Slot& slot = slots_[i];
     if (!slot.has_thread && slot.epoch != 0 && !launch(i)) next_check_ns_ = std::min(next_check_ns_, t + thread_again_ns);

@@ -71,7 +71,8 @@ void Runner::Core::control(std::size_t slot, std::uint64_t epoch) {
     slots_[slot].active = false;
     --active_;
     finish(*step, std::move(outcome), begin_ns);
-    changed_.notify_all();
+    // This thread goes on itself; the others are woken when there is more to do at a time than it can.
+    if (startable_.size() > 1) changed_.notify_all();
   }
   emit(lock);
   changed_.notify_all();
