@@ -84,6 +84,7 @@ Plan prepare_plan(const Config& config, const BootOptions& options, BootTimes* t
   const std::int64_t discovered = monotonic_ns();
   PlanOptions plan_options;
   plan_options.safe_mode = options.safe_mode;
+  plan_options.notes = options.notes;
   Plan plan = make_plan(std::move(discovery), options.builtins, host_offer(), config, plan_options);
   check_storage_url(config, plan);
   if (times != nullptr) *times = {begin, discovered, monotonic_ns()};

@@ -160,6 +160,7 @@ DaemonResult run_daemon(const DaemonOptions& options) {
   std::optional<ModuleStore> looked;
   if (state) looked = ModuleStore::look(state->path);
   if (looked) boot.store = &*looked;
+  boot.notes = options.json_output || log.enabled(debug);
   Plan plan = prepare_plan(*config, boot, &times);
   boot.store = nullptr;  // a reload hashes: the store has forgotten by then
   tell_diagnostics(log, log_settings, plan.diagnostics, options.colour);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 #include <tuple>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -66,7 +67,11 @@ class ClaimCheck {
     const Named* what;
     Kind kind;
   };
-  using Claims = std::map<std::string, std::vector<Claim>>;
+  /// Who claims a name first, and the names that more than one claims: in order, so that findings are.
+  struct Claims {
+    std::unordered_map<std::string, Claim> first;
+    std::map<std::string, std::vector<Claim>> contested;
+  };
 
   static std::string_view first_word(std::string_view name, char separator) {
     return name.substr(0, name.find_first_of(separator == '.' ? "./" : "/"));
@@ -87,13 +92,16 @@ class ClaimCheck {
       return;
     }
     Claims& claims = kind.word == service.word ? services_ : kind.word == event.word ? events_ : routes_;
-    auto& list = claims[std::move(key)];
-    if (list.empty() || list.back().module != i) list.push_back({i, &what, kind});
+    const auto [mine, fresh] = claims.first.try_emplace(std::move(key), Claim{i, &what, kind});
+    if (fresh) return;
+    std::vector<Claim>& list = claims.contested[mine->first];
+    if (list.empty()) list.push_back(mine->second);
+    if (list.back().module != i) list.push_back({i, &what, kind});
   }
 
   /// Between a RuntimeModule and a plugin the plugin gives way: nothing from outside disturbs a RuntimeModule.
   void check_duplicates(const Claims& claims) {
-    for (const auto& [key, all] : claims) {
+    for (const auto& [key, all] : claims.contested) {
       std::vector<const Claim*> list, runtime;
       for (const Claim& c : all)
         if (!overreaching_.contains(c.module)) list.push_back(&c);

@@ -53,8 +53,9 @@ void check_offers(PlanDraft& draft, const HostOffer& offer);
 /// What modules claim in `provides` and `permissions.http.routes`: twice the same, or in another module's name.
 void check_claims(PlanDraft& draft, const BuiltinTable& builtins);
 
-/// What plugins ask for and are granted. Grants that nobody can give are errors; what is asked for and not granted is a note.
-void grant_permissions(PlanDraft& draft, const BuiltinTable& builtins, const Config& config);
+/// What plugins ask for and are granted. Grants that nobody can give are errors; what is asked for and not granted is a note, if
+/// `notes` are wanted.
+void grant_permissions(PlanDraft& draft, const BuiltinTable& builtins, const Config& config, bool notes);
 
 /// Effective configuration of every examined module, computed on all cores.
 void resolve_module_configs(PlanDraft& draft, const Config& config);

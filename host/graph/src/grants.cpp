@@ -12,7 +12,8 @@ namespace {
 
 class Granter {
  public:
-  Granter(PlanDraft& draft, const BuiltinTable& builtins, const Config& config) : draft_(draft), config_(config) {
+  Granter(PlanDraft& draft, const BuiltinTable& builtins, const Config& config, bool notes)
+      : draft_(draft), config_(config), notes_(notes) {
     for (const DraftModule& m : draft.modules)
       if (m.legitimate) present_.insert(m.name);
     for (const BuiltinModule& b : builtins) present_.insert(b.name);
@@ -142,7 +143,7 @@ class Granter {
       permissions.granted.emplace();
     if (says_nothing(permissions.asked) && (grants == nullptr || says_nothing(*permissions.granted))) return;
     m.planned.permissions = std::make_shared<const PlannedPermissions>(std::move(permissions));
-    if (m.planned.fate == Fate::planned) tell_missing(i);
+    if (notes_ && m.planned.fate == Fate::planned) tell_missing(i);
   }
 
   void tell_missing(std::uint32_t i) {
@@ -165,11 +166,14 @@ class Granter {
 
   PlanDraft& draft_;
   const Config& config_;
+  const bool notes_;
   std::unordered_set<std::string_view> present_;
 };
 
 }  // namespace
 
-void grant_permissions(PlanDraft& draft, const BuiltinTable& builtins, const Config& config) { Granter(draft, builtins, config).run(); }
+void grant_permissions(PlanDraft& draft, const BuiltinTable& builtins, const Config& config, bool notes) {
+  Granter(draft, builtins, config, notes).run();
+}
 
 }  // namespace tenon::host

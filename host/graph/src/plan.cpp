@@ -92,7 +92,7 @@ Plan make_plan(Discovery discovery, const BuiltinTable& builtins, const HostOffe
   PlanDraft draft = join(std::move(discovery), builtins, config, options);
   check_offers(draft, offer);
   check_claims(draft, builtins);
-  grant_permissions(draft, builtins, config);
+  grant_permissions(draft, builtins, config, options.notes);
   resolve_module_configs(draft, config);
   const Resolution resolution = resolve(vertices(draft));
   explain(draft, resolution);

@@ -29,6 +29,7 @@ struct BootOptions {
   BuiltinTable builtins;
   bool safe_mode = false;
   std::vector<std::string> hung_digests;  ///< of files whose load never returned: refused while optional
+  bool notes = true;                      ///< also find what is neither wrong nor doubtful
   const ModuleStore* store = nullptr;     ///< of earlier starts, to spare hashing what has not changed; borrowed, may be null
 };
 
