@@ -3,7 +3,8 @@
 
 usage: startup_bench.py BUILD_DIR [--sizes 10,100,1000] [--rounds 7] [--work DIR] [--json FILE]
 
-Plugin i requires plugin i-1 and carries a full manifest (the example of the documentation, with the capabilities this version serves). Every figure is a
+Stop is measured from SIGTERM to the end of the process, without what a daemon without plugins takes, and without what the system takes to end the bare
+process, which has the same files mapped and runs no destructors. Plugin i requires plugin i-1 and carries a full manifest (the example of the documentation, with the capabilities this version serves). Every figure is a
 median over interleaved rounds; ratios compare medians of one run.
 """
 import argparse, json, os, re, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
@@ -71,6 +72,7 @@ BARE = r"""
 #include <dlfcn.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 #include "tenon/core.h"
 static double now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec * 1e6 + t.tv_nsec / 1e3; }
 static long rss(const char *key) { char line[256]; long kb = 0; FILE *f = fopen("/proc/self/smaps_rollup", "r");
@@ -86,7 +88,8 @@ int main(int argc, char **argv) {
   }
   t = now() - t;
   printf("%.1f %ld\n", t, rss("Rss: %ld") - before);
-  return 0;
+  fflush(stdout);
+  _exit(0);
 }
 """
 
@@ -122,6 +125,18 @@ def memory(pid):
     # Dirty only: clean pages of libraries count as private just because no other process happens to map them.
     private = sum(int(x) for x in re.findall(r"Private_Dirty:\s+(\d+)", text))
     return int(re.search(r"Rss:\s+(\d+)", text).group(1)), private
+
+
+def run_bare(bare, files):
+    """The loop's own time, resident memory, and how long the process takes to end when the loop is over."""
+    process = subprocess.Popen([bare, *files], stdout=subprocess.PIPE, text=True)
+    t, kb = process.stdout.readline().split()
+    over = time.monotonic()
+    if process.wait() != 0:
+        sys.exit("the bare loop failed")
+    end_us = (time.monotonic() - over) * 1e6
+    process.stdout.close()
+    return float(t), int(kb), end_us
 
 
 class Daemon:
@@ -194,11 +209,12 @@ def main():
             if word in mapped:
                 sys.exit(word + " is mapped")
         base_stop.append(d.stop())
-    results["empty"] = {"ready_ms": median(ready) / 1e3, "rss_kib": median(rss), "private_kib": median(private), "stop_ms": median(base_stop) / 1e3}
+    bare_end = median([run_bare(bare, [])[2] for _ in range(15)])
+    results["empty"] = {"bare_end_us": bare_end, "ready_ms": median(ready) / 1e3, "rss_kib": median(rss), "private_kib": median(private), "stop_ms": median(base_stop) / 1e3}
     print("logger alone: ready %.1f ms after exec (at most 12), resident %.1f MiB (12), private dirty %.1f MiB (4), stop %.2f ms"
           % (median(ready) / 1e3, median(rss) / 1024, median(private) / 1024, median(base_stop) / 1e3))
 
-    print("%6s %10s %10s %7s %10s %7s %12s %14s" % ("N", "bare ms", "warm ms", "ratio", "cold ms", "ratio", "stop us/mod", "KiB/mod above"))
+    print("%6s %10s %10s %7s %10s %7s %12s %12s %14s" % ("N", "bare ms", "warm ms", "ratio", "cold ms", "ratio", "stop us/mod", "unmap us/mod", "KiB/mod above"))
     for n in (int(x) for x in args.sizes.split(",")):
         plugins = os.path.join(work, "plugins-%d" % n)
         build_plugins(plugins, n, include)
@@ -206,11 +222,12 @@ def main():
         state = os.path.join(work, "state-%d" % n)
         shutil.rmtree(state, ignore_errors=True)
         Daemon(tenond, plugins, state).stop()
-        bares, bare_rss, warms, colds, stops, memories = [], [], [], [], [], []
+        bares, bare_rss, bare_ends, warms, colds, stops, memories = [], [], [], [], [], [], []
         for _ in range(args.rounds):
-            t, kb = subprocess.run([bare, *files], check=True, capture_output=True, text=True).stdout.split()
-            bares.append(float(t))
-            bare_rss.append(int(kb))
+            t, kb, end_us = run_bare(bare, files)
+            bares.append(t)
+            bare_rss.append(kb)
+            bare_ends.append(end_us)
             d = Daemon(tenond, plugins, state)
             warms.append(d.ready_us)
             time.sleep(0.1)
@@ -222,10 +239,11 @@ def main():
             colds.append(d.ready_us)
             d.stop()
         extra = (median(memories) - results["empty"]["rss_kib"] - median(bare_rss)) / n
-        stop = (median(stops) - results["empty"]["stop_ms"] * 1e3) / n
-        print("%6d %10.2f %10.2f %6.2fx %10.2f %6.2fx %12.1f %14.1f" % (n, median(bares) / 1e3, median(warms) / 1e3, median(warms) / median(bares),
-                                                                   median(colds) / 1e3, median(colds) / median(bares), stop, extra))
-        results[str(n)] = {"bare_us": median(bares), "warm_us": median(warms), "cold_us": median(colds), "stop_us_per_module": stop, "kib_per_module": extra}
+        bare_end = max(0.0, median(bare_ends) - results["empty"]["bare_end_us"])
+        stop = (median(stops) - results["empty"]["stop_ms"] * 1e3 - bare_end) / n
+        print("%6d %10.2f %10.2f %6.2fx %10.2f %6.2fx %12.1f %12.1f %14.1f" % (n, median(bares) / 1e3, median(warms) / 1e3, median(warms) / median(bares),
+                                                                   median(colds) / 1e3, median(colds) / median(bares), stop, bare_end / n, extra))
+        results[str(n)] = {"bare_us": median(bares), "warm_us": median(warms), "cold_us": median(colds), "stop_us_per_module": stop, "unmap_us_per_module": bare_end / n, "kib_per_module": extra}
     report = os.path.join(work, "report.json")
     largest = args.sizes.split(",")[-1]
     d = Daemon(tenond, os.path.join(work, "plugins-" + largest), os.path.join(work, "state-" + largest), ["--startup-report", report])

@@ -10,6 +10,7 @@
 #include "abi/host_context.hpp"
 #include "base/clock.hpp"
 #include "discovery/candidate.hpp"
+#include "loader/module_store.hpp"
 #include "markers.hpp"
 #include "storage_file.hpp"
 #include "tenon/core.h"

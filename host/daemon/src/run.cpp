@@ -119,7 +119,6 @@ Run::~Run() {
 void Run::take_over(Plan& plan, std::optional<ModuleStore> store) {
   const std::vector<std::uint32_t> first = load_order(plan);
   const std::int64_t now = monotonic_ns();
-  news_.began_with(restart_would(plan, {}));
   std::vector<LoadSpec> specs;
   std::vector<RunnerModule> rows;
   for (std::size_t i = 0; i < plan.modules.size(); ++i) {
@@ -147,6 +146,7 @@ void Run::take_over(Plan& plan, std::optional<ModuleStore> store) {
   }
 
   for (const RunningModule& m : modules_) digests_.emplace(m.name, &m.digest);
+  news_.began_with(restart_would(plan, modules_));
 
   store_ = std::move(store);
   host_ = std::make_unique<HostContext>(log_, host_version(), make_uuid(), &kernel_);

@@ -79,13 +79,15 @@ TEST_CASE("the main loop is woken for what it acts on: not by states before read
   CHECK(o.observer.states_changed.exchange(false));
   o.observer.state_changed(status("orders", ModuleState::failed));
   CHECK(o.woken == 3);
+  o.observer.state_changed(status("later", ModuleState::running));  // it may have checks to be asked at once
+  CHECK(o.woken == 4);
   o.observer.wake(0);
   CHECK(o.observer.check_wanted.load());
   o.observer.stopping();
   CHECK(o.observer.is_stopping.load());
   o.observer.finished();
   CHECK(o.observer.is_finished.load());
-  CHECK(o.woken == 6);
+  CHECK(o.woken == 7);
 }
 
 TEST_CASE("phases are kept for the table, and told with a time that people can read") {

@@ -8,9 +8,10 @@
 
 #include "config/config.hpp"
 #include "graph/plan.hpp"
-#include "loader/module_store.hpp"
 
 namespace tenon::host {
+
+class ModuleStore;
 
 /// The host's RuntimeModules, in lifecycle order. Compiled in: no option, file or environment changes it.
 const BuiltinTable& builtin_modules();
