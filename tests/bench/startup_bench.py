@@ -193,6 +193,7 @@ def main():
     median = statistics.median
     results = {}
 
+    os.sync()  # pages of a program that was just linked count as dirty until they are written
     empty = os.path.join(work, "none")
     os.makedirs(empty, exist_ok=True)
     state = os.path.join(work, "state-empty")

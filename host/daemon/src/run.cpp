@@ -349,7 +349,10 @@ void Run::became_ready() {
     if (const Result<void> kept = store_->keep(stored_); !kept)
       log_.log(warn, "the module store could not be tidied up", {{"error", kept.error().message}});
   }
-  stored_ = {};
+  // Nothing is loaded any more: what that needed is given back (clearing would keep it).
+  static_cast<void>(states_audit_.write());
+  stored_ = std::vector<StoreRequest>();
+  digests_ = std::unordered_map<std::string_view, const Digest*>();
   log_.end_early();
   ::malloc_trim(0);  // what parsing and planning needed is over
 

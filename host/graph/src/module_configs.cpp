@@ -39,8 +39,12 @@ void run_all(std::vector<Job>& jobs, const PlanDraft& draft, const Config& confi
   const auto work = [&] {
     for (std::size_t k = next.fetch_add(1); k < jobs.size(); k = next.fetch_add(1)) run_job(jobs[k], draft.modules[jobs[k].module], config);
   };
-  constexpr std::size_t worth_a_thread = 16;
-  const std::size_t wanted = std::min<std::size_t>(std::max(1u, std::thread::hardware_concurrency()), jobs.size() / worth_a_thread + 1);
+  // Defaults alone take some microseconds, and what they become stays for as long as the module: among what other threads allocate and free it
+  // would keep many pages. What an operator has written may be of any size.
+  constexpr std::size_t worth_a_thread = 1024, with_settings = 64;
+  std::size_t weight = 0;
+  for (const Job& job : jobs) weight += config.host.modules.contains(draft.modules[job.module].name) ? with_settings : 1;
+  const std::size_t wanted = std::min<std::size_t>(std::max(1u, std::thread::hardware_concurrency()), weight / worth_a_thread + 1);
   std::vector<std::jthread> threads;
   try {
     while (threads.size() + 1 < wanted) threads.emplace_back(work);

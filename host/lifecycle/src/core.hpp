@@ -65,7 +65,7 @@ class Runner::Core : public std::enable_shared_from_this<Runner::Core> {
     std::int64_t pending_since_ns = 0;
     bool pending_warned = false;
     bool pending_cut = false;               ///< its deadline was shortened by a request to stop
-    std::optional<Outcome> early;           ///< of a PENDING start that completed before its function returned
+    std::unique_ptr<Outcome> early;         ///< of a PENDING start that completed before its function returned
     std::optional<ModuleState> after_undo;  ///< what it is once stopped and destroyed; default stopped
     bool blocked = false;                   ///< something it requires failed
     std::uint32_t waits_for = 0;            ///< unsettled requirements, in the start phase

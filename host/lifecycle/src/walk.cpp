@@ -299,7 +299,7 @@ void Runner::Core::completed(std::uint32_t module, Phase phase, Outcome outcome)
   // Late: its deadline has passed, it is being stopped, or it is about to be because of what it requires.
   if (phase != Phase::start || row.state != ModuleState::starting || !row.alive) return;
   if (row.pending_until_ns == 0) {
-    row.early = std::move(outcome);  // faster than the control thread, which is just returning from start
+    row.early = std::make_unique<Outcome>(std::move(outcome));  // faster than the control thread, which is just returning from start
     return;
   }
   set_pending(row, 0);

@@ -242,10 +242,11 @@ Result<void> ModuleStore::keep(const std::vector<StoreRequest>& used) const {
       if (const auto seen = memory_->seen.find(digest_from_hex(copy.digest)); seen != memory_->seen.end()) copy.stamp = seen->second;
       if (const auto source = sources.find(copy.digest); source != sources.end() && copy.stamp) copy.source = source->second;
     }
-    memory_->seen = {};
+    memory_->seen.clear();
   }
-  memory_->before = {};
-  memory_->by_source = {};
+  // Given back; clearing would keep it.
+  memory_->before = decltype(memory_->before)();
+  memory_->by_source = decltype(memory_->by_source)();
   std::map<std::string, std::size_t> count;
   std::set<std::string> kept;
   std::vector<IndexEntry> after;
