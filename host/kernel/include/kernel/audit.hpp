@@ -40,8 +40,10 @@ struct AuditOptions {
 /// A record that cannot be written is lost, counted, and the first record that can be written again says how many.
 class AuditLog {
  public:
-  /// Continues the file's chain. Errors: no_permission, cannot_create, io_error; data (`AUDIT_CHANGED`) if the file's last whole line is no record
-  /// (run `tenond audit verify`): nothing is appended to what somebody has changed; set_aside_audit makes room for a new file.
+  /// Continues the file's chain, or that of the file which was at the path before, if the note of its end is still there. Errors:
+  /// no_permission, cannot_create, io_error; data (`AUDIT_CHANGED`) if the file's last whole line is no record, or what was noted as written is
+  /// not there any more (run `tenond audit verify`): nothing is appended to what somebody has changed; set_aside_audit makes room for a new
+  /// file. data (`NO_AUDIT_FILE`) if it never was one: that must be left alone.
   static Result<std::unique_ptr<AuditLog>> open(AuditOptions options);
   ~AuditLog();
   AuditLog(const AuditLog&) = delete;

@@ -42,8 +42,39 @@ struct Tail {
   bool unended = false;  // whole, but for its newline
 };
 
+// The note of a former life; nullopt if there is none, or none that can be read.
+std::optional<AuditSeal> read_note(const std::string& path) {
+  const auto text = read_text_file(audit_head_path(path), 256);
+  return text ? read_audit_head(*text) : std::nullopt;
+}
+
+// Somebody else's file must be neither appended to nor moved away: ours begins with a record, or has a note beside it. (Zeros are what a
+// loss of power may leave of a first record.)
+bool is_foreign(int fd, off_t size, const std::string& path) {
+  constexpr std::string_view begin = "{\"seq\":";
+  char text[begin.size()] = {};
+  const ssize_t n = size > 0 ? ::pread(fd, text, sizeof text, 0) : 0;
+  if (n <= 0 || text[0] == '\0' || begin.starts_with(std::string_view(text, static_cast<std::size_t>(n)))) return false;
+  struct stat st {};
+  return ::stat(audit_head_path(path).c_str(), &st) != 0;
+}
+
+Error not_what_was_noted(const std::string& path, const AuditSeal& last, const AuditSeal& noted) {
+  const std::string seq = std::to_string(noted.seq);
+  return {Code::data_loss,
+          "the audit file `" + printable(path, 4096) + "` " +
+              (last.seq == noted.seq ? "ends with another record " + seq + " than was noted"
+                                     : "ends with record " + std::to_string(last.seq) + ", but record " + seq + " was noted") +
+              " as written: it was cut or exchanged; look at it with `tenond audit verify`",
+          "AUDIT_CHANGED", 0, ExitCode::data_error};
+}
+
 Result<Tail> read_tail(int fd, off_t size, const std::string& path) {
   Tail out;
+  if (is_foreign(fd, size, path))
+    return Error{Code::failed_precondition,
+                 "`" + printable(path, 4096) + "` is no audit file: it does not begin with a record; give another one as `audit.path`",
+                 "NO_AUDIT_FILE", 0, ExitCode::data_error};
   const off_t from = std::max<off_t>(0, size - tail_bytes);
   std::string bytes(static_cast<std::size_t>(size - from), '\0');
   for (std::size_t done = 0; done < bytes.size();) {
@@ -99,7 +130,8 @@ struct AuditLog::Impl {
 
   [[nodiscard]] std::int64_t now() const { return options.clock ? options.clock() : realtime_ns(); }
 
-  Result<void> open_file();
+  Result<void> open_file(bool starting);
+  void begin_after(const AuditSeal& before);
   bool put(std::string_view text);
   bool emit(const AuditEvent& event);
   bool write_record(const AuditEvent& event);
@@ -109,10 +141,14 @@ struct AuditLog::Impl {
   void sync_loop();
 };
 
-Result<void> AuditLog::Impl::open_file() {
+Result<void> AuditLog::Impl::open_file(bool starting) {
   const std::string& path = options.path;
   UniqueFd next(::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK, 0600));
-  if (!next) return cannot("cannot open", path, errno == EACCES || errno == ELOOP ? ExitCode::no_permission : ExitCode::cannot_create);
+  if (!next && errno == ELOOP)
+    return Error{Code::permission_denied,
+                 "the audit file `" + printable(path, 4096) + "` is a symbolic link: give the file it leads to as `audit.path`",
+                 "UNSAFE_FILE", 0, ExitCode::no_permission};
+  if (!next) return cannot("cannot open", path, errno == EACCES ? ExitCode::no_permission : ExitCode::cannot_create);
   struct stat st {};
   if (::fstat(next.get(), &st) != 0) return cannot("cannot examine", path, ExitCode::io_error);
   if (!S_ISREG(st.st_mode) || st.st_uid != ::geteuid() || (st.st_mode & 0022U) != 0)
@@ -123,8 +159,15 @@ Result<void> AuditLog::Impl::open_file() {
   if (::flock(next.get(), LOCK_EX | LOCK_NB) != 0)
     return Error{Code::unavailable, "another process writes the audit file `" + printable(path, 4096) + "`", "AUDIT_LOCKED", 0,
                  ExitCode::try_again};
-  const Result<Tail> tail = read_tail(next.get(), st.st_size, path);
+  Result<Tail> tail = read_tail(next.get(), st.st_size, path);
   if (!tail) return tail.error();
+  std::optional<AuditSeal> goes_on;
+  if (const auto noted = starting ? read_note(path) : std::nullopt) {
+    if (st.st_size == 0)
+      goes_on = noted;  // it was rotated, or emptied, while nobody wrote: the number of the next record tells
+    else if (tail->last.seq < noted->seq || (tail->last.seq == noted->seq && tail->last.hash != noted->hash))
+      return not_what_was_noted(path, tail->last, *noted);
+  }
   // Under the lock of the file: nobody else makes notes.
   remove_temporaries(audit_head_path(path));
   fd = std::move(next);
@@ -134,7 +177,16 @@ Result<void> AuditLog::Impl::open_file() {
   unended = tail->unended;
   // An empty file after one of ours goes on with the chain: it was rotated.
   if (tail->last.seq != 0 || last.seq == 0) last = tail->last;
+  if (goes_on) begin_after(*goes_on);
   return {};
+}
+
+// The first record of a file that goes on with another one's chain.
+void AuditLog::Impl::begin_after(const AuditSeal& before) {
+  ::unlink(audit_head_path(options.path).c_str());  // it is about the other file
+  if (last.seq == 0) last = before;
+  const std::string seq = std::to_string(before.seq);
+  if (!emit({"audit.continued", "info", "host", {}, {}, "ok", {{"after", seq}}})) ++lost, ++lost_untold;
 }
 
 // All or nothing, as far as the file system lets: what is left of a failed write is taken back, or told as torn.
@@ -208,10 +260,7 @@ void AuditLog::Impl::follow_path() {
   struct stat st {};
   if (::stat(options.path.c_str(), &st) == 0 && st.st_dev == identity.st_dev && st.st_ino == identity.st_ino) return;
   const AuditSeal before = last;
-  if (!open_file()) return;                         // the old file is still open; tried again at the next tick
-  ::unlink(audit_head_path(options.path).c_str());  // it is about the other file
-  const std::string seq = std::to_string(before.seq);
-  if (!emit({"audit.continued", "info", "host", {}, {}, "ok", {{"after", seq}}})) ++lost, ++lost_untold;
+  if (open_file(false)) begin_after(before);  // else the old file is still open; tried again at the next tick
 }
 
 // Waits for the disk without the mutex.
@@ -247,7 +296,7 @@ Result<std::unique_ptr<AuditLog>> AuditLog::open(AuditOptions options) {
   auto impl = std::make_unique<Impl>();
   impl->options = std::move(options);
   if (impl->options.writer == AuditWriter::file)
-    if (Result<void> opened = impl->open_file(); !opened) return opened.error();
+    if (Result<void> opened = impl->open_file(true); !opened) return opened.error();
   return std::unique_ptr<AuditLog>(new AuditLog(std::move(impl)));
 }
 

@@ -274,6 +274,89 @@ TEST_CASE("a damaged file is set aside with its note, and a new one begins") {
   CHECK_FALSE(absent);
 }
 
+TEST_CASE("audit: what was cut off while nobody wrote is found at the next start, before its note is gone") {
+  const AuditFile file;
+  file.write(4);
+  const std::vector<std::string> lines = file.lines();
+  const auto refusal = [&file] {
+    AuditOptions options;
+    options.writer = AuditWriter::file;
+    options.path = file.path;
+    const auto refused = AuditLog::open(std::move(options));
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().reason == "AUDIT_CHANGED");
+    CHECK(refused.error().exit == ExitCode::data_error);
+    return refused.error().message;
+  };
+  file.put_lines({lines[0], lines[1]});
+  CHECK(refusal().find("ends with record 2, but record 4 was noted as written") != std::string::npos);
+  file.dir.write("audit.log", lines[0] + "\n" + lines[1].substr(0, 20), 0600);
+  CHECK(refusal().find("ends with record 1, but record 4") != std::string::npos);
+  const AuditFile other;
+  other.write(3);
+  {
+    const auto log = other.open();
+    log->record(event("another"));
+  }
+  fs::copy_file(other.path, file.path, fs::copy_options::overwrite_existing);
+  CHECK(refusal().find("ends with another record 4 than was noted") != std::string::npos);
+  CHECK(read_file(file.path + ".head").starts_with("4 "));
+  file.put_lines(lines);
+  file.write(1);
+  CHECK(file.verify().ok());
+}
+
+TEST_CASE("audit: a file that was rotated or emptied while nobody wrote goes on with the numbers") {
+  for (const bool gone : {true, false}) {
+    const AuditFile file;
+    file.write(3);
+    const auto last = read_audit_line(file.lines().back());
+    if (gone)
+      fs::remove(file.path);
+    else
+      file.put_lines({});
+    file.write(1);
+    const auto lines = file.lines();
+    REQUIRE(lines.size() == 2);
+    CHECK(lines[0].find("\"audit.continued\"") != std::string::npos);
+    CHECK(lines[0].find(R"({"after":"3"})") != std::string::npos);
+    REQUIRE((last && read_audit_line(lines[0])));
+    CHECK(read_audit_line(lines[0])->seal.prev == last->seal.hash);
+    const AuditReport report = file.verify();
+    CHECK(report.ok());
+    CHECK((report.first_seq == 4 && report.last_seq == 5));
+  }
+}
+
+TEST_CASE("audit: a file that never was an audit file is left alone") {
+  for (const std::string text : {"root:x:0:0:root:/root:/bin/bash\nnobody:x:1:1\n", "a line without an end", "{\"name\": 1}\n"}) {
+    CAPTURE(text);
+    const AuditFile file;
+    file.dir.write("audit.log", text, 0600);
+    AuditOptions options;
+    options.writer = AuditWriter::file;
+    options.path = file.path;
+    const auto refused = AuditLog::open(std::move(options));
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().reason == "NO_AUDIT_FILE");
+    CHECK(refused.error().message.find("give another one as `audit.path`") != std::string::npos);
+    CHECK(file.text() == text);
+  }
+}
+
+TEST_CASE("audit: a symbolic link is told to be one") {
+  const AuditFile file;
+  file.write(1);
+  AuditOptions options;
+  options.writer = AuditWriter::file;
+  options.path = file.dir / "link.log";
+  fs::create_symlink(file.path, options.path);
+  const auto refused = AuditLog::open(std::move(options));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().exit == ExitCode::no_permission);
+  CHECK(refused.error().message.find("is a symbolic link") != std::string::npos);
+}
+
 TEST_CASE("flush makes durable what was recorded, and notes the end") {
   const AuditFile file;
   const auto log = file.open();
