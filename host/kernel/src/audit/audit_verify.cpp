@@ -93,7 +93,7 @@ Result<AuditReport> verify_audit(const std::string& path) {
   struct stat st {};
   if (::fstat(fd.get(), &st) != 0) return cannot("cannot examine");
   if (!S_ISREG(st.st_mode))
-    return Error{Code::invalid_argument, "`" + printable(path, 4096) + "` is no regular file", "NO_FILE", 0, ExitCode::data_error};
+    return Error{Code::invalid_argument, "`" + printable(path, 4096) + "` is no regular file", "NO_FILE", 0, ExitCode::no_input};
 
   // The note first: records that a running daemon adds meanwhile are behind it.
   const auto noted = read_text_file(audit_head_path(path), 256);

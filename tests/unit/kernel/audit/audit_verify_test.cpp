@@ -99,3 +99,14 @@ TEST_CASE("verify: a file that cannot be read is an error, not a verdict") {
   CHECK(f.verify().ok());
   CHECK(f.verify().records == 0);
 }
+
+TEST_CASE("audit verify: what is no file is no input, as one that is not there") {
+  const AuditFile f;
+  for (const std::string& path : {f.dir.path(), std::string("/dev/null")}) {
+    CAPTURE(path);
+    const auto report = verify_audit(path);
+    REQUIRE_FALSE(report);
+    CHECK(report.error().exit == ExitCode::no_input);
+    CHECK(report.error().message == "`" + path + "` is no regular file");
+  }
+}
