@@ -96,7 +96,8 @@ Result<Expander::Expanded> Expander::variable(std::string_view body) const {
     if (invalid_utf8_at(it->second) != std::string_view::npos) return bad("the environment variable `" + name + "` is not valid UTF-8");
     return Expanded{it->second, secret};
   }
-  if (colon == std::string_view::npos) return bad("the environment variable `" + printable(name) + "` is not set");
+  if (colon == std::string_view::npos)
+    return bad("the environment variable `" + printable(name) + "` is not set; set it, or write `${" + printable(name) + ":-default}`");
   return Expanded{std::string(body.substr(colon + 2)), secret};
 }
 

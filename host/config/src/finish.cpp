@@ -111,18 +111,18 @@ class TreeExpander {
 
   void check(Value& value, const KeyRule& rule, const std::string& path, bool quote) {
     // What was put in may itself contain `${`: that is text now, and judged as such.
-    std::optional<Problem> problem;
+    std::vector<Problem> problems;
     const auto contains_reference = [](const Value& v) { return v.is_string() && has_expansion(*v.as_string()); };
     const ValueList* list = value.as_list();
     if (contains_reference(value) || (list != nullptr && std::any_of(list->begin(), list->end(), contains_reference)))
-      problem = Problem{"config.type", "`" + path + "` contains `${` after its expansion, which is not expanded again", {}, {}};
+      problems.push_back({"config.type", "`" + path + "` contains `${` after its expansion, which is not expanded again", {}, {}});
     else
-      problem = check_value(rule, path, value, quote);
-    if (!problem) return;
-    diagnostics_
-        .error(std::move(problem->code), problem->where.source ? problem->where : value.where(), std::move(problem->message),
-               std::move(problem->help))
-        .path = path;
+      problems = check_value(rule, path, value, quote);
+    for (Problem& problem : problems)
+      diagnostics_
+          .error(std::move(problem.code), problem.where.source ? problem.where : value.where(), std::move(problem.message),
+                 std::move(problem.help))
+          .path = path;
   }
 
   const Expander& expander_;
@@ -147,7 +147,12 @@ void expand_tree(Value& tree, const Expander& expander, std::vector<std::string>
 }
 
 void check_across(const Value& tree, Diagnostics& diagnostics) {
-  if (const Value* file = at(tree, {"log", "file"}); file != nullptr && file->find("path") == nullptr)
+  // A value that was wrong has been dropped: it was told, and is not missing.
+  const auto told = [&](const std::string& path) {
+    const auto& items = diagnostics.items();
+    return std::any_of(items.begin(), items.end(), [&](const Diagnostic& d) { return d.severity == Severity::error && d.path == path; });
+  };
+  if (const Value* file = at(tree, {"log", "file"}); file != nullptr && file->find("path") == nullptr && !told("log.file.path"))
     diagnostics.error("config.missing", file->where(), "`log.file` lacks `path`, the file to log to", "add `path`, or remove `log.file`")
         .path = "log.file.path";
 
@@ -158,6 +163,7 @@ void check_across(const Value& tree, Diagnostics& diagnostics) {
       names.push_back(member.key);
       if (member.value.find("url") != nullptr) continue;
       const std::string path = "database.servers." + member.key;
+      if (told(path + ".url")) continue;
       diagnostics.error("config.missing", member.key_where, "`" + path + "` lacks `url`").path = path + ".url";
     }
   const Value* modules = tree.find("modules");

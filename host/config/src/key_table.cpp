@@ -280,7 +280,7 @@ constexpr std::array unserved = {
     UnservedKey{"lifecycle.timeouts.spawn", no_phase},
     UnservedKey{"lifecycle.timeouts.open", no_phase},
     UnservedKey{"lifecycle.timeouts.drain", no_phase},
-    UnservedKey{"lifecycle.timeouts.call", "it has no services to call"},
+    UnservedKey{"lifecycle.timeouts.call", "a call without a deadline of its own has 5s"},
     UnservedKey{"modules.*.timeouts.migrate", "it runs no migrations"},
     UnservedKey{"modules.*.timeouts.rest", no_phase},
     UnservedKey{"modules.*.timeouts.grpc", no_phase},
@@ -299,7 +299,7 @@ constexpr std::array sections = {
             "names it."},
     Section{"services.breaker",
             "Circuit breakers: calls of a service that has failed several times are refused with CIRCUIT_OPEN for a while. Without "
-            "this section there are none."},
+            "this section there are none; `breaker: {}` takes all defaults."},
     Section{"database", "Databases of modules."},
     Section{"modules.*.grants", "What a plugin may do beyond its own, as far as its manifest asks for it; see `tenond check`."},
     Section{"modules", "One entry per module, by its name."},

@@ -18,6 +18,8 @@ void drop(Value& value) {
 
 constexpr std::size_t max_findings = 100;
 
+std::string a_kind(const Value& value) { return (value.as_integer() != nullptr ? "an " : "a ") + std::string(kind_name(value.kind())); }
+
 std::string list_keys(const KeyNode& node) {
   std::string out;
   for (std::string_view key : node.order) {
@@ -61,19 +63,19 @@ bool report_bad_name(const std::string& path, std::string_view key, const Where&
 void check_tree(Value& tree, const KeyNode& node, const std::string& path, Diagnostics& diagnostics) {
   if (tree.is_null()) return;
   if (node.rule != nullptr) {
-    if (std::optional<Problem> problem = check_value(*node.rule, path, tree)) {
+    std::vector<Problem> problems = check_value(*node.rule, path, tree);
+    for (Problem& problem : problems)
       diagnostics
-          .error(std::move(problem->code), problem->where.source ? problem->where : tree.where(), std::move(problem->message),
-                 std::move(problem->help))
+          .error(std::move(problem.code), problem.where.source ? problem.where : tree.where(), std::move(problem.message),
+                 std::move(problem.help))
           .path = path;
-      drop(tree);
-    }
+    if (!problems.empty()) drop(tree);
     return;
   }
   ValueMap* map = tree.as_map();
   if (map == nullptr) {
     const std::string what = path.empty() ? "the configuration" : "`" + path + "`";
-    diagnostics.error("config.type", tree.where(), what + " must be a map, not a " + std::string(kind_name(tree.kind()))).path = path;
+    diagnostics.error("config.type", tree.where(), what + " must be a map, not " + a_kind(tree)).path = path;
     drop(tree);
     return;
   }

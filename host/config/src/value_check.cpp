@@ -104,11 +104,12 @@ std::optional<Problem> check_granted(KeyType type, const std::string& element, c
   return Problem{"config.pattern", std::move(message), std::move(help), {}};
 }
 
-std::optional<Problem> check_list(const KeyRule& rule, std::string_view path, const Value& value, bool quote) {
+std::vector<Problem> check_list(const KeyRule& rule, std::string_view path, const Value& value, bool quote) {
   const ValueList& list = *value.as_list();
   const std::size_t max = rule.type == KeyType::glob_list ? max_locked : max_list;
   if (list.size() > max)
-    return Problem{"config.bounds", "`" + std::string(path) + "` has more than " + std::to_string(max) + " elements", {}, {}};
+    return {Problem{"config.bounds", "`" + std::string(path) + "` has more than " + std::to_string(max) + " elements", {}, {}}};
+  std::vector<Problem> problems;
   for (std::size_t i = 0; i < list.size(); ++i) {
     const std::string element = std::string(path) + "[" + std::to_string(i) + "]";
     const std::string* text = list[i].as_string();
@@ -121,12 +122,11 @@ std::optional<Problem> check_list(const KeyRule& rule, std::string_view path, co
       problem = check_granted(rule.type, element, *text);
     else if (!has_expansion(*text))
       problem = check_path(element, *text);
-    if (problem) {
-      problem->where = list[i].where();
-      return problem;
-    }
+    if (!problem) continue;
+    problem->where = list[i].where();
+    problems.push_back(std::move(*problem));
   }
-  return std::nullopt;
+  return problems;
 }
 
 bool is_text_name(std::string_view text) {
@@ -181,6 +181,41 @@ std::optional<Problem> check_text(const KeyRule& rule, std::string_view path, co
   return std::nullopt;
 }
 
+// All but lists.
+std::optional<Problem> check_single(const KeyRule& rule, std::string_view path, const Value& value, bool quote) {
+  const std::string* text = value.as_string();
+  if (rule.type == KeyType::free_map) {
+    if (!value.is_map()) return wrong(rule, path, value, false, "config.type");
+    return std::nullopt;
+  }
+  if (is_list(rule.type)) return wrong(rule, path, value, quote, "config.type", "write it as a list: `[a, b]`");
+  if (text != nullptr && has_expansion(*text)) return std::nullopt;
+  switch (rule.type) {
+    case KeyType::boolean:
+      if (value.as_bool() == nullptr) {
+        const bool quoted_word = text != nullptr && (*text == "true" || *text == "false");
+        Problem problem = wrong(rule, path, value, quote && !quoted_word, "config.type", quoted_word ? "write it without quotes" : "");
+        if (quoted_word) problem.message += " in quotes";
+        return problem;
+      }
+      return std::nullopt;
+    case KeyType::integer: {
+      const std::int64_t* number = value.as_integer();
+      if (number == nullptr) return wrong(rule, path, value, quote, "config.type");
+      if (*number < rule.min || *number > rule.max) return wrong(rule, path, value, quote, "config.bounds");
+      return std::nullopt;
+    }
+    case KeyType::duration:
+    case KeyType::size:
+      return check_quantity(rule, path, value, quote);
+    default:
+      break;
+  }
+  if (text == nullptr)
+    return wrong(rule, path, value, quote, "config.type", value.is_list() || value.is_map() ? "" : "put it in quotes to make it text");
+  return check_text(rule, path, value, *text, quote);
+}
+
 }  // namespace
 
 bool has_expansion(std::string_view text) { return text.find("${") != std::string_view::npos; }
@@ -221,43 +256,11 @@ std::string describe(const KeyRule& rule) {
   return "a map";
 }
 
-std::optional<Problem> check_value(const KeyRule& rule, std::string_view path, const Value& value, bool quote) {
-  if (value.is_null()) return std::nullopt;
-  quote = quote && rule.type != KeyType::url;
-  const std::string* text = value.as_string();
-  if (rule.type == KeyType::free_map) {
-    if (!value.is_map()) return wrong(rule, path, value, false, "config.type");
-    return std::nullopt;
-  }
-  if (is_list(rule.type)) {
-    if (!value.is_list()) return wrong(rule, path, value, quote, "config.type", "write it as a list: `[a, b]`");
-    return check_list(rule, path, value, quote);
-  }
-  if (text != nullptr && has_expansion(*text)) return std::nullopt;
-  switch (rule.type) {
-    case KeyType::boolean:
-      if (value.as_bool() == nullptr) {
-        const bool quoted_word = text != nullptr && (*text == "true" || *text == "false");
-        Problem problem = wrong(rule, path, value, quote && !quoted_word, "config.type", quoted_word ? "write it without quotes" : "");
-        if (quoted_word) problem.message += " in quotes";
-        return problem;
-      }
-      return std::nullopt;
-    case KeyType::integer: {
-      const std::int64_t* number = value.as_integer();
-      if (number == nullptr) return wrong(rule, path, value, quote, "config.type");
-      if (*number < rule.min || *number > rule.max) return wrong(rule, path, value, quote, "config.bounds");
-      return std::nullopt;
-    }
-    case KeyType::duration:
-    case KeyType::size:
-      return check_quantity(rule, path, value, quote);
-    default:
-      break;
-  }
-  if (text == nullptr)
-    return wrong(rule, path, value, quote, "config.type", value.is_list() || value.is_map() ? "" : "put it in quotes to make it text");
-  return check_text(rule, path, value, *text, quote);
+std::vector<Problem> check_value(const KeyRule& rule, std::string_view path, const Value& value, bool quote) {
+  if (value.is_null()) return {};
+  if (is_list(rule.type) && value.is_list()) return check_list(rule, path, value, quote);
+  if (std::optional<Problem> problem = check_single(rule, path, value, quote && rule.type != KeyType::url)) return {std::move(*problem)};
+  return {};
 }
 
 std::optional<Value> number_from_text(std::string_view text) {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/diagnostic.hpp"
 #include "base/value.hpp"
@@ -20,8 +21,9 @@ struct Problem {
 /// "an integer from 1 to 64", for messages and config/tenon.yaml.
 std::string describe(const KeyRule& rule);
 
-/// Checks type and bounds. Text with `${` in it is not judged: it is checked again once expanded. `quote`: the message may show the value.
-std::optional<Problem> check_value(const KeyRule& rule, std::string_view path, const Value& value, bool quote = true);
+/// Checks type and bounds: at most one problem, or one for each element of a list. Text with `${` in it is not judged: it is checked again
+/// once expanded. `quote`: the message may show the value.
+std::vector<Problem> check_value(const KeyRule& rule, std::string_view path, const Value& value, bool quote = true);
 
 /// `text` as a scalar of the rule's type; unlike in YAML, all of it is text. Lists and maps are not made from text here. Not checked.
 Value scalar_from_text(const KeyRule& rule, std::string_view text);

@@ -195,3 +195,34 @@ TEST_CASE("grants from the environment and the command line") {
   CHECK(grants->service_calls.at(0).text == "catalog.*");
   CHECK(grants->storage_max_bytes == 1024ULL * 1024 * 1024);
 }
+
+TEST_CASE("every wrong element of a list is told, each at its place") {
+  Loader l;
+  const std::string text = l.file("modules: {m: {grants: {services: {call: [a..b, ok.x, \">.a\"]}}}}").bad();
+  INFO(text);
+  CHECK(contains(text, "a.yaml:1:42: error: `modules.m.grants.services.call[0]`"));
+  CHECK(contains(text, "a.yaml:1:54: error: `modules.m.grants.services.call[2]`"));
+  CHECK_FALSE(contains(text, "call[1]"));
+}
+
+TEST_CASE("what is there, but wrong, is not told to be missing, too") {
+  const std::string server = Loader().file("instance: {environment: local}\ndatabase: {servers: {main: {url: x}}}").bad();
+  INFO(server);
+  CHECK(contains(server, "is no database URL"));
+  CHECK_FALSE(contains(server, "lacks"));
+  const std::string log = Loader().file("log: {file: {path: \"\"}}").bad();
+  INFO(log);
+  CHECK(contains(log, "is no usable path"));
+  CHECK_FALSE(contains(log, "lacks"));
+  CHECK(contains(Loader().file("log: {file: {max_files: 2}}").bad(), "`log.file` lacks `path`"));
+}
+
+TEST_CASE("a variable that is not set: the message says what can be done") {
+  const std::string text = Loader().file("log: {level: \"${NOPE}\"}").bad();
+  CHECK(contains(text, "the environment variable `NOPE` is not set; set it, or write `${NOPE:-default}`"));
+}
+
+TEST_CASE("kinds of values are told with the right article") {
+  CHECK(contains(Loader().file("42").bad(), "the configuration must be a map, not an integer"));
+  CHECK(contains(Loader().file("log: [a]").bad(), "`log` must be a map, not a list"));
+}
