@@ -11,9 +11,11 @@ Error missing(std::string_view path) {
   return {Code::not_found, "configuration has no `" + printable(path) + "`", "CONFIG_MISSING", 0, ExitCode::config};
 }
 
+std::string with_article(std::string_view kind) { return (kind == "integer" ? "an " : "a ") + std::string(kind); }
+
 Error wrong(std::string_view path, const Value& value, std::string_view asked) {
   return {Code::invalid_argument,
-          "configuration `" + printable(path) + "` is a " + std::string(kind_name(value.kind())) + ", asked for a " + std::string(asked),
+          "configuration `" + printable(path) + "` is " + with_article(kind_name(value.kind())) + ", asked for " + with_article(asked),
           "CONFIG_TYPE", 0, ExitCode::config};
 }
 

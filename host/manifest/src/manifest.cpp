@@ -87,8 +87,8 @@ class Reader {
     if (v == nullptr) return true;
     const std::int64_t* const n = v->as_integer();
     if (n == nullptr) {
-      findings_.error("manifest.wrong_type", v->where(),
-                      "`manifest` is a " + std::string(kind_name(v->kind())) + ", expected the number 1");
+      findings_.error("manifest.wrong_type", v->where(), "`manifest` is " + a_kind_of(*v) + ", expected the number 1",
+                      v->as_string() != nullptr ? "write it without quotes" : "");
       return true;
     }
     if (*n == manifest_format) return true;
@@ -178,9 +178,8 @@ class Reader {
       if (schema->is_map() || schema->as_bool() != nullptr)
         out_.config_schema = *schema;
       else
-        findings_.error(
-            "manifest.wrong_type", schema->where(),
-            "`config_schema` is a " + std::string(kind_name(schema->kind())) + ", expected a JSON Schema: a map, true or false");
+        findings_.error("manifest.wrong_type", schema->where(),
+                        "`config_schema` is " + a_kind_of(*schema) + ", expected a JSON Schema: a map, true or false");
     }
     if (defaults == nullptr) return;
     if (expect_map(*defaults, "defaults", "a map", findings_) == nullptr) return;
@@ -210,8 +209,7 @@ std::optional<Manifest> read_manifest(const SourceRef& source, std::string_view 
   std::optional<Manifest> out(std::in_place);
   const ValueMap* const map = document->as_map();
   if (map == nullptr)
-    findings.error("manifest.wrong_type", document->where(),
-                   "a manifest is a map of keys, this is a " + std::string(kind_name(document->kind())));
+    findings.error("manifest.wrong_type", document->where(), "a manifest is a map of keys, this is " + a_kind_of(*document));
   else
     Reader(*map, *document, host_sdk, *out, findings).read();
   for (Diagnostic& d : findings.diagnostics().items()) d.module = out->name;

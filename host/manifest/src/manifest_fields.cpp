@@ -11,15 +11,16 @@ constexpr std::size_t max_findings = 100;
 constexpr std::size_t max_entries = 1024;  // of one list
 
 void wrong_type(const Value& value, std::string_view path, std::string_view expected, std::string_view help, Findings& findings) {
-  std::string message = in_backticks(path) + " is ";
-  if (value.is_null())
-    message += "empty";
-  else
-    message.append(value.kind() == Value::Kind::integer ? "an " : "a ").append(kind_name(value.kind()));
-  findings.error("manifest.wrong_type", value.where(), message + ", expected " + std::string(expected), std::string(help));
+  findings.error("manifest.wrong_type", value.where(),
+                 in_backticks(path) + " is " + a_kind_of(value) + ", expected " + std::string(expected), std::string(help));
 }
 
 }  // namespace
+
+std::string a_kind_of(const Value& value) {
+  if (value.is_null()) return "empty";
+  return (value.kind() == Value::Kind::integer ? "an " : "a ") + std::string(kind_name(value.kind()));
+}
 
 void Findings::error(std::string code, Where where, std::string message, std::string help) {
   if (++errors_ <= max_findings) diagnostics_.error(std::move(code), std::move(where), std::move(message), std::move(help));

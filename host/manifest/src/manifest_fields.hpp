@@ -28,6 +28,8 @@ class Findings {
 
 /// For messages: the text in backticks, safe to print, cut after 60 bytes.
 std::string in_backticks(std::string_view text);
+/// For messages: "an integer", "a list"; "empty" for null.
+std::string a_kind_of(const Value& value);
 /// " did you mean `x`?"-help for a name that is not among `known`; "" if nothing is near.
 std::string suggestion(std::string_view name, std::span<const std::string_view> known);
 

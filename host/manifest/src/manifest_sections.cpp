@@ -207,7 +207,7 @@ std::vector<InterfaceNeed> read_needs(const Value& value, Findings& findings) {
           n.optional = *b;
         else
           findings.error("manifest.wrong_type", optional->where(),
-                         "`needs.optional` is a " + std::string(kind_name(optional->kind())) + ", expected true or false");
+                         "`needs.optional` is " + a_kind_of(*optional) + ", expected true or false");
       }
     }
     const std::string* text = nullptr;

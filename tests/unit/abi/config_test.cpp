@@ -98,7 +98,7 @@ TEST_CASE("config: absent is NOT_FOUND or the fallback, another type is INVALID_
     i = -1;
   }
   CHECK(c.config.require_i64(x, str("name"), &i, &e) == TENON_INVALID_ARGUMENT);
-  CHECK(std::string_view(e.message) == "configuration `name` is a string, asked for a integer");
+  CHECK(std::string_view(e.message) == "configuration `name` is a string, asked for an integer");
   CHECK(c.config.optional_i64(x, str("name"), 7, &i, &e) == TENON_INVALID_ARGUMENT);
   CHECK(c.config.optional_str(x, str("count"), str("fallback"), &s, &e) == TENON_INVALID_ARGUMENT);
   CHECK(i == -1);
