@@ -48,7 +48,8 @@ ExitCode run_main(int argc, const char* const* argv, std::int64_t started_ns, bo
   }
   const Options& options = std::get<Options>(parsed);
   // Whoever does not run the main loop is interrupted as any other program.
-  if (options.help || options.version || options.command != "run") unblock_handled_signals();
+  const bool runs_phases = options.command == "run" || (options.command == "migrate" && !options.dry_run && !options.status);
+  if (options.help || options.version || !runs_phases) unblock_handled_signals();
   if (options.help) return print(help_text(options.command_given ? options.command : ""));
   if (options.version) return run_version(options);
   return run_command(options, started_ns, wedged);

@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <tuple>
+
 #include "host_fixture.hpp"
 
 using namespace tenon::test;
@@ -76,15 +78,20 @@ TEST_CASE("75: a second daemon on one state directory names the first") {
   CHECK(first.wait() == 0);
 }
 
-TEST_CASE("75: --migrate-only was interrupted") {
-  Host host({"modules/alpha"});
-  host.script("alpha", "fail: {create: wait}");
-  Process p(host.arguments({"--migrate-only"}), host.options);
-  REQUIRE(eventually([&] { return host.traced("alpha create enter"); }));
-  p.signal(SIGTERM);
-  CHECK(p.wait() == 75);
-  CHECK(p.out().empty());
-  CHECK(p.err().find("interrupted: ") != std::string::npos);
+TEST_CASE("75: a migration was interrupted, whichever way it was asked for and interrupted") {
+  const std::vector<std::string> option = {"--migrate-only"};
+  for (const auto& [command, more, signal] : {std::tuple{"run", option, SIGTERM}, {"migrate", {}, SIGTERM}, {"migrate", {}, SIGINT}}) {
+    CAPTURE(command);
+    CAPTURE(signal);
+    Host host({"modules/alpha"});
+    host.script("alpha", "fail: {create: wait}");
+    Process p(host.arguments(more, command), host.options);
+    REQUIRE(eventually([&] { return host.traced("alpha create enter"); }));
+    p.signal(signal);
+    CHECK(p.wait() == 75);
+    CHECK(p.out().empty());
+    CHECK(p.err().find("interrupted: ") != std::string::npos);
+  }
 }
 
 TEST_CASE("65: a status file that is none") {
