@@ -49,7 +49,7 @@ ExitCode run_check(const Options& options) {
   std::string text = permissions_text(planned.plan);
   for (const PlannedModule& m : planned.plan.modules)
     if (m.fate != Fate::planned) text += m.candidate.name + ": " + std::string(fate_name(m.fate)) + ": " + m.reason + "\n";
-  text += std::to_string(planned.plan.planned) + " modules would run, " +
+  text += std::to_string(planned.plan.planned) + (planned.plan.planned == 1 ? " module" : " modules") + " would run, " +
           std::to_string(planned.plan.modules.size() - planned.plan.planned) + " would not; " + std::to_string(errors) +
           (errors == 1 ? " error, " : " errors, ") + std::to_string(warnings) + (warnings == 1 ? " warning" : " warnings");
   text += planned.exit == ExitCode::ok ? "; the daemon would start\n"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <filesystem>
+#include <optional>
 #include <sstream>
 
 #include "base/text.hpp"
@@ -23,7 +24,8 @@ constexpr Command commands[] = {
     {"migrate", "", "run phases 0 to 4 and the migrations, then exit (the same as --migrate-only)",
      "Opens no port and calls no module's init. Ends with 0 only if every module with migrations is at its newest version."},
     {"check", "", "everything `run` checks before it runs a module; loads nothing, writes nothing",
-     "Prints every finding with its place and how to mend it, and exits as `run` would."},
+     "Prints every finding with its place and how to mend it, and exits as `run` would. What only a start shows is left out: whether the\n"
+     "state directory, the audit log and the log file can be written, a damaged store, another daemon."},
     {"list", "", "the modules found, and what would become of them",
      "With --running: what the running daemon of this state directory says (status.json)."},
     {"graph", "", "the order of the modules and what they require", "Formats: text, dot (GraphViz), json, svg."},
@@ -108,6 +110,19 @@ std::string command_of(int argc, const char* const* argv, std::string& problem, 
   return "run";
 }
 
+// An empty path is a variable of the caller's that is not set: taken for "the default", it would start a daemon on another state directory.
+std::optional<UsageError> empty_path(const po::variables_map& given) {
+  for (const char* option : {"config", "state-dir", "plugins-dir", "manifests-dir", "startup-report"}) {
+    if (given.count(option) == 0) continue;
+    const boost::any& value = given[option].value();
+    const auto* one = boost::any_cast<std::string>(&value);
+    const auto* several = boost::any_cast<std::vector<std::string>>(&value);
+    if ((one != nullptr && one->empty()) || (several != nullptr && std::find(several->begin(), several->end(), "") != several->end()))
+      return UsageError{"`--" + std::string(option) + "` is empty", "give a path, or leave the option out"};
+  }
+  return std::nullopt;
+}
+
 void add_dedicated(const po::variables_map& given, ConfigInput& config) {
   const auto text = [&](const char* option, const char* path, bool is_path) {
     if (given.count(option) == 0) return;
@@ -169,6 +184,7 @@ std::variant<Options, UsageError> parse_options(int argc, const char* const* arg
   } catch (const po::error& e) {
     return UsageError{printable(e.what()), "see `tenond " + out.command + " --help`"};
   }
+  if (std::optional<UsageError> empty = empty_path(given)) return std::move(*empty);
   out.help = given.count("help") != 0;
   out.version = given.count("version") != 0;
   out.safe_mode = given.count("safe-mode") != 0;

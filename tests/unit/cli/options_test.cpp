@@ -158,3 +158,11 @@ TEST_CASE("options: missing and surplus arguments, values that cannot be") {
     CHECK(usage({"run", once, "text", once, "json"}).find("is given more than once; give it once") != std::string::npos);
   CHECK(usage({"run", "--safe-mode=yes"}).find("see `tenond run --help`") != std::string::npos);
 }
+
+TEST_CASE("an empty path is a mistake, not the default") {
+  for (const char* option : {"--config", "--state-dir", "--plugins-dir", "--manifests-dir", "--startup-report"}) {
+    CAPTURE(option);
+    CHECK(usage({"run", option, ""}) == "`" + std::string(option) + "` is empty; give a path, or leave the option out");
+  }
+  CHECK(usage({"--config", "/a.yaml", "--config", ""}).starts_with("`--config` is empty"));
+}
