@@ -27,18 +27,32 @@ ExitCode list_planned(const Options& options) {
   return print(table(rows));
 }
 
+// Where $RUNTIME_DIRECTORY says, as for the daemon. Who asks about a service stands outside of it: its RuntimeDirectory= has the name of its
+// StateDirectory=.
+std::string status_path(const HostSettings& host) {
+  constexpr std::string_view states = "/var/lib/";
+  const bool is_told = !host.runtime_dir_status.empty() && host.runtime_dir_status != host.state_dir;
+  if (!is_told && host.state_dir.starts_with(states)) {
+    const std::string supervised = "/run/" + host.state_dir.substr(states.size()) + "/status.json";
+    if (::access(supervised.c_str(), F_OK) == 0) return supervised;
+  }
+  return (is_told ? host.runtime_dir_status : host.state_dir) + "/status.json";
+}
+
 ExitCode list_running(const Options& options) {
   ConfigInput input = options.config;
   add_process_environment(input);
   Diagnostics diagnostics;
   const std::shared_ptr<const Config> config = load_config(input, diagnostics);
   if (!config) return fail(options, diagnostics, diagnostics.exit_code());
-  const std::string directory = config->host.runtime_dir_status.empty() ? config->host.state_dir : config->host.runtime_dir_status;
-  const std::string path = directory + "/status.json";
+  const std::string path = status_path(config->host);
   const Result<std::string> text = read_text_file(path, 64ULL * 1024 * 1024);
-  if (!text)
+  if (!text && text.error().code == Code::not_found)
     return fail(options, "list.no_status", text.error().message + "; is a daemon running with this state directory?", {},
-                text.error().code == Code::not_found ? ExitCode::unavailable : text.error().exit);
+                ExitCode::unavailable);
+  if (!text)
+    return fail(options, "list.no_status", text.error().message, {},
+                text.error().code == Code::permission_denied ? ExitCode::no_permission : text.error().exit);
   const nlohmann::json status = nlohmann::json::parse(*text, nullptr, false);
   if (!status.is_object() || !status.contains("pid") || !status["pid"].is_number_integer() || !status.contains("modules") ||
       !status["modules"].is_array())

@@ -76,3 +76,25 @@ TEST_CASE("plugins and configuration on a read-only file system are all that the
   CHECK(r.exit == 0);
   CHECK(host.traced("alpha start enter"));
 }
+
+TEST_CASE("list --running finds the status of a service from outside of it, without its environment") {
+  SKIP_UNLESS(may_mount(), reason);
+  Host host;
+  host.state = "/var/lib/tenon";
+  std::vector<std::string> arguments = {
+      "/bin/sh", "-c",
+      "RUNTIME_DIRECTORY=/run/tenon \"$@\" & pid=$!\n"
+      "until grep -q '\"state\":\"running\"' /run/tenon/status.json; do kill -0 $pid || exit 9; done 2>/dev/null\n"
+      "test ! -e /var/lib/tenon/status.json || exit 8\n"
+      "program=$1 && shift 2 && \"$program\" list --running \"$@\"; told=$?\n"
+      "kill $pid && wait $pid && exit $told",
+      "sh"};
+  for (const std::string& a : host.arguments()) arguments.push_back(a);
+  const Ran r =
+      run(with_mounts("-", "mount -t tmpfs -o mode=0755 none /var/lib\nmount -t tmpfs -o mode=0755 none /run\nmkdir /run/tenon", arguments),
+          host.options);
+  CAPTURE(r.err);
+  CHECK(r.exit == 0);
+  CHECK(r.out.find("logger") != std::string::npos);
+  CHECK(r.out.find("health: ready") != std::string::npos);
+}

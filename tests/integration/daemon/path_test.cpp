@@ -69,6 +69,16 @@ TEST_CASE("the state directory of another user: root becomes that user") {
   CHECK(st.st_gid == user);
 }
 
+TEST_CASE("77: a status that is somebody else's") {
+  SKIP_UNLESS(::geteuid() == 0, "it takes root to be two users");
+  Host host({}, Tree::copy);
+  CHECK(boot_and_stop(host).exit == 0);
+  REQUIRE(::chmod(host.dir.path().c_str(), 0755) == 0);
+  const Ran r = run(as_user(user, host.arguments({"--running"}, "list")), host.options);
+  CHECK(r.exit == 77);
+  CHECK(r.err.find("status.json`: Permission denied\n") != std::string::npos);
+}
+
 TEST_CASE("a clone made with umask 002 runs for the user it belongs to, and is refused by root until no group may write to it") {
   SKIP_UNLESS(::geteuid() == 0, "it takes root to be two users");
   Host host({"modules/alpha"}, Tree::copy);
