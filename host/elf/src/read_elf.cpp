@@ -35,7 +35,7 @@ ElfReport read_elf(std::span<const std::byte> bytes) {
   report.machine = machine_name(header->e_machine);
   const Segments segments = read_segments(file, *header, findings);
   read_notes(file, *header, segments, report, findings);
-  check_segments(segments, report, findings);
+  if (!segments.all.empty()) check_segments(segments, report, findings);  // else it was said that they cannot be read
   if (was_cut_off(report)) return report;
   const DynamicTable dynamic = read_dynamic(file, segments, findings);
   if (dynamic.empty()) return report;

@@ -18,6 +18,13 @@ TEST_CASE("every truncation is refused") {
   }
 }
 
+TEST_CASE("a file that ends before its table of segments is said to be cut off, and nothing is made of what is not there") {
+  const std::string whole = fixture_bytes("elf_good.so");
+  const ElfReport report = gate(whole.substr(0, 100));
+  CHECK(report.findings.size() == 2);
+  for (const ElfFinding& f : report.findings) CHECK(f.code == "elf.truncated");
+}
+
 TEST_CASE("bytes after the end do not matter") { CHECK_FALSE(gate(fixture_bytes("elf_good.so") + std::string(5000, 'x')).refused()); }
 
 TEST_CASE("random bytes are refused") {
