@@ -22,7 +22,10 @@ class SqliteBackend : public StorageBackend {
 
   Result<void> open() override {
     if (Result<void> r = life_.take(options_); !r) return r;
-    if (Result<void> r = prepare_store_file(options_); !r) return r;
+    if (Result<void> r = prepare_store_file(options_, life_.was_clean()); !r) {
+      if (life_.was_clean()) life_.closed_cleanly();  // nothing was touched: the next start judges it as this one
+      return r;
+    }
     if (Result<void> r = vfs_.add(options_.vfs); !r) return r;
     const std::string path = "/proc/self/fd/" + std::to_string(options_.directory) + "/" + options_.name;
     if (const int rc = writer_.connection().open(path, vfs_.name()); rc != SQLITE_OK)

@@ -115,7 +115,8 @@ Result<void> LifeMark::take(const SqliteOptions& options) {
   const ssize_t n = ::pread(fd.get(), text, sizeof text, 0);
   if (n < 0) return Error::system(errno, "cannot read " + shown);
   const std::string_view was(text, static_cast<std::size_t>(n));
-  was_unclean_ = !was.empty() && was != mark_closed;
+  was_clean_ = was == mark_closed;
+  was_unclean_ = !was.empty() && !was_clean_;
   const auto length = static_cast<ssize_t>(mark_open.size());
   if (was != mark_open && ::pwrite(fd.get(), mark_open.data(), mark_open.size(), 0) != length)
     return Error::system(errno != 0 ? errno : ENOSPC, "cannot write " + shown, ExitCode::cannot_create);
@@ -130,10 +131,12 @@ void LifeMark::closed_cleanly() {
   fd_.reset();
 }
 
-Result<void> prepare_store_file(const SqliteOptions& options) {
+Result<void> prepare_store_file(const SqliteOptions& options, bool was_clean) {
+  bool is_made = false;
   {
     const UniqueFd made(::openat(options.directory, options.name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!made && errno != EEXIST) return Error::system(errno, "cannot create the store " + quoted(options), ExitCode::cannot_create);
+    is_made = bool(made);
   }
   struct stat file {};
   if (::fstatat(options.directory, options.name.c_str(), &file, AT_SYMLINK_NOFOLLOW) != 0)
@@ -149,6 +152,8 @@ Result<void> prepare_store_file(const SqliteOptions& options) {
   // SQLite would delete the WAL, and with it everything committed lately.
   if (file.st_size == 0 && ::fstatat(options.directory, (options.name + "-wal").c_str(), &wal, AT_SYMLINK_NOFOLLOW) == 0 && wal.st_size > 0)
     return damaged(options, "is empty, but `" + printable(options.name) + "-wal` beside it is not");
+  // What was closed well has tables. (A first life that was killed may have left an empty file.)
+  if (file.st_size == 0 && was_clean && !is_made) return damaged(options, "is empty, though it was closed as a whole one");
   return {};
 }
 

@@ -16,16 +16,19 @@ class LifeMark {
  public:
   Result<void> take(const SqliteOptions& options);
   [[nodiscard]] bool was_unclean() const { return was_unclean_; }
+  /// There was a last life, and it closed the store.
+  [[nodiscard]] bool was_clean() const { return was_clean_; }
   /// Call when everything is on disk. Failing only costs a check at the next start.
   void closed_cleanly();
 
  private:
   UniqueFd fd_;
-  bool was_unclean_ = false;
+  bool was_unclean_ = false, was_clean_ = false;
 };
 
 /// Makes the file (0600, empty), or checks that it is ours alone. Never opens one that exists: closing a descriptor would drop SQLite's locks.
-Result<void> prepare_store_file(const SqliteOptions& options);
+/// `was_clean`: of the LifeMark, so that a file that was emptied is not taken for a new one.
+Result<void> prepare_store_file(const SqliteOptions& options, bool was_clean);
 
 /// Brings a connection just opened to a store of this version: checks what is there before anything is written, makes the tables in an
 /// empty file. `check_all`: look at every page even if the file is large.

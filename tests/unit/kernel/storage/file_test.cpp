@@ -58,6 +58,25 @@ void leave_unclean(const StoreDir& from, const StoreDir& to, int rows) {
 
 }  // namespace
 
+TEST_CASE("store file: one that was emptied is damaged, one that was removed is made anew") {
+  StoreDir dir;
+  fill(dir, 10);
+  REQUIRE(::truncate((dir / "kernel.db").c_str(), 0) == 0);
+  CHECK(refused_untouched(dir).message.find("is empty, though it was closed") != std::string::npos);
+  std::filesystem::remove(dir / "kernel.db");
+  { Store store(dir.sqlite()); }
+  fill(dir, 1);
+}
+
+TEST_CASE("store file: what a first life left that was killed at its beginning is no damage") {
+  StoreDir dir;
+  for (const char* const name : {"kernel.db", "kernel.db.life"}) {
+    std::ofstream(dir / name) << (std::string_view(name) == "kernel.db" ? "" : "open\n");
+    REQUIRE(::chmod((dir / name).c_str(), 0600) == 0);
+  }
+  fill(dir, 1);
+}
+
 TEST_CASE("store file: is made for its owner alone, with all that belongs to it") {
   StoreDir dir;
   const mode_t mask = ::umask(0);
