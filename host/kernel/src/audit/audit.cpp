@@ -127,6 +127,7 @@ struct AuditLog::Impl {
   std::thread syncer;  ///< started when there is something to make durable
   std::condition_variable wake;
   bool sync_wanted = false, ending = false;
+  bool syncing = false;  ///< a thread is at the disk, without the mutex
 
   [[nodiscard]] std::int64_t now() const { return options.clock ? options.clock() : realtime_ns(); }
 
@@ -263,15 +264,21 @@ void AuditLog::Impl::follow_path() {
   if (open_file(false)) begin_after(before);  // else the old file is still open; tried again at the next tick
 }
 
-// Waits for the disk without the mutex.
+// Waits for the disk without the mutex; one thread at a time, so that what another one has begun is done when this returns, and notes follow each
+// other.
 void AuditLog::Impl::sync(std::unique_lock<std::mutex>& lock) {
+  wake.wait(lock, [this] { return !syncing; });
+  if (!dirty || !fd) return;
   const UniqueFd same(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
   const AuditSeal noted = last;
   const ino_t inode = identity.st_ino;
   dirty = false;
+  syncing = true;
   lock.unlock();
   const bool durable = same && ::fdatasync(same.get()) == 0;
   lock.lock();
+  syncing = false;
+  wake.notify_all();
   // The note itself need not be durable: an older one is as true.
   if (!durable || (inode == identity.st_ino && !write_file_atomic(audit_head_path(options.path), make_audit_head(noted), 0600)))
     dirty = true;
@@ -317,7 +324,7 @@ void AuditLog::flush() noexcept {
   tick();
   std::unique_lock lock(impl_->mutex);
   try {
-    if (impl_->dirty && impl_->fd) impl_->sync(lock);
+    if (impl_->fd) impl_->sync(lock);
   } catch (...) {  // out of memory: the records are written, though perhaps not on the disk yet
   }
 }

@@ -360,13 +360,14 @@ TEST_CASE("audit: a symbolic link is told to be one") {
 TEST_CASE("flush makes durable what was recorded, and notes the end") {
   const AuditFile file;
   const auto log = file.open();
-  log->record(event("a"));
-  log->flush();
-  const std::string head = tenon::test::read_file(file.path + ".head");
-  CHECK(head.starts_with("1 "));
-  log->record(event("b"));
-  log->flush();
-  CHECK(tenon::test::read_file(file.path + ".head").starts_with("2 "));
+  // Often: the thread that makes durable what a tick asked for may be at it already.
+  for (int i = 1; i <= 300; ++i) {
+    log->record(event("a"));
+    if (i % 3 == 0) log->tick();
+    log->flush();
+    const std::string head = tenon::test::read_file(file.path + ".head");
+    REQUIRE_MESSAGE(head.starts_with(std::to_string(i) + " "), head);
+  }
 }
 
 TEST_CASE("what a killed process has left of its notes is gone after the next start, and nothing else") {
