@@ -4,8 +4,8 @@
 
 #include "kernel/storage_backend.hpp"
 #include "memory_backend.hpp"
-#include "test_disk.hpp"
 #include "tenon/calls.h"
+#include "test_disk.hpp"
 #include "ways.hpp"
 #include "world.hpp"
 

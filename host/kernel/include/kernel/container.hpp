@@ -96,9 +96,9 @@ class Container {
   struct Options {
     /// For the audit; must not throw.
     std::function<void(const ContainerSeat& who, std::string_view token, const Error& error)> denied;
-    std::int64_t timeout_ns = 5'000'000'000;                                   ///< of a factory that no call is the reason of
-    std::size_t max_tokens = 4096;                                             ///< per seat
-    std::size_t max_scopes = 16384;                                            ///< per seat
+    std::int64_t timeout_ns = 5'000'000'000;  ///< of a factory that no call is the reason of
+    std::size_t max_tokens = 4096;            ///< per seat
+    std::size_t max_scopes = 16384;           ///< per seat
   };
   explicit Container(WorkerPool& pool);
   Container(WorkerPool& pool, Options options);

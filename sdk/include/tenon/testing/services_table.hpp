@@ -33,7 +33,8 @@ struct FakeServices::Table {
     if (name.substr(0, name.find_first_of("./")) == "tenon")
       return tenon::detail::fill(err, TENON_PERMISSION_DENIED, "RESERVED", "services below `tenon` are the host's own");
     if (self.denied(name)) return tenon::detail::fill(err, TENON_PERMISSION_DENIED, "NOT_GRANTED", "the test denies `" + name + "`");
-    if (self.mocks_.count(name) != 0) return tenon::detail::fill(err, TENON_ALREADY_EXISTS, "TAKEN", "a mock of the test offers `" + name + "`");
+    if (self.mocks_.count(name) != 0)
+      return tenon::detail::fill(err, TENON_ALREADY_EXISTS, "TAKEN", "a mock of the test offers `" + name + "`");
     if (const auto there = self.offered_.find(name); there != self.offered_.end()) {
       const Offer& o = *there->second;
       if (o.service.handle != service->handle || o.service.data != service->data)
