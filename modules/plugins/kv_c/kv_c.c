@@ -8,13 +8,13 @@
  *
  * Keys are 1 to 256 printable characters without spaces. Writes are answered when they are on disk, without a thread that waits for it. What storage
  * refuses (a full quota, a full disk, a conflict) is passed on with its reason. Changes of keys are published as `kv_c.changed`. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "request.h"
 #include "tenon/calls.h"
 #include "tenon/config.h"
 #include "tenon/core.h"
@@ -24,7 +24,6 @@
 #include "tenon/storage.h"
 #include "text.h"
 
-#define KEY_MAX 256u
 #define SCAN_LIMIT 100u
 #define SCAN_LIMIT_MAX 1000u
 #define TTL_MAX_MS UINT64_C(3155760000000) /* 100 years */
@@ -41,51 +40,6 @@ struct kv_c {
   atomic_uint_fast64_t max_value;
   atomic_int_fast64_t default_ttl_ns;
 };
-
-static tenon_status fail(tenon_error* err, tenon_status status, const char* reason, const char* message) {
-  if (err != NULL && err->struct_size >= sizeof *err) {
-    err->status = status;
-    err->sys_errno = status == TENON_RESOURCE_EXHAUSTED ? ENOMEM : 0;
-    snprintf(err->reason, sizeof err->reason, "%s", reason);
-    err->message_len = (uint32_t)snprintf(err->message, sizeof err->message, "%s", message);
-  }
-  return status;
-}
-
-static tenon_status wrong(tenon_error* err, const char* message) { return fail(err, TENON_INVALID_ARGUMENT, "BAD_REQUEST", message); }
-static tenon_status no_memory(tenon_error* err) { return fail(err, TENON_RESOURCE_EXHAUSTED, "NO_MEMORY", "no memory for the answer"); }
-
-/* ---- what stands in a request ---------------------------------------------------------------------------------------- */
-
-/* 0 = it is not there, 1 = once, 2 = several times. */
-static int find(const tenon_request* request, tenon_str name, tenon_str* out) {
-  int found = 0;
-  for (size_t i = 0; i < request->metadata_count; ++i) {
-    const tenon_kv* pair = &request->metadata[i];
-    if (pair->key.len != name.len || memcmp(pair->key.ptr, name.ptr, name.len) != 0) continue;
-    *out = pair->value;
-    if (++found == 2) break;
-  }
-  return found;
-}
-
-static tenon_status read_key(const tenon_request* request, tenon_str* key, tenon_error* err) {
-  int good = find(request, TENON_STR("key"), key) == 1 && key->len >= 1 && key->len <= KEY_MAX;
-  for (size_t i = 0; good && i < key->len; ++i) good = key->ptr[i] > ' ' && key->ptr[i] < 0x7f;
-  return good ? TENON_OK : wrong(err, "metadata `key` has to be there once, with 1 to 256 printable ASCII characters without spaces");
-}
-
-/* Without it *out stays. */
-static tenon_status read_number(const tenon_request* request, tenon_str name, uint64_t most, uint64_t* out, int* is_there,
-                                tenon_error* err) {
-  tenon_str text;
-  const int found = find(request, name, &text);
-  *is_there = found == 1;
-  if (found == 0 || (found == 1 && parse_number(text, most, out))) return TENON_OK;
-  char message[120];
-  snprintf(message, sizeof message, "metadata `%.*s` has to be one decimal number from 0 to %" PRIu64, (int)name.len, name.ptr, most);
-  return wrong(err, message);
-}
 
 /* ---- writing: answered when it is on disk ------------------------------------------------------------------------------- */
 
@@ -248,7 +202,7 @@ static tenon_status scan(void* data, tenon_call* call, const tenon_request* requ
   tenon_str prefix = {NULL, 0};
   uint64_t limit = SCAN_LIMIT;
   int has_limit = 0;
-  if (find(request, TENON_STR("prefix"), &prefix) > 1 || prefix.len > KEY_MAX)
+  if (find_metadata(request, TENON_STR("prefix"), &prefix) > 1 || prefix.len > KEY_MAX)
     return wrong(err, "metadata `prefix` has to be there at most once, with at most 256 bytes");
   tenon_status status = read_number(request, TENON_STR("limit"), SCAN_LIMIT_MAX, &limit, &has_limit, err);
   if (status != TENON_OK) return status;
