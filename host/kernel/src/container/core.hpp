@@ -225,6 +225,7 @@ struct ContainerCore : std::enable_shared_from_this<ContainerCore> {
   // dispose.cpp
   enum class Ran : std::uint8_t { yes, not_now, never };
   Ran run_callback(const Due& due, std::int64_t wait_until) const;
+  static void put_due(ContainerSeat& seat, DueNode& node, const Due& due) noexcept;
   void over(const Due& due) noexcept;
   void queue(Product& product) noexcept;
   void collect(Lock& lock) noexcept;  ///< queues what is closing and held by nobody
@@ -238,12 +239,14 @@ struct ContainerCore : std::enable_shared_from_this<ContainerCore> {
   void go_on_later(const std::shared_ptr<ScopeEnd>& end) noexcept;
   void tick() noexcept;
   void dispose_on_worker(ScopeEnd& end, bool may_call);
+  void pinned(std::unordered_map<const Product*, std::vector<ContainerSeat*>>& out) const;
+
+  // leave.cpp
   bool leave(ContainerSeat& seat, std::int64_t deadline_ns);
   Container::Finished finish(ContainerSeat& seat, std::int64_t deadline_ns);
   bool queue_youngest(ContainerSeat& seat);
   static bool is_running(const ContainerSeat& seat);
   void depart(ContainerSeat& seat);
-  void pinned(std::unordered_map<const Product*, std::vector<ContainerSeat*>>& out) const;
   std::vector<LeaseHolder> holders(const ContainerSeat& provider) const;
 };
 
