@@ -57,6 +57,10 @@ bool is_of_optional_section(std::string_view dotted_path);
 struct UnservedKey {
   std::string_view pattern, reason;
 };
+std::span<const UnservedKey> unserved_keys();
+
+/// Sections whose defaults hold only where they are written.
+std::span<const std::string_view> optional_section_names();
 
 /// Paths locked in every installation.
 std::span<const std::string_view> built_in_locked();
