@@ -4,22 +4,17 @@
 
 namespace tenon::host {
 
-std::size_t thread_number() {
-  // Process-wide by nature, as threads are.
-  static constinit std::atomic<std::size_t> next{0};
-  thread_local const std::size_t mine = next.fetch_add(1, std::memory_order_relaxed);
-  return mine;
-}
-
-GracePeriods::Reader::Reader(GracePeriods& periods) {
-  const std::size_t shard = thread_number() % shards;
+GracePeriods::Reader::Reader(GracePeriods& periods) : own_(gates_use_membarrier() && this_thread_frames().index < shards - 1) {
+  const std::size_t shard = std::min<std::size_t>(this_thread_frames().index, shards - 1);
   for (;;) {
     const std::size_t set = periods.present_.load(std::memory_order_relaxed);
     counter_ = &periods.counters_[set][shard].readers;
-    counter_->fetch_add(1, std::memory_order_seq_cst);
-    // If the set is still the present one, a writer that changes sets later looks at this counter later, too.
+    count(1);
+    // If the set is still the present one, a writer that changes sets later looks at this counter later, too: the count is there before this look, by
+    // the locked operation, or by the barrier of the writer between its change and its look.
+    std::atomic_signal_fence(std::memory_order_seq_cst);
     if (periods.present_.load(std::memory_order_seq_cst) == set) return;
-    counter_->fetch_sub(1, std::memory_order_release);
+    count(-1);
   }
 }
 
@@ -59,6 +54,7 @@ bool GracePeriods::collect() {
     waiting_ = fresh_;
     fresh_ = nullptr;
     present_.store(1 - present, std::memory_order_seq_cst);
+    frames_barrier();
   }
   if (left(1 - present_.load(std::memory_order_relaxed))) dispose(waiting_);
   return waiting_ == nullptr;

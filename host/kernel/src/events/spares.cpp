@@ -3,7 +3,7 @@
 #include <new>
 #include <utility>
 
-#include "grace.hpp"
+#include "kernel/gate.hpp"
 
 namespace tenon::host {
 namespace {
@@ -38,7 +38,8 @@ RecordSpares::Spare* RecordSpares::take_spare(Shard& shard) noexcept {
 
 RecordSpares::Header* RecordSpares::take(std::size_t bytes) noexcept {
   const bool small = bytes <= block_bytes;
-  const auto number = static_cast<std::uint32_t>(thread_number() % shards_.size());
+  const ThreadFrames* const thread = own_thread_frames;  // there since the reader of the tree
+  const auto number = static_cast<std::uint32_t>(thread == nullptr ? 0 : thread->index % shards_.size());
   void* memory = small ? take_spare(shards_[number]) : nullptr;
   if (memory == nullptr) memory = ::operator new(small ? block_bytes : bytes, std::nothrow);
   return memory == nullptr ? nullptr : new (memory) Header{small ? this : nullptr, number};

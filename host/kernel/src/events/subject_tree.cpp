@@ -4,14 +4,10 @@
 #include <memory>
 #include <string>
 
+#include "base/hash.hpp"
+
 namespace tenon::host {
 namespace {
-
-std::uint64_t hash_of(std::string_view word) {
-  std::uint64_t h = 0xcbf29ce484222325ULL;
-  for (const char c : word) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-  return h ^ (h >> 29);
-}
 
 /// Cuts the first word off `rest`; `more` tells whether another one follows.
 std::string_view take_first(std::string_view& rest, bool& more) {
@@ -52,7 +48,7 @@ struct SubjectTree::Children : Garbage {
 };
 
 struct SubjectTree::Node : Garbage {
-  Node(Node* p, std::string_view w) : parent(p), word(w), hash(hash_of(w)) {}
+  Node(Node* p, std::string_view w) : parent(p), word(w), hash(hash_of_text(w)) {}
   ~Node() {
     delete children.load(std::memory_order_relaxed);
     delete here.load(std::memory_order_relaxed);
@@ -85,7 +81,7 @@ SubjectTree::Node* SubjectTree::Children::find(std::uint64_t hash, std::string_v
   for (std::size_t i = hash & mask;; i = (i + 1) & mask) {
     Node* const n = slots[i].load(std::memory_order_acquire);
     if (n == nullptr) return nullptr;
-    if (n->hash == hash && n->word == word && n != grave()) return n;
+    if (n->hash == hash && same_text(n->word, word) && n != grave()) return n;
   }
 }
 
@@ -141,7 +137,7 @@ SubjectTree::Node* SubjectTree::child_of(Node& parent, std::string_view word) {
   }
   Children* children = parent.children.load(std::memory_order_relaxed);
   if (children != nullptr)
-    if (Node* found = children->find(hash_of(word), word)) return found;
+    if (Node* found = children->find(hash_of_text(word), word)) return found;
   auto node = std::make_unique<Node>(&parent, word);
   if (children == nullptr || (children->used + 1) * 4 > (children->mask + 1) * 3) {
     std::size_t size = 4;
@@ -216,7 +212,7 @@ void SubjectTree::erase(std::string_view pattern, EventSubscription& subscriptio
       break;
     }
     node = word == "*" ? node->star.load(std::memory_order_relaxed)
-                       : node->children.load(std::memory_order_relaxed)->find(hash_of(word), word);
+                       : node->children.load(std::memory_order_relaxed)->find(hash_of_text(word), word);
   }
   if (list == nullptr) list = &node->here;
   List* const l = list->load(std::memory_order_relaxed);
@@ -258,7 +254,7 @@ void SubjectTree::walk(const Node& node, std::string_view rest, bool more, Visit
   const std::string_view word = take_first(rest, more);
   if (const Node* star = node.star.load(std::memory_order_acquire)) walk(*star, rest, more, visit, context);
   if (const Children* c = node.children.load(std::memory_order_acquire))
-    if (const Node* child = c->find(hash_of(word), word)) walk(*child, rest, more, visit, context);
+    if (const Node* child = c->find(hash_of_text(word), word)) walk(*child, rest, more, visit, context);
 }
 
 }  // namespace tenon::host

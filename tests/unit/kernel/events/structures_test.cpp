@@ -1,5 +1,6 @@
 // The structures below: subject tree, grace periods, queue.
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <random>
 #include <thread>
@@ -100,6 +101,7 @@ TEST_CASE("events: what is retired is disposed of when earlier readers have left
     thing.dispose = [](Garbage* g) noexcept { static_cast<Thing*>(g)->gone = true; };
     grace.retire(thing);
   };
+  prepare_gates();
   Thing a, b, c;
   GracePeriods grace;
   auto first = std::make_unique<GracePeriods::Reader>(grace);
@@ -127,26 +129,27 @@ TEST_CASE("events: readers never see what was disposed of") {
   struct Value : Garbage {
     std::atomic<int> alive{1};
   };
+  prepare_gates();
   GracePeriods grace;
-  std::atomic<Value*> shared{new Value};
+  std::deque<Value> values(1);  // kept until the end, so that what was disposed of too early is seen and not only read
+  std::atomic<Value*> shared{&values.back()};
   std::atomic<bool> stop{false};
-  std::atomic<int> bad{0};
+  std::atomic<int> bad{0}, stays{0};
   std::vector<std::thread> readers;
   for (int i = 0; i < 3; ++i)
-    readers.emplace_back([&] {
-      while (!stop) {
+    readers.emplace_back([&, i] {
+      for (int n = 0; !stop; ++n) {
         const GracePeriods::Reader reader(grace);
-        const Value* value = shared.load();
-        for (int k = 0; k < 20; ++k)
-          if (value->alive != 1) ++bad;
+        const Value* value = shared.load(std::memory_order_acquire);
+        const int looks = n % 3 == i ? 20 : 20'000;  // shorter and longer than a change of sets
+        for (int k = 0; k < looks; ++k)
+          if (value->alive.load(std::memory_order_relaxed) != 1) ++bad;
+        ++stays;
       }
     });
-  for (int i = 0; i < 20'000; ++i) {
-    Value* old = shared.exchange(new Value);
-    old->dispose = [](Garbage* g) noexcept {
-      static_cast<Value*>(g)->alive = 0;
-      delete static_cast<Value*>(g);
-    };
+  for (int changes = 0; changes < 20'000 || stays < 1000; ++changes) {
+    Value* old = shared.exchange(&values.emplace_back());
+    old->dispose = [](Garbage* g) noexcept { static_cast<Value*>(g)->alive = 0; };
     grace.retire(*old);
     grace.collect();
   }
@@ -154,7 +157,6 @@ TEST_CASE("events: readers never see what was disposed of") {
   for (std::thread& t : readers) t.join();
   CHECK(grace.collect());
   CHECK(bad == 0);
-  delete shared.load();
 }
 
 TEST_CASE("events: a queue keeps its order while it wraps and grows, and its sums") {
