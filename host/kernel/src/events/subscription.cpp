@@ -25,19 +25,16 @@ constexpr std::uint64_t batch_bytes = event_max_payload;
 constexpr int max_looks = 4;
 constexpr int pauses_per_look = 24;  // some hundred nanoseconds
 
+// A queue that had a few events, not one and not a whole batch, is part of a stream. The next few are awaited for so long since they were taken: a look
+// at the queue for each event costs both sides more than the event.
+constexpr std::int64_t gather_ns = 3'000;
+constexpr std::uint32_t gather_room = 4 * batch_events;  // a smaller queue would be full by then
+
 // In steps of some milliseconds, for a fraction of the price of an exact one.
 std::int64_t coarse_ns() {
   timespec t{};
   clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
   return t.tv_sec * 1'000'000'000 + t.tv_nsec;
-}
-
-void pause() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
 }
 
 // Of a counter that one thread at a time changes.
@@ -187,10 +184,12 @@ void EventSubscription::run() noexcept {
       if (!came_meanwhile()) break;
       continue;
     }
-    deliver({batch.data(), n});
+    const std::int64_t taken_ns = monotonic_ns();
+    deliver({batch.data(), n}, taken_ns);
     done += n;
     const std::int64_t worked = coarse_ns() - begin;
     if (worked >= job_ns || ((done >= events_per_turn || worked >= turn_ns) && pool.busy())) break;
+    if (n > 1 && n < batch_events && options.queue_events >= gather_room) gather(taken_ns + gather_ns);
   }
   bool again = false, end = false;
   {
@@ -212,12 +211,17 @@ bool EventSubscription::came_meanwhile() const {
   for (int look = 0; look < max_looks; ++look) {
     if (stopped_.load(std::memory_order_relaxed) || account_->core->pool.busy()) return false;
     if (look % 2 == 0)
-      for (int i = 0; i < pauses_per_look; ++i) pause();
+      for (int i = 0; i < pauses_per_look; ++i) pause_processor();
     else
       sched_yield();
     if (pushed_.load(std::memory_order_relaxed) != before) return true;
   }
   return false;
+}
+
+void EventSubscription::gather(std::int64_t until_ns) const {
+  while (!stopped_.load(std::memory_order_relaxed) && monotonic_ns() < until_ns)
+    for (int i = 0; i < 8; ++i) pause_processor();
 }
 
 std::size_t EventSubscription::take(std::span<EventQueue::Entry> out) {
@@ -232,15 +236,19 @@ std::size_t EventSubscription::take(std::span<EventQueue::Entry> out) {
   return n;
 }
 
-void EventSubscription::deliver(std::span<const EventQueue::Entry> entries) {
+void EventSubscription::deliver(std::span<const EventQueue::Entry> entries, std::int64_t taken_ns) {
   Owner& owner = account_->owner;
-  const std::int64_t deadline = monotonic_ns() + account_->core->limits.handler_ns;
+  const std::int64_t deadline = taken_ns + account_->core->limits.handler_ns;
   call_->deadline_ns.store(std::min(deadline, deadline_cap_.load(std::memory_order_relaxed)), std::memory_order_relaxed);
   const Gate::State limit = options.drain ? Gate::State::draining : Gate::State::open;
   RecordSpares::Returns returns;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     // It was written by another processor.
-    if (i + 1 < entries.size()) __builtin_prefetch(entries[i + 1].event, 1);
+    if (i + 1 < entries.size()) {
+      const char* const next = reinterpret_cast<const char*>(entries[i + 1].event);
+      __builtin_prefetch(next, 1);
+      __builtin_prefetch(next + 64);
+    }
     EventRecord* const event = entries[i].event;
     if (!stopped_.load(std::memory_order_acquire) && !owner.wedged()) {
       const GateEntry inside(owner, Phase::run, ThreadTag::worker, call_, limit);

@@ -98,7 +98,8 @@ class EventSubscription : public std::enable_shared_from_this<EventSubscription>
   void run() noexcept;
   [[nodiscard]] bool came_meanwhile() const;
   [[nodiscard]] std::size_t take(std::span<EventQueue::Entry> out);
-  void deliver(std::span<const EventQueue::Entry> entries);
+  void gather(std::int64_t until_ns) const;
+  void deliver(std::span<const EventQueue::Entry> entries, std::int64_t taken_ns);
   void finish();
   // With the lock held:
   bool claim_post_locked();

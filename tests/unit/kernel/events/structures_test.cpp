@@ -8,6 +8,7 @@
 #include "grace.hpp"
 #include "kernel/names.hpp"
 #include "queue.hpp"
+#include "short_mutex.hpp"
 #include "spares.hpp"
 #include "subject_tree.hpp"
 #include "support.hpp"
@@ -157,6 +158,27 @@ TEST_CASE("events: readers never see what was disposed of") {
   for (std::thread& t : readers) t.join();
   CHECK(grace.collect());
   CHECK(bad == 0);
+}
+
+TEST_CASE("events: a short mutex lets in one at a time, also those who find it held for long") {
+  ShortMutex mutex;
+  std::uint64_t n = 0;  // not atomic
+  const auto add = [&](int times) {
+    for (int i = 0; i < times; ++i) {
+      const std::lock_guard lock(mutex);
+      ++n;
+    }
+  };
+  std::vector<std::thread> threads;
+  {
+    const std::lock_guard lock(mutex);  // longer than anybody would go on looking without a nap
+    for (int i = 0; i < 3; ++i) threads.emplace_back(add, 50'000);
+    for (const std::int64_t until = monotonic_ns() + 20'000'000; monotonic_ns() < until;) ++n;
+    n = 0;
+  }
+  add(50'000);
+  for (std::thread& t : threads) t.join();
+  CHECK(n == 200'000);
 }
 
 TEST_CASE("events: a queue keeps its order while it wraps and grows, and its sums") {
