@@ -45,14 +45,17 @@ Permissions Permissions::of_plugin(std::string module, PermissionSet asked, std:
 template <class Names, class Name>
 Result<void> Permissions::check(const Kind& kind, Names PermissionSet::*list, const Name& name) const {
   const bool asked = allows(asked_.*list, name);
-  if (asked && (!granted_ || allows((*granted_).*list, name))) return {};
+  const bool granted = !granted_ || allows((*granted_).*list, name);
+  if (asked && granted) return {};
   const std::string what = printable(text_of(name), 300);
+  const std::string value = ": [\"" + what + "\"]`";
+  const std::string line = "`modules." + module_ + ".grants." + std::string(kind.grant_key) + value;
   std::string message = "`" + module_ + "` may not " + std::string(kind.verb) + " `" + what + "`: ";
+  // Short, so that both lines reach the module in its 192 bytes.
   if (asked)
-    message += "its manifest asks for it, and `modules." + module_ + ".grants." + std::string(kind.grant_key) + ": [\"" + what +
-               "\"]` would grant it";
+    message += "its manifest asks for it, and " + line + " would grant it";
   else
-    message += "its manifest does not ask for it with `" + std::string(kind.manifest_key) + ": [\"" + what + "\"]`";
+    message += "missing `" + std::string(kind.manifest_key) + value + " in its manifest" + (granted ? "" : " and " + line);
   return Error{Code::permission_denied, std::move(message), asked ? "NOT_GRANTED" : "NOT_ASKED", 0, ExitCode::no_permission};
 }
 

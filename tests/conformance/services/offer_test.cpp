@@ -60,8 +60,8 @@ TEST_CASE("services conformance: what belongs to others cannot be offered, and n
       CHECK_FALSE(d.has(Who::orders, foreign));
       if (!d.is_real()) continue;  // the fake knows no manifest: what is denied there, the test has said
       CHECK(a.reason == "NOT_ASKED");
-      CHECK(a.message == "`orders` may not register the service `" + std::string(foreign) +
-                             "`: its manifest does not ask for it with `provides.services: [\"" + foreign + "\"]`");
+      CHECK(a.message == "`orders` may not register the service `" + std::string(foreign) + "`: missing `provides.services: [\"" + foreign +
+                             "\"]` in its manifest and `modules.orders.grants.services.provide: [\"" + foreign + "\"]`");
     }
     const Answer asked = d.offer("shop.other", s);
     failed(asked, TENON_PERMISSION_DENIED, "NOT_GRANTED");
@@ -205,8 +205,8 @@ TEST_CASE("services conformance: who may not call is told which permission, and 
     const Said not_asked = d.call(Who::orders, "logger.log", {});
     CHECK(not_asked.reason == "NOT_ASKED");
     CHECK(not_asked.message ==
-          "`orders` may not call the service `logger.log`: its manifest does not ask for it with "
-          "`permissions.services.call: [\"logger.log\"]`");
+          "`orders` may not call the service `logger.log`: missing `permissions.services.call: [\"logger.log\"]` in its manifest and "
+          "`modules.orders.grants.services.call: [\"logger.log\"]`");
   });
 }
 

@@ -77,8 +77,12 @@ TEST_CASE("a grant without the manifest's wish gives nothing") {
   granted.storage_max_bytes = 1ULL << 40U;
   const Permissions p = Permissions::of_plugin("orders", {}, granted);
   check_refused(p.may_call(service("catalog.list")), "NOT_ASKED",
-                "`orders` may not call the service `catalog.list`: its manifest does not ask for it with `permissions.services.call: "
-                "[\"catalog.list\"]`");
+                "`orders` may not call the service `catalog.list`: missing `permissions.services.call: [\"catalog.list\"]` in its "
+                "manifest");
+  const Permissions neither = Permissions::of_plugin("orders", {}, PermissionSet{});
+  check_refused(neither.may_call(service("catalog.list")), "NOT_ASKED",
+                "`orders` may not call the service `catalog.list`: missing `permissions.services.call: [\"catalog.list\"]` in its "
+                "manifest and `modules.orders.grants.services.call: [\"catalog.list\"]`");
   CHECK_FALSE(p.may_publish("billing.order"));
   CHECK_FALSE(p.may_use_namespace("shared"));
   CHECK(p.storage_bytes() == 64ULL << 20U);
