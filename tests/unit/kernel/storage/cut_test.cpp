@@ -12,7 +12,7 @@ using namespace tenon::host::test;
 
 namespace {
 
-constexpr int default_cuts = 40;
+constexpr int default_cuts = 200;
 
 int cuts() {
   const char* const wanted = std::getenv("TENON_STORAGE_CUTS");

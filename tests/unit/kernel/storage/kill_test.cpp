@@ -13,7 +13,7 @@ using namespace tenon::host::test;
 
 namespace {
 
-constexpr int default_kills = 40;
+constexpr int default_kills = 200;
 constexpr int writers = 3;
 
 int kills() {
