@@ -3,6 +3,8 @@
 #include <new>
 
 #include "abi/instance.hpp"
+#include "kernel/services.hpp"
+#include "kernel/traceparent.hpp"
 #include "tables.hpp"
 
 namespace tenon::host {
@@ -23,8 +25,17 @@ void write(tenon_ctx* ctx, std::int32_t level, tenon_str message, const tenon_kv
   const Frame* frame = current_frame();
   const bool inside = frame != nullptr && frame->owner.load(std::memory_order_relaxed) == instance;
   const Phase phase = inside ? frame->phase() : instance->phase();
+  std::uint64_t call_id = 0;
+  std::size_t with_trace = used;
+  if (inside && frame->call != nullptr) {
+    call_id = call_id_of(*frame->call);
+    // 32 digits behind "00-". A module that gives all the pairs there may be keeps them.
+    const std::string_view trace = trace_of(*frame->call);
+    if (trace.size() == traceparent_size && used < TENON_LOG_MAX_KV)
+      new (&fields[with_trace++]) LogField{"tenon.trace_id", trace.substr(3, 32)};
+  }
   try {
-    instance->log().write(level, view(message), std::span(fields, used), phase_name(phase), 0, n - used);
+    instance->log().write(level, view(message), std::span(fields, with_trace), phase_name(phase), call_id, n - used);
   } catch (...) {  // out of memory: a log line is what can be done without
   }
 }

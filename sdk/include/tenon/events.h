@@ -47,7 +47,7 @@ typedef struct tenon_event_draft {
   tenon_str topic;
   tenon_bytes payload;
   tenon_str content_type; /* empty = not said */
-  tenon_str traceparent;  /* W3C, version 00; empty = none. To continue a trace pass on what the handler got */
+  tenon_str traceparent;  /* W3C, version 00; empty: that of the event or call whose handler publishes this on its thread */
 } tenon_event_draft;
 
 /* What a handler sees: borrowed until it returns. */

@@ -1,6 +1,7 @@
 /* tenon/log.h - structured log lines: level, message, key/values.
  *
- * The host adds time, sequence number, module, phase or call id. Lines are written before write() returns, or dropped and counted when
+ * The host adds time, sequence number, module, phase, the id of a call that is known by one (asynchronous, offloaded, deferred), and, as a last pair
+ * `tenon.trace_id`, the trace of the call or event that is handled. Lines are written before write() returns, or dropped and counted when
  * the module exceeds its rate (operator's `log.rate`); drops are reported once per second. Text that is not UTF-8, and control
  * characters, are escaped. Usable in every phase, from create until destroy has returned, and from the module's own threads. */
 #ifndef TENON_LOG_H

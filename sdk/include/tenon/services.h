@@ -92,7 +92,7 @@ typedef struct tenon_call_options {
   uint32_t reserved; /* 0 */
   int64_t
       deadline_ns; /* CLOCK_MONOTONIC; counts exactly, but never beyond that of the call this one is made in. 0 or INT64_MAX: none of its own */
-  tenon_str traceparent; /* W3C; empty: that of the call this one is made in */
+  tenon_str traceparent; /* W3C, version 00; empty: that of the call, or event, whose handler makes this one on its thread */
 } tenon_call_options;
 
 /* What a handler can know of its call. The views live until it returns. */

@@ -395,3 +395,48 @@ TEST_CASE("services: a serial module is not entered again by a call that waits f
   CHECK(host.services().call("shop.reply", "").ok());
   CHECK(host.finish().empty());
 }
+
+namespace {
+
+/// Tells by events what it is asked, and asks the catalog about what it hears.
+class Relay {
+ public:
+  using needs = tenon::needs<tenon::Calls, tenon::Services, tenon::Events>;
+  explicit Relay(tenon::Ctx ctx) : services_(ctx), events_(ctx) {}
+  tenon::Status init() {
+    services_.offer("relay.ship", [this](const tenon::Request&, tenon::Reply&) { return events_.publish("relay.shipped", "").status(); })
+        .value();
+    return events_
+        .subscribe("orders.*",
+                   [this](tenon::Event) {
+                     tenon::Answer<> answer;
+                     return services_.call("catalog.get", tenon::Bytes(std::string_view("17")), answer);
+                   })
+        .status();
+  }
+
+ private:
+  tenon::Services services_;
+  tenon::Events events_;
+};
+
+}  // namespace
+
+TEST_CASE("services and events: a trace goes on in what a handler publishes and calls") {
+  Host host = Host::of<Relay>();
+  REQUIRE(host.boot().ok());
+  host.services().mock("catalog.get", [](const ServiceRequest&) { return ServiceAnswer(); });
+  const std::string trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  for (const std::string& with : {trace, std::string()}) {
+    ServiceRequest more;
+    more.traceparent = with;
+    CHECK(host.services().call("relay.ship", "", more).status.ok());
+    CHECK(host.events().published("relay.shipped").back().traceparent == with);
+    tenon::Publish traced;
+    traced.traceparent = with;
+    REQUIRE(host.events().publish("orders.created", "", traced).ok());
+    CHECK(host.events().deliver() == 1);
+    CHECK(host.services().called("catalog.get").back().traceparent == with);
+  }
+  CHECK(host.finish().empty());
+}

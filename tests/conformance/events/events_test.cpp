@@ -319,6 +319,28 @@ TEST_CASE("events: a handler may publish") {
   });
 }
 
+TEST_CASE("events: what a handler publishes goes on with the trace of its event") {
+  every_way([](Way way) {
+    Listener first, second, third;
+    auto d = started(way);
+    const std::string other = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    first.then = [&](const Seen& e) { return d->publish({"second", e.payload, "", "", false}).status; };
+    second.then = [&](const Seen& e) { return d->publish({"third", e.payload, "", e.payload == "b" ? other : "", false}).status; };
+    REQUIRE(d->subscribe("first", first).ok());
+    REQUIRE(d->subscribe("second", second).ok());
+    REQUIRE(d->subscribe("third", third).ok());
+    for (const auto& [payload, traceparent] : {std::pair<std::string, std::string>{"a", trace}, {"b", trace}, {"c", ""}})
+      REQUIRE(d->publish({"first", payload, "", traceparent, false}).ok());
+    REQUIRE(d->until([&] { return third.count() == 3; }));
+    for (const Seen& e : second.seen()) CHECK(e.traceparent == (e.payload == "c" ? "" : trace));
+    for (const Seen& e : third.seen()) CHECK(e.traceparent == (e.payload == "a" ? trace : e.payload == "b" ? other : ""));
+    REQUIRE(d->publish({"third", "outside", "", "", false}).ok());  // no handler runs on this thread
+    REQUIRE(d->until([&] { return third.count() == 4; }));
+    CHECK(third.seen().back().traceparent.empty());
+    d->leave();
+  });
+}
+
 TEST_CASE("events: leaving drains what asked for it, drops the rest, releases all, and forgets retained values") {
   every_way([](Way way) {
     Listener plain, drained;

@@ -136,6 +136,9 @@ TEST_CASE("services conformance: messages beyond their limits are refused before
       ask.content_type = "\xff";
       refused(ask);
     }
+    for (const char* bad : {"00-1-2-01", "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+                            "00-00000000000000000000000000000000-00f067aa0ba902b7-01"})
+      refused(Ask("", host::no_deadline, bad));
     CHECK(s.calls == 1);
   });
 }

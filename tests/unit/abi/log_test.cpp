@@ -1,6 +1,7 @@
 // tenon.log/1: lines of well-behaved and of hostile modules.
 #include <climits>
 
+#include "kernel/traceparent.hpp"
 #include "support.hpp"
 
 using namespace tenon::host;
@@ -32,6 +33,31 @@ TEST_CASE("log: a line has the phase of the call it came from, or of the instanc
   Instance other(l.world.host, options_of("other"));
   run_as(other, Phase::stop, [&](tenon_call*, tenon_error*) { l.write(TENON_LEVEL_INFO, str("called by another")); });
   CHECK(l.records.last() == "info orders run called by another");
+}
+
+TEST_CASE("log: a line written in a traced call says which trace, as the last pair, if there is room for one") {
+  Logging l;
+  Call call;
+  const std::string traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const auto entered = [&](const std::vector<tenon_kv>& kv) {
+    const GateEntry entry(l.instance, Phase::run, ThreadTag::worker, &call, Gate::State::open);
+    REQUIRE(entry);
+    l.write(TENON_LEVEL_INFO, str("hello"), kv);
+    return l.records.last();
+  };
+  {
+    const TracedCall traced(call, traceparent);
+    CHECK(entered({{str("k"), str("v")}}) == "info orders run hello k=v tenon.trace_id=0af7651916cd43dd8448eb211c80319c");
+    CHECK(entered({}) == "info orders run hello tenon.trace_id=0af7651916cd43dd8448eb211c80319c");
+    const std::vector<tenon_kv> most(TENON_LOG_MAX_KV, {str("k"), str("v")});
+    CHECK(entered(most).find("trace_id") == std::string::npos);
+    CHECK(entered(std::vector<tenon_kv>(TENON_LOG_MAX_KV - 1, {str("k"), str("v")}))
+              .ends_with(" tenon.trace_id=0af7651916cd43dd8448eb211c80319c"));
+    l.instance.set_phase(Phase::run);
+    l.write(TENON_LEVEL_INFO, str("outside"));
+    CHECK(l.records.last() == "info orders run outside");
+  }
+  CHECK(entered({}) == "info orders run hello");
 }
 
 TEST_CASE("log: levels that have no name count as the next lower one, below the level nothing is written") {

@@ -28,7 +28,7 @@ struct EventDraft {
   std::string_view topic;         ///< dotted name without `*` and `>`
   std::string_view payload;       ///< any bytes, at most event_max_payload
   std::string_view content_type;  ///< printable ASCII, at most event_max_content_type; empty = not said
-  std::string_view traceparent;   ///< kernel/traceparent.hpp; empty = none
+  std::string_view traceparent;   ///< kernel/traceparent.hpp; empty: that of the call or event this thread is in
   bool retain = false;            ///< also keep it as the topic's last value, for whoever subscribes later
 };
 
@@ -125,6 +125,7 @@ class EventClient {
  private:
   friend class Events;
   explicit EventClient(std::shared_ptr<EventAccount> account) : account_(std::move(account)) {}
+  Result<std::uint64_t> send(const EventDraft& draft);
   std::shared_ptr<EventAccount> account_;
 };
 

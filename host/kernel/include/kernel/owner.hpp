@@ -26,7 +26,8 @@ struct Call {
 
   std::atomic<std::int64_t> deadline_ns{no_deadline};  ///< monotonic
   bool is_service = false;       ///< a ServiceCall, which knows more: ask `deadline_of` and `is_cancelled` (kernel/services.hpp)
-  std::array<bool, 3> unused{};  ///< so that what begins as a constant is two words
+  bool traced = false;           ///< a TracedCall knows its trace context: ask `trace_of` (kernel/traceparent.hpp)
+  std::array<bool, 2> unused{};  ///< so that what begins as a constant is two words
   std::atomic<std::int32_t> cancelled{0};
   mutable std::atomic<std::uint32_t> waiting{0};  ///< threads in `wait_cancelled`: without any, `cancel` is no system call
 

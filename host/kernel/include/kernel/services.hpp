@@ -44,6 +44,9 @@ inline constexpr Code pending = Code{1000};
 std::int64_t deadline_of(Call& call);
 /// True if nobody waits for it any more, or if whom it called is leaving. [any]
 bool is_cancelled(const Call& call);
+/// The id by which the call is known beyond its stack (asynchronous, offloaded or deferred), else that of the one it is made in; 0: neither has one. Of the
+/// thread that makes the call.
+std::uint64_t call_id_of(const Call& call);
 
 /// One call, as its handler sees it; valid until the handler returns. Used by the handler's thread only, what others may ask goes by id.
 class ServiceCall : public Call {
@@ -68,6 +71,7 @@ class ServiceCall : public Call {
   friend struct CallRecord;
   friend class ShortCall;
   friend bool is_given_up(const Call& call);
+  friend std::uint64_t call_id_of(const Call& call);
   friend std::string path_of(const ServiceCall& call);
   friend const Registration& called(const ServiceCall& call);
   friend const ServiceTarget& target_of(const ServiceCall& call) { return *call.target_; }
@@ -119,7 +123,7 @@ struct CallOptions {
   std::int64_t deadline_ns =
       no_deadline;                ///< monotonic; counts exactly, but never beyond that of the call this one is made in. Without: what is
                                   ///< left of that, else Services::Options::timeout_ns
-  std::string_view trace_parent;  ///< empty: that of the call this one is made in
+  std::string_view trace_parent;  ///< empty: that of the call, or event, this one is made in
 };
 
 /// Delivered exactly once on a worker (or on the thread in `leave`), through the caller's gate. `reply` may be taken from.

@@ -77,7 +77,6 @@ bool same(const EventOptions& a, const EventOptions& b) {
 Result<std::uint64_t> EventClient::publish(const EventDraft& draft) {
   if (account_ == nullptr || account_->closed.load(std::memory_order_acquire)) return left(account_.get());
   EventAccount& account = *account_;
-  EventCore& core = *account.core;
   if (auto ok = check(draft); !ok) return ok.error();
   if (!account.is_host) {
     if (has_prefix(draft.topic, "tenon"))
@@ -87,6 +86,18 @@ Result<std::uint64_t> EventClient::publish(const EventDraft& draft) {
                      "RESERVED", 0, ExitCode::no_permission});
     if (auto ok = account.permissions.may_publish(draft.topic); !ok) return denied(account, "publish", draft.topic, ok.error());
   }
+  if (draft.traceparent.empty())
+    if (const std::string_view trace = trace_of_this_thread(); is_traceparent(trace)) {
+      EventDraft traced = draft;
+      traced.traceparent = trace;
+      return send(traced);
+    }
+  return send(draft);
+}
+
+Result<std::uint64_t> EventClient::send(const EventDraft& draft) {
+  EventAccount& account = *account_;
+  EventCore& core = *account.core;
   try {
     const std::uint64_t id = core.next_event.fetch_add(1, std::memory_order_relaxed);
     if (draft.retain) {

@@ -9,6 +9,7 @@
 
 #include "core.hpp"
 #include "kernel/gate.hpp"
+#include "kernel/traceparent.hpp"
 
 namespace tenon::host {
 namespace {
@@ -253,7 +254,9 @@ void EventSubscription::deliver(std::span<const EventQueue::Entry> entries, std:
     if (!stopped_.load(std::memory_order_acquire) && !owner.wedged()) {
       const GateEntry inside(owner, Phase::run, ThreadTag::worker, call_, limit);
       if (inside) {
-        const Code code = handler.deliver(handler.data, event->view(entries[i].retained), *call_);
+        const EventView view = event->view(entries[i].retained);
+        const TracedCall traced(*call_, view.traceparent);
+        const Code code = handler.deliver(handler.data, view, *call_);
         count(delivered_);
         if (code != Code::ok) count(failed_);
         event->drop_reference(returns);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "kernel/traceparent.hpp"
 #include "refusals.hpp"
 
 namespace tenon::host {
@@ -13,6 +14,10 @@ std::int64_t coarse_ns() {
   timespec t{};
   clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
   return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+}
+
+Code check_trace(const CallOptions& how, Error& error) {
+  return how.trace_parent.empty() || is_traceparent(how.trace_parent) ? Code::ok : bad_trace(error, how.trace_parent);
 }
 
 ServiceCall* as_service(Call* call) { return call != nullptr && call->is_service ? static_cast<ServiceCall*>(call) : nullptr; }
@@ -27,6 +32,9 @@ void ServicesCore::inherit(ServiceCall& call, const CallOptions& how, ServiceCal
     if (const ServiceCall* outer = as_service(call.parent_); outer != nullptr) {
       call.origin_ = outer->origin_;
       call.depth_ = outer->depth_ + 1;
+    } else if (call.parent_->traced) {
+      own.trace_parent = trace_of(*call.parent_);
+      call.origin_ = &own;
     }
   }
   if (!how.trace_parent.empty()) {
@@ -202,7 +210,7 @@ bool ShortCall::inherit(ServiceCall& call, Call* parent, std::int64_t& deadline_
   call.parent_ = parent;
   deadline_ns = std::min(deadline_ns, parent->deadline_ns.load(std::memory_order_relaxed));
   const ServiceCall* outer = as_service(parent);
-  if (outer == nullptr) return true;
+  if (outer == nullptr) return !parent->traced;  // the long way passes a trace on
   call.origin_ = outer->origin_;
   call.depth_ = outer->depth_ + 1;
   return call.depth_ <= ThreadFrames::max_depth;
@@ -248,7 +256,9 @@ template <class Key>
 [[gnu::noinline]] Code ServicesCore::call_long(ServiceSeat& seat, Key key, const Request& request, Reply& reply, Error& error,
                                                const CallOptions& how) {
   Pinned pinned;
-  if (const Code code = pin(seat, key, pinned, error); code != Code::ok) [[unlikely]] {
+  Code code = check_trace(how, error);
+  if (code == Code::ok) code = pin(seat, key, pinned, error);
+  if (code != Code::ok) [[unlikely]] {
     reply.clear();
     return code;
   }
@@ -281,7 +291,8 @@ Code Services::call_async(ServiceSeat& seat, std::uint64_t handle, const Request
   if (done == nullptr)
     return fail(error, Code::invalid_argument, "NO_CALLBACK",
                 [] { return std::string("an asynchronous call needs a function to be told its outcome"); });
-  const Code code = core_->pin(seat, handle, pinned, error);
+  Code code = check_trace(how, error);
+  if (code == Code::ok) code = core_->pin(seat, handle, pinned, error);
   return code != Code::ok ? code : core_->invoke_async(seat, pinned, request, done, data, id, error, how);
 }
 
@@ -291,7 +302,8 @@ Code Services::call_async(ServiceSeat& seat, std::string_view name, const Reques
   if (done == nullptr)
     return fail(error, Code::invalid_argument, "NO_CALLBACK",
                 [] { return std::string("an asynchronous call needs a function to be told its outcome"); });
-  const Code code = core_->pin(seat, name, pinned, error);
+  Code code = check_trace(how, error);
+  if (code == Code::ok) code = core_->pin(seat, name, pinned, error);
   return code != Code::ok ? code : core_->invoke_async(seat, pinned, request, done, data, id, error, how);
 }
 

@@ -21,6 +21,12 @@ Code given_up(Error& error, std::string_view service) {
               [&] { return "nobody waits for the call any more in which `" + std::string(service) + "` is called"; });
 }
 
+Code bad_trace(Error& error, std::string_view trace) {
+  return fail(error, Code::invalid_argument, "BAD_TRACE", [&] {
+    return "`" + printable(trace, 100) + "` is no traceparent: expected `00-` and three fields of 32, 16 and 2 lower-case hex digits";
+  });
+}
+
 Code nobody_offers(Error& error, std::string_view service) {
   return fail(error, Code::not_found, "NO_SERVICE", [&] { return "no module offers `" + std::string(service) + "`"; });
 }

@@ -68,6 +68,16 @@ bool is_given_up(const Call& call) {
   return service.parent_ != nullptr && is_given_up(*service.parent_);
 }
 
+std::uint64_t call_id_of(const Call& call) {
+  const Call* c = &call;
+  while (c != nullptr && c->is_service) {
+    const auto& service = static_cast<const ServiceCall&>(*c);
+    if (service.record_ != nullptr) return service.record_->id;  // set before anybody was given the record
+    c = service.parent_;
+  }
+  return 0;
+}
+
 std::string path_of(const ServiceCall& call) {
   std::string before;
   if (call.parent_ != nullptr && call.parent_->is_service)

@@ -32,7 +32,7 @@ class Event {
 /// Beside topic and payload; everything may be left out.
 struct Publish {
   std::string_view content_type{};
-  std::string_view traceparent{};  ///< to continue a trace: that of the event or call being handled
+  std::string_view traceparent{};  ///< empty: that of the event or call being handled on this thread
   bool retain = false;
 };
 

@@ -108,7 +108,7 @@ class Answer {
 /// What may go with a call.
 struct CallOptions {
   Clock::time_point deadline = Clock::time_point::max();  ///< max = none of its own
-  std::string_view traceparent;
+  std::string_view traceparent;                           ///< empty: that of the call or event being handled on this thread
 };
 
 /// A service looked up once, for many calls. Releases its handle in the end. Move-only; thread-safe to call.

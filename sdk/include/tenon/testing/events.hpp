@@ -196,6 +196,7 @@ inline tenon_status FakeEvents::accept(CapturedEvent event, bool own, std::uint6
   if (!event.traceparent.empty() && !detail::is_traceparent(event.traceparent)) return bad("`" + event.traceparent + "` is no traceparent");
   if (own && detail::topic_within(event.topic.substr(0, event.topic.find('.')), "tenon"))
     return fill(err, TENON_PERMISSION_DENIED, "RESERVED", "topics below `tenon` are the host's own");
+  if (own && event.traceparent.empty()) event.traceparent = host_.trace_of_this_thread();
   if (own && denied(event.topic)) return fill(err, TENON_PERMISSION_DENIED, "NOT_GRANTED", "the test denies `" + event.topic + "`");
   prime();
   const std::uint64_t bytes = size_of(event);
@@ -250,6 +251,7 @@ inline void FakeEvents::deliver_one(const SubscriptionPtr& s) {
                            to_c(e.content_type),
                            to_c(e.traceparent)};
   const auto call = host_.new_call(false);
+  call->traceparent = e.traceparent;
   tenon_error error;
   tenon::detail::init_error(error);
   tenon_status code = TENON_OK;

@@ -67,6 +67,7 @@ struct CallState : std::enable_shared_from_this<CallState> {
   std::size_t reserved_bytes = 0;
   std::shared_ptr<CallState> parent;       // the call it is made in
   std::shared_ptr<ServiceRecord> service;  // of a call of a service
+  std::string traceparent;                 // of that, or of the event that is delivered
 };
 
 }  // namespace detail
@@ -276,8 +277,9 @@ class Host {
   void container_leave();
   void container_finish();
   void container_destroyed();
-  static bool given_up(const detail::CallState& call);  // with the mutex held
-  [[nodiscard]] bool on_own_turn() const;               ///< a serial module is on this thread: it cannot wait for its own callbacks
+  static bool given_up(const detail::CallState& call);     // with the mutex held
+  [[nodiscard]] std::string trace_of_this_thread() const;  ///< of the call or event the module handles on it; with the mutex held
+  [[nodiscard]] bool on_own_turn() const;                  ///< a serial module is on this thread: it cannot wait for its own callbacks
   void problem(std::string text) { problems_.push_back(std::move(text)); }  // with the mutex held
   void end(detail::CallState& call, tenon_status why);                      // with the mutex held
   [[nodiscard]] bool declared(std::string_view id) const;

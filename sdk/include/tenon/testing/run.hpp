@@ -43,6 +43,10 @@ inline bool Host::declared(std::string_view id) const {
   return false;
 }
 
+inline std::string Host::trace_of_this_thread() const {
+  return detail::entered() == this && running_ != nullptr ? running_->traceparent : std::string();
+}
+
 inline bool Host::on_own_turn() const { return (module_.flags & TENON_SERIAL) != 0 && detail::entered() == this; }
 
 /// A live path lies at, above or below this one.

@@ -74,7 +74,7 @@ inline FakeServices::Outcome FakeServices::run_offer(const OfferPtr& offer, cons
     call->service = std::make_shared<detail::ServiceRecord>();
     call->service->service = offer->name;
     call->service->caller = q.caller;
-    call->service->traceparent = q.traceparent;
+    call->service->traceparent = call->traceparent = q.traceparent;
   }
   const std::vector<tenon_kv> pairs = detail::pairs_of(q);
   const tenon_request request = {sizeof(tenon_request), 0,           Bytes(std::string_view(q.payload)), to_c(q.content_type),

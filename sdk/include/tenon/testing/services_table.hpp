@@ -131,6 +131,8 @@ struct FakeServices::Table {
           TENON_INVALID_ARGUMENT, "BAD_CALL",
           "a call needs a request within its limits (64 MiB, a content type of 127 bytes, 64 pairs and 16 KiB of them, UTF-8), a reply, "
           "and structs whose struct_size is set"};
+    if (options != nullptr && options->traceparent.len != 0 && !detail::is_traceparent(view(options->traceparent)))
+      return {TENON_INVALID_ARGUMENT, "BAD_TRACE", "`" + std::string(view(options->traceparent)) + "` is no traceparent"};
     const Lock lock(self.host_.mutex_);
     q.caller = self.host_.module_name();
     parent = self.parent();
@@ -140,8 +142,8 @@ struct FakeServices::Table {
     if (deadline_ns == INT64_MAX) deadline_ns = detail::now_ns() + 5'000'000'000;
     if (options != nullptr && options->traceparent.len != 0) {
       q.traceparent = view(options->traceparent);
-    } else if (parent != nullptr && parent->service != nullptr) {
-      q.traceparent = parent->service->traceparent;
+    } else {
+      q.traceparent = self.host_.trace_of_this_thread();
     }
     return Status();
   }

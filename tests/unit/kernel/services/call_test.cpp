@@ -95,8 +95,9 @@ TEST_CASE("call: the handler knows who calls, and the trace goes on") {
   REQUIRE(orders.offer("orders.nested", [&](ServiceCall&, const Request&, Reply& r) {
     return r.assign(call(orders, "orders.who").payload) ? Code::ok : Code::internal;
   }));
-  CHECK(call(web, "orders.who", "", {no_deadline, "00-1-2-01"}).payload == "web/7 00-1-2-01");
-  CHECK(call(web, "orders.nested", "", {no_deadline, "00-1-2-01"}).payload == "orders/1 00-1-2-01");
+  const std::string trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  CHECK(call(web, "orders.who", "", {no_deadline, trace}).payload == "web/7 " + trace);
+  CHECK(call(web, "orders.nested", "", {no_deadline, trace}).payload == "orders/1 " + trace);
 }
 
 TEST_CASE("call: an explicit deadline counts exactly, a late result is discarded") {

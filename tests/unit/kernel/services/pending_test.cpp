@@ -258,3 +258,38 @@ TEST_CASE("pending: removing the service does not wait for deferred calls, and t
   caller.join();
   CHECK(out.payload == "after all");
 }
+
+TEST_CASE("pending: the id of a call is known in it and in what is called in it, a call that stays on its stack has none") {
+  World world;
+  Module orders(world), web(world, "web");
+  std::vector<std::uint64_t> seen;
+  std::uint64_t deferred = 0;
+  REQUIRE(orders.offer("orders.inner", [&](ServiceCall& c, const Request&, Reply&) {
+    seen.push_back(call_id_of(c));
+    return Code::ok;
+  }));
+  REQUIRE(orders.offer("orders.outer", [&](ServiceCall& c, const Request&, Reply&) {
+    seen.push_back(call_id_of(c));
+    CHECK(call(orders, "orders.inner").code == Code::ok);
+    CHECK(c.defer(deferred) == Code::ok);
+    seen.push_back(call_id_of(c));
+    CHECK(call(orders, "orders.inner").code == Code::ok);
+    return Code::ok;  // which ends it after all
+  }));
+  CHECK(call(web, "orders.outer").code == Code::ok);
+  CHECK(seen == std::vector<std::uint64_t>{0, 0, deferred, deferred});
+  CHECK(deferred != 0);
+  CHECK(call_id_of(Call()) == 0);
+  seen.clear();
+  REQUIRE(orders.offer("orders.offloaded",
+                       [&](ServiceCall& c, const Request&, Reply&) {
+                         seen.push_back(call_id_of(c));
+                         CHECK(call(orders, "orders.inner").code == Code::ok);
+                         return Code::ok;
+                       },
+                       {true, false}));
+  CHECK(call(web, "orders.offloaded").code == Code::ok);
+  REQUIRE(seen.size() == 2);
+  CHECK(seen[0] != 0);
+  CHECK(seen[1] == seen[0]);
+}
