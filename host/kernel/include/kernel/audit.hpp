@@ -20,7 +20,7 @@ struct AuditEvent {
   std::string_view level;                                           ///< "info", "warn" or "error"
   std::string_view actor;                                           ///< who: "host", a module, a user; at most 255 bytes
   std::string_view target;                                          ///< on what: a service, a file; at most 1024 bytes, may be empty
-  std::string_view request_id;                                      ///< of the call or request, may be empty; at most 128 bytes
+  std::string_view request_id;                                      ///< of the call or request, or its traceparent; at most 128 bytes
   std::string_view outcome;                                         ///< "ok", "denied", "failed"; at most 32 bytes
   std::vector<std::pair<std::string_view, std::string_view>> meta;  ///< at most 32 pairs of at most 1024 bytes each
 };
@@ -31,7 +31,7 @@ struct AuditOptions {
   AuditWriter writer = AuditWriter::none;
   std::string path;          ///< of `file`; made with mode 0600
   std::uint32_t rate = 100;  ///< records per second and actor other than the host; what is over is counted in one record
-  std::function<void(const AuditEvent&)> console;  ///< of `console`; must not record anything itself
+  std::function<void(const AuditEvent&)> console;  ///< of `console`; several threads at once
   std::function<std::int64_t()> clock;             ///< realtime in ns; empty = the system's
 };
 

@@ -12,6 +12,7 @@
 #include <map>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "audit_line.hpp"
 #include "base/clock.hpp"
@@ -134,7 +135,12 @@ struct AuditLog::Impl {
   Result<void> open_file(bool starting);
   void begin_after(const AuditSeal& before);
   bool put(std::string_view text);
-  bool emit(const AuditEvent& event);
+  bool emit(const AuditEvent& event);  ///< to the file
+  /// To the console, without the mutex: that is the log, whose receivers are code of modules.
+  void say(const AuditEvent& event) const {
+    if (options.console) options.console(event);
+  }
+  void say_drops() noexcept;
   bool write_record(const AuditEvent& event);
   bool admit(const AuditEvent& event, std::int64_t now_ns);
   void follow_path();
@@ -222,11 +228,21 @@ bool AuditLog::Impl::write_record(const AuditEvent& event) {
   return true;
 }
 
-bool AuditLog::Impl::emit(const AuditEvent& event) {
-  if (options.writer == AuditWriter::console) {
-    if (options.console) options.console(event);
-    return true;
+void AuditLog::Impl::say_drops() noexcept {
+  try {
+    std::vector<std::pair<std::string, std::string>> over;
+    {
+      const std::lock_guard lock(mutex);
+      for (const auto& [actor, account] : accounts)
+        if (account.dropped != 0) over.emplace_back(actor, std::to_string(account.dropped));
+      for (auto& [actor, account] : accounts) account.dropped = 0;
+    }
+    for (const auto& [actor, records] : over) say({"audit.dropped", "warn", actor, {}, {}, "ok", {{"records", records}}});
+  } catch (...) {  // out of memory: the next tick does it
   }
+}
+
+bool AuditLog::Impl::emit(const AuditEvent& event) {
   if (torn > 0) {
     const std::string bytes = std::to_string(torn);
     if (!write_record({"audit.torn", "warn", "host", {}, {}, "ok", {{"bytes", bytes}}})) return false;
@@ -331,18 +347,24 @@ void AuditLog::flush() noexcept {
 
 void AuditLog::record(const AuditEvent& event) noexcept {
   if (impl_->options.writer == AuditWriter::none) return;
-  const std::lock_guard lock(impl_->mutex);
+  std::unique_lock lock(impl_->mutex);
   try {
     if (!impl_->admit(event, impl_->now())) return;
+    if (impl_->options.writer == AuditWriter::console) {
+      lock.unlock();
+      return impl_->say(event);
+    }
     if (impl_->emit(event)) return;
   } catch (...) {  // out of memory: counted as any other record that could not be written
   }
+  if (!lock.owns_lock()) lock.lock();
   ++impl_->lost;
   ++impl_->lost_untold;
 }
 
 void AuditLog::tick() noexcept {
   if (impl_->options.writer == AuditWriter::none) return;
+  if (impl_->options.writer == AuditWriter::console) return impl_->say_drops();
   const std::lock_guard lock(impl_->mutex);
   try {
     for (auto& [actor, account] : impl_->accounts) {
@@ -350,7 +372,6 @@ void AuditLog::tick() noexcept {
       const std::string records = std::to_string(account.dropped);
       if (impl_->emit({"audit.dropped", "warn", actor, {}, {}, "ok", {{"records", records}}})) account.dropped = 0;
     }
-    if (impl_->options.writer != AuditWriter::file) return;
     impl_->follow_path();
     if (!impl_->dirty || !impl_->fd || impl_->ending) return;
     if (!impl_->syncer.joinable()) impl_->syncer = std::thread([impl = impl_.get()] { impl->sync_loop(); });

@@ -246,6 +246,29 @@ TEST_CASE("audit: the console gets the events, none gets nothing") {
   CHECK(events.size() == 2);
 }
 
+TEST_CASE("audit: what the console is shown to may record something itself, and nobody waits for it") {
+  std::unique_ptr<AuditLog> log;
+  std::vector<std::string> events;
+  AuditOptions options;
+  options.writer = AuditWriter::console;
+  options.rate = 2;
+  options.clock = [] { return std::int64_t{1'790'000'000'000'000'000}; };
+  options.console = [&](const AuditEvent& e) {  // a receiver of the log, which is code of a module
+    events.push_back(std::string(e.type) + " " + std::string(e.target));
+    if (e.target == "a") log->record(event("b", "orders"));
+    if (e.target == "a") CHECK(log->lost() == 0);
+  };
+  auto opened = AuditLog::open(options);
+  REQUIRE(opened);
+  log = std::move(*opened);
+  log->record(event("a", "orders"));
+  log->record(event("c", "orders"));  // the third of this actor within a second
+  log->tick();
+  CHECK(events == std::vector<std::string>{"module.denied a", "module.denied b", "audit.dropped "});
+  log = nullptr;
+  CHECK(events.size() == 3);
+}
+
 TEST_CASE("a damaged file is set aside with its note, and a new one begins") {
   const AuditFile file;
   file.write(3);
