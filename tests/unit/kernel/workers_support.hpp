@@ -72,4 +72,26 @@ class Jobs {
   std::atomic<int> taken_{0};
 };
 
+inline WorkerPool::Options size(std::uint32_t threads, std::uint32_t max_threads) {
+  WorkerPool::Options out;
+  out.threads = threads;
+  out.max_threads = max_threads;
+  return out;
+}
+
+/// Fills every wanted thread of a pool with jobs of one owner that wait at a barrier.
+inline void occupy(WorkerPool& pool, Jobs& jobs, Owner& owner, Barrier& barrier, int n, Job job = {}) {
+  Counter inside;
+  barrier.expect(n);
+  for (int i = 0; i < n; ++i)
+    REQUIRE(jobs.post(
+        pool, owner,
+        [&] {
+          inside.add();
+          barrier.pass();
+        },
+        job));
+  REQUIRE(inside.reaches(n));
+}
+
 }  // namespace tenon::host::test
