@@ -1,4 +1,4 @@
-// Calls of services through the C table: straight into a C handler if the short way is open, else by the kernel.
+// Calls of services through the C table that are waited for: straight into a C handler if the short way is open, else by the kernel.
 #include <array>
 #include <new>
 #include <span>
@@ -10,44 +10,9 @@
 namespace tenon::host {
 namespace {
 
-/// The views of a request, for the kernel. Lives as long as the call.
-struct KernelRequest {
-  explicit KernelRequest(const tenon_request& q) {
-    for (std::size_t i = 0; i < q.metadata_count; ++i) pairs[i] = {view(q.metadata[i].key), view(q.metadata[i].value)};
-    request.payload = {reinterpret_cast<const char*>(q.payload.ptr), q.payload.len};
-    request.content_type = view(q.content_type);
-    request.metadata = std::span(pairs.data(), q.metadata_count);
-  }
-  std::array<ServicePair, max_service_pairs> pairs;
-  Request request;
-};
-
-/// Why a reply was not taken: `code` is that of take_reply.
-Error bad_reply(Code code, std::string_view service) noexcept {
-  if (code == Code::resource_exhausted)
-    return worded(code, "NO_MEMORY", [&] { return "there is no memory for the reply of `" + std::string(service) + "`"; });
-  return worded(code, "BAD_REPLY", [&] {
-    return "`" + std::string(service) +
-           "` gave a reply that cannot be one: expected at most 64 MiB, a content type of 127 bytes, 64 pairs and 16 KiB of them, UTF-8, "
-           "and no "
-           "payload without an address";
-  });
-}
-
-ServicesPart& provider_part(const Instance& provider) { return *provider.part<ServicesPart>(); }
-
 bool wrote(const tenon_error& error) { return error.status != TENON_OK || error.message[0] != '\0'; }
 
 std::span<char> buffer_of(const tenon_reply& reply) { return {reinterpret_cast<char*>(reply.buffer), reply.capacity}; }
-
-void clear_error(tenon_error& error) {
-  error.struct_size = sizeof error;
-  error.status = TENON_OK;
-  error.sys_errno = 0;
-  error.message_len = 0;
-  error.reason[0] = '\0';
-  error.message[0] = '\0';
-}
 
 Error said(Code code, std::string_view service, const tenon_error& error) noexcept {
   if (!wrote(error)) return worded(code, "", [&] { return "`" + std::string(service) + "` answered " + std::string(code_name(code)); });
@@ -132,12 +97,6 @@ template <class Key>
   return give_no_memory(err);
 }
 
-[[gnu::noinline]] tenon_status refuse(const Instance* instance, tenon_reply* reply, tenon_error* err) noexcept {
-  if (is_reply(reply)) clear_reply(*reply);
-  if (instance != nullptr && instance->wedged()) return TENON_CANCELLED;
-  return give_error(err, &bad_call);
-}
-
 /// `key`: a handle or a name.
 template <class Key>
 [[gnu::always_inline]] inline tenon_status call_service(tenon_ctx* ctx, Key key, const tenon_request* request, tenon_reply* reply,
@@ -146,9 +105,9 @@ template <class Key>
   Instance* const instance = Instance::from(ctx);
   ServicesPart* const part = instance == nullptr ? nullptr : instance->part<ServicesPart>();
   if (part == nullptr || instance->wedged() || !is_reply(reply)) [[unlikely]]
-    return refuse(instance, reply, err);
+    return refuse_call(instance, reply, err);
   if (!is_bare(request)) [[unlikely]]
-    if (!is_request(request)) return refuse(instance, reply, err);
+    if (!is_request(request)) return refuse_call(instance, reply, err);
   clear_reply(*reply);
   ShortCallRoom room;
   const ServiceTarget* target = nullptr;
@@ -176,11 +135,11 @@ template <class Key>
 [[gnu::noinline]] tenon_status call_with_options(tenon_ctx* ctx, Key key, const tenon_request* request, tenon_reply* reply,
                                                  const tenon_call_options* options, tenon_error* err) noexcept {
   Instance* const instance = Instance::from(ctx);
-  if (!is_options(options)) return refuse(instance, reply, err);
+  if (!is_options(options)) return refuse_call(instance, reply, err);
   if (options->traceparent.len == 0)
     return call_service(ctx, key, request, reply, options, options->deadline_ns == 0 ? no_deadline : options->deadline_ns, err);
   ServicesPart* const part = instance == nullptr ? nullptr : instance->part<ServicesPart>();
-  if (part == nullptr || instance->wedged() || !is_reply(reply) || !is_request(request)) return refuse(instance, reply, err);
+  if (part == nullptr || instance->wedged() || !is_reply(reply) || !is_request(request)) return refuse_call(instance, reply, err);
   clear_reply(*reply);
   return call_long(*part, key, *request, *reply, options_of(options), err);
 }
@@ -193,6 +152,23 @@ Error bad_call() {
       "a call needs a request within its limits (64 MiB, a content type of 127 bytes, 64 pairs and 16 KiB of them, UTF-8), a reply, and "
       "structs whose struct_size is set",
       "BAD_CALL", 0, ExitCode::software};
+}
+
+tenon_status refuse_call(const Instance* instance, tenon_reply* reply, tenon_error* err) noexcept {
+  if (is_reply(reply)) clear_reply(*reply);
+  if (instance != nullptr && instance->wedged()) return TENON_CANCELLED;
+  return give_error(err, &bad_call);
+}
+
+Error bad_reply(Code code, std::string_view service) noexcept {
+  if (code == Code::resource_exhausted)
+    return worded(code, "NO_MEMORY", [&] { return "there is no memory for the reply of `" + std::string(service) + "`"; });
+  return worded(code, "BAD_REPLY", [&] {
+    return "`" + std::string(service) +
+           "` gave a reply that cannot be one: expected at most 64 MiB, a content type of 127 bytes, 64 pairs and 16 KiB of them, UTF-8, "
+           "and no "
+           "payload without an address";
+  });
 }
 
 bool is_options(const tenon_call_options* o) {
@@ -218,7 +194,7 @@ tenon_status call_by_handle(tenon_ctx* ctx, tenon_id handle, const tenon_request
 
 tenon_status call_by_name(tenon_ctx* ctx, tenon_str name, const tenon_request* request, tenon_reply* reply,
                           const tenon_call_options* options, tenon_error* err) noexcept {
-  if (!is_view(name)) return refuse(Instance::from(ctx), reply, err);
+  if (!is_view(name)) return refuse_call(Instance::from(ctx), reply, err);
   if (options == nullptr) [[likely]]
     return call_service(ctx, view(name), request, reply, nullptr, no_deadline, err);
   return call_with_options(ctx, view(name), request, reply, options, err);
@@ -251,7 +227,7 @@ tenon_status call_checked(tenon_ctx* ctx, Key key, const tenon_request* request,
   Instance* const instance = Instance::from(ctx);
   ServicesPart* const part = instance == nullptr ? nullptr : instance->part<ServicesPart>();
   if (part == nullptr || instance->wedged() || !is_reply(reply) || !is_request(request) || !is_options(options))
-    return refuse(instance, reply, err);
+    return refuse_call(instance, reply, err);
   clear_reply(*reply);
   return call_long(*part, key, *request, *reply, options_of(options), err);
 }
@@ -295,108 +271,8 @@ tenon_status call_by_handle_checked(tenon_ctx* ctx, tenon_id handle, const tenon
 
 tenon_status call_by_name_checked(tenon_ctx* ctx, tenon_str name, const tenon_request* request, tenon_reply* reply,
                                   const tenon_call_options* options, tenon_error* err) noexcept {
-  if (!is_view(name)) return refuse(Instance::from(ctx), reply, err);
+  if (!is_view(name)) return refuse_call(Instance::from(ctx), reply, err);
   return call_checked(ctx, view(name), request, reply, options, err);
-}
-
-namespace {
-
-/// Data of an asynchronous call; freed when it is done.
-struct Waiting {
-  tenon_service_done done;
-  void* data;
-};
-
-void deliver(void* data, std::uint64_t id, Code code, Reply& reply, const Error& error) {
-  const std::unique_ptr<Waiting> waiting(static_cast<Waiting*>(data));
-  tenon_reply answer{};
-  answer.struct_size = sizeof answer;
-  tenon_error why;
-  clear_error(why);
-  if (code != Code::ok) {
-    give_error(&why, error);
-  } else if (!give_reply(reply, answer)) {
-    code = Code::resource_exhausted;
-    give_no_memory(&why);
-  }
-  waiting->done(waiting->data, id, static_cast<tenon_status>(code), &answer, &why);
-  if (answer.payload.release != nullptr) answer.payload.release(answer.payload.owner);
-}
-
-template <class Key>
-tenon_status call_later(tenon_ctx* ctx, Key key, const tenon_request* request, const tenon_call_options* options, tenon_service_done done,
-                        void* data, tenon_id* id, tenon_error* err) noexcept {
-  Instance* const instance = Instance::from(ctx);
-  ServicesPart* const part = instance == nullptr ? nullptr : instance->part<ServicesPart>();
-  if (part == nullptr || instance->wedged() || done == nullptr || !is_request(request) || !is_options(options))
-    return refuse(instance, nullptr, err);
-  try {
-    const KernelRequest asked(*request);
-    auto waiting = std::make_unique<Waiting>(Waiting{done, data});
-    Error error;
-    const Code code =
-        part->services().call_async(part->seat(), key, asked.request, &deliver, waiting.get(), id, error, options_of(options));
-    if (code != Code::ok) {
-      error.code = code;
-      return give_error(err, error);
-    }
-    static_cast<void>(waiting.release());
-    return TENON_OK;
-  } catch (const std::bad_alloc&) {
-    return give_no_memory(err);
-  }
-}
-
-}  // namespace
-
-tenon_status call_async_by_handle(tenon_ctx* ctx, tenon_id handle, const tenon_request* request, const tenon_call_options* options,
-                                  tenon_service_done done, void* data, tenon_id* id, tenon_error* err) noexcept {
-  return call_later(ctx, handle, request, options, done, data, id, err);
-}
-
-tenon_status call_async_by_name(tenon_ctx* ctx, tenon_str name, const tenon_request* request, const tenon_call_options* options,
-                                tenon_service_done done, void* data, tenon_id* id, tenon_error* err) noexcept {
-  if (!is_view(name)) return refuse(Instance::from(ctx), nullptr, err);
-  return call_later(ctx, view(name), request, options, done, data, id, err);
-}
-
-tenon_status complete_service(Instance& instance, tenon_id id, tenon_status status, const tenon_error* error, tenon_reply& reply) noexcept {
-  ServicesPart& part = provider_part(instance);
-  try {
-    Reply answer;
-    Code code = code_of(status);
-    Error why;
-    const Code taken = take_reply(part, reply, answer);
-    // Without memory for it the call stays open: it can be completed once more.
-    if (taken == Code::resource_exhausted && code == Code::ok) return TENON_RESOURCE_EXHAUSTED;
-    if (taken != Code::ok && code == Code::ok) {
-      why = bad_reply(taken, "tenon.calls/1 complete");
-      code = taken;
-    } else if (code != Code::ok && error != nullptr) {
-      why = error_of(status, error);
-    }
-    return static_cast<tenon_status>(
-        part.services().complete(part.seat(), id, code, answer, code == Code::ok || why.message.empty() ? nullptr : &why));
-  } catch (const std::bad_alloc&) {
-    return TENON_RESOURCE_EXHAUSTED;
-  }
-}
-
-tenon_status on_service_cancel(ServicesPart& part, tenon_id id, tenon_call_ended fn, void* data) {
-  struct Ended {
-    tenon_call_ended fn;
-    void* data;
-  };
-  auto ended = std::make_unique<Ended>(Ended{fn, data});
-  const Code code = part.services().on_cancel(
-      part.seat(), id,
-      [](void* d, Code why) {
-        const std::unique_ptr<Ended> e(static_cast<Ended*>(d));
-        e->fn(e->data, static_cast<tenon_status>(why));
-      },
-      ended.get());
-  if (code == Code::ok) static_cast<void>(ended.release());
-  return static_cast<tenon_status>(code);
 }
 
 }  // namespace tenon::host
