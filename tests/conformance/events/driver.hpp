@@ -96,4 +96,20 @@ class EventDriver {
 /// `init` runs inside the module's init; if it answers false, init fails. `all`: it may publish and subscribe everything.
 std::unique_ptr<EventDriver> make_event_driver(Way way, bool all = true, std::function<bool(EventDriver&)> init = {});
 
+/// Statuses of the C interface, as drivers give them.
+constexpr int invalid = 3, not_found = 5, already_exists = 6, denied = 7, exhausted = 8, precondition = 9, unavailable = 14;
+
+inline std::unique_ptr<EventDriver> started(Way way, bool all = true) {
+  auto d = make_event_driver(way, all);
+  d->start();
+  return d;
+}
+
+/// With threads: not on the fake host, which runs handlers on the test's thread and has nothing to race with.
+template <class Case>
+void concurrent_ways(Case&& run) {
+  SUBCASE("on the kernel") { run(Way::kernel); }
+  SUBCASE("through the table, in a loaded module") { run(Way::loaded); }
+}
+
 }  // namespace tenon::test
