@@ -114,9 +114,28 @@ void LogCore::Impl::say_news(const News& news) {
 
 // ---- target ------------------------------------------------------------------------------------------------------------------------
 
+// A file that stays the same is opened anew by its own target, which keeps what it could not write yet. nullopt: it is another one.
+std::optional<Result<void>> LogCore::Impl::open_same(const LogOptions& options) {
+  std::optional<Result<void>> result;
+  News news;
+  {
+    const std::lock_guard lock(mutex_);
+    const LogFileOptions& file = options.file;
+    const bool is_same = target_ && options.target == LogOptions::Target::file && file.path == opened_file_.path &&
+                         file.max_size == opened_file_.max_size && file.max_files == opened_file_.max_files;
+    if (!is_same) return std::nullopt;
+    result = target_->reopen();
+    news = after_target();
+  }
+  say_news(news);
+  return result;
+}
+
 Result<void> LogCore::Impl::open(const LogOptions& options) {
   std::unique_ptr<LogTarget> target;
-  if (options.target == LogOptions::Target::file) {
+  if (const std::optional<Result<void>> same = open_same(options)) {
+    if (!*same) return *same;
+  } else if (options.target == LogOptions::Target::file) {
     Result<std::unique_ptr<LogTarget>> file = make_file_target(options.file);
     if (!file) return file.error();
     target = std::move(*file);
@@ -127,13 +146,16 @@ Result<void> LogCore::Impl::open(const LogOptions& options) {
   std::uint64_t dropped = 0;
   {
     const std::lock_guard lock(mutex_);
-    if (target_) {
-      target_->flush();
-      target_->abandon_pending();
-      old_news = target_->take_news();
-    }
     const bool first = !target_;
-    target_.swap(target);
+    if (target) {
+      if (target_) {
+        target_->flush();
+        target_->abandon_pending();
+        old_news = target_->take_news();
+      }
+      target_.swap(target);
+      opened_file_ = options.target == LogOptions::Target::file ? options.file : LogFileOptions{};
+    }
     style_.store(LineStyle::of(options), std::memory_order_relaxed);
     rate_.configure(options.rate, options.burst);
     opened_level_ = default_level_ = named_level(options.level);

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "base/file.hpp"
@@ -26,6 +27,7 @@ struct LogCore::Impl {
   void say(int level, std::string_view message, std::initializer_list<LogField> fields = {});
 
   Result<void> open(const LogOptions& options);
+  std::optional<Result<void>> open_same(const LogOptions& options);
   Result<void> reopen();
   void flush();
   void tick(std::int64_t monotonic_ns);
@@ -39,6 +41,7 @@ struct LogCore::Impl {
 
   // Target and numbering
   std::unique_ptr<LogTarget> target_;
+  LogFileOptions opened_file_;  ///< without path if the target is none
   SecondCache seconds_;
   std::uint64_t last_seq_ = 0;
   std::int64_t last_time_ns_ = 0;

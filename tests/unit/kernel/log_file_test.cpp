@@ -321,6 +321,30 @@ TEST_CASE("log file: a disk that fills in the middle of a line and recovers: eve
   }
 }
 
+TEST_CASE("log file: a reload while the disk is full loses nothing that was kept, and takes the new level") {
+  TempDir dir;
+  const std::string path = dir / "log";
+  LogCore core;
+  REQUIRE(core.open(json_file(path)));
+  log_lines(core, 10);
+  core.flush();
+  {
+    FileSizeLimit full(std::filesystem::file_size(path));
+    log_lines(core, 5, "kept");
+    const CapturedStderr ignored;
+    LogOptions again = json_file(path);
+    again.level = debug;
+    REQUIRE(core.open(again));
+    core.log(debug, "kept");
+    full.lift();
+    core.tick(1);
+  }
+  core.flush();
+  const std::vector<std::string> lines = lines_of_file(path);
+  CHECK(count_containing(lines, "\"kept\"") == 6);
+  CHECK(count_containing(lines, "were lost") == 0);
+}
+
 TEST_CASE("log file: opened again elsewhere, what was kept goes there") {
   TempDir dir;
   CapturedStderr captured;
