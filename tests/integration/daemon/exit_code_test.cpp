@@ -3,8 +3,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <tuple>
-
 #include "host_fixture.hpp"
 
 using namespace tenon::test;
@@ -80,14 +78,19 @@ TEST_CASE("75: a second daemon on one state directory names the first") {
 
 TEST_CASE("75: a migration was interrupted, whichever way it was asked for and interrupted") {
   const std::vector<std::string> option = {"--migrate-only"};
-  for (const auto& [command, more, signal] : {std::tuple{"run", option, SIGTERM}, {"migrate", {}, SIGTERM}, {"migrate", {}, SIGINT}}) {
-    CAPTURE(command);
-    CAPTURE(signal);
+  struct Way {
+    const char* command;
+    std::vector<std::string> more;
+    int signal;
+  };
+  for (const Way& way : {Way{"run", option, SIGTERM}, Way{"migrate", {}, SIGTERM}, Way{"migrate", {}, SIGINT}}) {
+    CAPTURE(way.command);
+    CAPTURE(way.signal);
     Host host({"modules/alpha"});
     host.script("alpha", "fail: {create: wait}");
-    Process p(host.arguments(more, command), host.options);
+    Process p(host.arguments(way.more, way.command), host.options);
     REQUIRE(eventually([&] { return host.traced("alpha create enter"); }));
-    p.signal(signal);
+    p.signal(way.signal);
     CHECK(p.wait() == 75);
     CHECK(p.out().empty());
     CHECK(p.err().find("interrupted: ") != std::string::npos);
