@@ -35,9 +35,10 @@ const void* Instance::query(std::string_view id) {
   const auto found = std::find_if(all.begin(), all.end(), [id](const Interface& i) { return i.info.id == id; });
   if (found == all.end()) return nullptr;
   if (found->info.runtime_only && !trusted()) {
-    host_.log().log(warn, "plugin asked for an interface that only RuntimeModules get", {{"module", name()}, {"interface", id}});
     if (Kernel* kernel = host_.kernel())
-      kernel->audit().record({"module.denied", "warn", name(), id, {}, "denied", {{"what", "interface"}, {"reason", "RUNTIME_ONLY"}}});
+      kernel->denied(name(), "interface", id, {Code::permission_denied, "only RuntimeModules get it", "RUNTIME_ONLY"});
+    else
+      host_.log().log(warn, "plugin asked for an interface that only RuntimeModules get", {{"module", name()}, {"interface", id}});
     return nullptr;
   }
   if (found->make != nullptr && make_part(*found) == nullptr) return nullptr;

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::uint64_t state_tag = 2;
 constexpr std::size_t max_watches = 64;
+constexpr std::int64_t tell_ns = 1'000'000'000;
 
 Error no_watch() { return {Code::not_found, "there is no such watch, or it has ended", "WATCH"}; }
 
@@ -54,6 +55,8 @@ struct StatePart::Watch : std::enable_shared_from_this<StatePart::Watch> {
   std::atomic<bool> unposted{false};         ///< it has ended, and there was no memory to have it released
   std::shared_ptr<Watch> of_job;             ///< itself, while the pool has the job for that
   std::atomic<std::thread::id> deliverer{};  ///< inside the handler
+  std::int64_t told_ns = 0;                  ///< of failures; the deliverer's, as the next one
+  std::uint64_t untold = 0;
 
   /// On a worker, one at a time, inside the gate.
   void deliver(std::span<const StateChange> changes) {
@@ -76,9 +79,21 @@ struct StatePart::Watch : std::enable_shared_from_this<StatePart::Watch> {
     deliverer.store({}, std::memory_order_relaxed);
     call.free_reserved();
     if (status == TENON_OK) return;
-    const Error e = error_of(status, &error);
-    instance.host().log().log(warn, "a watch of the state has failed",
-                              {{"module", instance.name()}, {"reason", e.reason}, {"error", e.message}});
+    failed(error_of(status, &error));
+  }
+
+  /// One that always fails is one line per second.
+  void failed(const Error& e) {
+    const std::int64_t now = monotonic_ns();
+    if (told_ns != 0 && now - told_ns < tell_ns) {
+      ++untold;
+      return;
+    }
+    told_ns = now;
+    const std::string since = std::to_string(std::exchange(untold, 0));
+    std::vector<LogField> fields = {{"module", instance.name()}, {"reason", e.reason}, {"error", e.message}};
+    if (since != "0") fields.push_back({"untold_failures", since});
+    instance.host().log().log(warn, "a watch of the state has failed", fields);
   }
 
   tenon_status tell(const std::vector<const tenon_state_change*>& changes, tenon_error& error) {

@@ -40,7 +40,11 @@ Result<tenon_id> StoragePart::open(const std::string& name, std::uint32_t flags)
   if (Result<void> r = may_use_namespace(instance_, name); !r) return r.error();
   const bool own = name == instance_.name();
   const bool secret = (flags & TENON_STORAGE_SECRET) != 0;
-  if (secret && !own) return Error{Code::permission_denied, "only the module a namespace belongs to can make it secret", "NOT_OWNER"};
+  if (secret && !own) {
+    const Error error{Code::permission_denied, "only the module a namespace belongs to can make it secret", "NOT_OWNER"};
+    instance_.host().kernel()->denied(instance_.name(), "storage", name, error);
+    return error;
+  }
   const std::int64_t deadline_ns = deadline_here(instance_);
   const Blocking blocking;
   // Quota and secrecy are the owner's business; durability is that of whoever writes.

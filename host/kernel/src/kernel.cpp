@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "kernel/traceparent.hpp"
 
 namespace tenon::host {
 namespace {
@@ -104,11 +105,41 @@ Kernel::~Kernel() = default;
 
 void Kernel::denied(std::string_view module, std::string_view verb, std::string_view target, const Error& error) noexcept {
   try {
-    audit_->record(
-        {"module.denied", "warn", module, target, {}, "denied", {{"what", verb}, {"reason", error.reason}, {"error", error.message}}});
-    log_.log(warn, "denied", {{"module", module}, {"what", verb}, {"target", target}, {"reason", error.reason}, {"error", error.message}});
+    audit_->record({"module.denied",
+                    "warn",
+                    module,
+                    target,
+                    trace_of_this_thread(),
+                    "denied",
+                    {{"what", verb}, {"reason", error.reason}, {"error", error.message}}});
+    if (is_told(module))
+      log_.log(warn, "denied",
+               {{"module", module}, {"what", verb}, {"target", target}, {"reason", error.reason}, {"error", error.message}});
   } catch (...) {  // out of memory: the refusal itself stands
   }
+}
+
+bool Kernel::is_told(std::string_view module) {
+  const std::lock_guard lock(denials_mutex_);
+  auto at = denials_.find(module);
+  if (at == denials_.end()) at = denials_.emplace(module, Denials{}).first;
+  if (at->second.told < denials_per_second) {
+    ++at->second.told;
+    return true;
+  }
+  ++at->second.others;
+  return false;
+}
+
+void Kernel::tick_denials() {
+  std::map<std::string, Denials, std::less<>> over;
+  {
+    const std::lock_guard lock(denials_mutex_);
+    over.swap(denials_);
+  }
+  for (const auto& [module, denials] : over)
+    if (denials.others != 0)
+      log_.log(warn, "denied more often than is told", {{"module", module}, {"times", std::to_string(denials.others)}});
 }
 
 std::int64_t Kernel::tick(std::int64_t now) {
@@ -123,11 +154,15 @@ std::int64_t Kernel::tick(std::int64_t now) {
   if (now - audit_ticked_ns_ >= second_ns) {
     audit_ticked_ns_ = now;
     audit_->tick();
+    tick_denials();
   }
   if (!workers_.rest()) return now + tick_ns;
   return std::clamp(check_due_ns, now + tick_ns, now + idle_tick_ns);
 }
 
-bool Kernel::end(std::int64_t deadline_ns) { return workers_.shutdown(deadline_ns); }
+bool Kernel::end(std::int64_t deadline_ns) {
+  tick_denials();
+  return workers_.shutdown(deadline_ns);
+}
 
 }  // namespace tenon::host

@@ -39,6 +39,7 @@ class SmallHost {
   ~SmallHost();
   host::Kernel& kernel() { return *kernel_; }
   host::HostContext& context() { return *context_; }
+  host::LogCore& log() { return log_; }
 
  private:
   host::LogCore log_;

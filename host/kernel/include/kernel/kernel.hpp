@@ -72,8 +72,10 @@ class Kernel {
   /// After every owner has left: what is queued is written, the store closed. DEADLINE_EXCEEDED: a disk does not answer, and nothing of the
   /// kernel may be freed.
   Result<void> close_storage(std::int64_t deadline_ns);
-  /// A refusal for want of permission, for the audit and the log. [any]
+  /// A refusal for want of permission, for the audit and the log. Of one module at most `denials_per_second` are told each second, the tick says how many
+  /// others there were: what a module tries again and again must not fill a disk. [any]
   void denied(std::string_view module, std::string_view verb, std::string_view target, const Error& error) noexcept;
+  static constexpr std::uint32_t denials_per_second = 10;
 
   /// True once a module has asked for anything of it.
   [[nodiscard]] bool in_use() const { return in_use_.load(std::memory_order_relaxed); }
@@ -92,6 +94,8 @@ class Kernel {
  private:
   Kernel(LogCore& log, KernelOptions options, std::unique_ptr<TaskClock> clock);
   void tick_storage(std::int64_t now);
+  void tick_denials();
+  [[nodiscard]] bool is_told(std::string_view module);
   LogCore& log_;
   std::unique_ptr<AuditLog> audit_;
   Owner host_;
@@ -113,6 +117,12 @@ class Kernel {
   ModuleCounts module_counts_;
   std::atomic<bool> in_use_{false};
   std::int64_t audit_ticked_ns_ = 0;
+  struct Denials {
+    std::uint32_t told = 0;    ///< since the last second began
+    std::uint64_t others = 0;  ///< not told since then
+  };
+  std::mutex denials_mutex_;
+  std::map<std::string, Denials, std::less<>> denials_;  ///< by module; begun anew each second
 };
 
 }  // namespace tenon::host
