@@ -43,10 +43,18 @@ Strict::~Strict() {
 }
 
 void Strict::violation(std::string_view module, std::string_view rule, std::string message) {
+  violation_once(module, rule, std::move(message), {});
+}
+
+void Strict::violation_once(std::string_view module, std::string_view rule, std::string message, std::string_view ending) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto same = [&](const Violation& v) { return v.rule == rule && v.message.ends_with(ending); };
+    if (!ending.empty() && std::any_of(violations_.begin(), violations_.end(), same)) return;
+    violations_.push_back({std::string(module), std::string(rule), message});
+    if (violations_.size() > kept_violations) violations_.pop_front();
+  }
   log_.log(error, message, {{"module", module}, {"strict", rule}});
-  const std::lock_guard lock(mutex_);
-  violations_.push_back({std::string(module), std::string(rule), std::move(message)});
-  if (violations_.size() > kept_violations) violations_.pop_front();
 }
 
 std::vector<Violation> Strict::violations() const {

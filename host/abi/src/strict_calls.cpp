@@ -35,7 +35,17 @@ std::uint8_t* reserve(tenon_call* call, std::size_t n) noexcept {
   return check_call(call, "tenon_calls.reserve") ? calls_table.reserve(call, n) : nullptr;
 }
 tenon_status defer(tenon_call* call, tenon_id* out) noexcept {
-  return check_call(call, "tenon_calls.defer") ? calls_table.defer(call, out) : TENON_FAILED_PRECONDITION;
+  if (!check_call(call, "tenon_calls.defer")) return TENON_FAILED_PRECONDITION;
+  const tenon_status status = calls_table.defer(call, out);
+  if (status == TENON_FAILED_PRECONDITION) {
+    try {
+      strict_of(*call->instance)
+          .violation(call->instance->name(), "WRONG_PHASE",
+                     "`tenon_calls.defer`: this call cannot be answered later, only those of start, stop and services can");
+    } catch (const std::bad_alloc&) {  // a check less
+    }
+  }
+  return status;
 }
 
 tenon_status complete(tenon_ctx* ctx, tenon_id id, tenon_status status, const tenon_error* error, tenon_blob* body) noexcept {

@@ -27,12 +27,17 @@ struct Name {
   [[nodiscard]] constexpr std::string_view view() const { return {text, n - 1}; }
 };
 
-/// Reports if the calling thread may not call `function` now.
-void check_caller(Instance& instance, From from, std::string_view function);
+/// Reports, and false, if the calling thread may not call `function` now. One mistake is one finding: what comes of it is not looked at further.
+bool check_caller(Instance& instance, From from, std::string_view function);
 /// False, and reported, for a call whose function has returned: it must not be looked into.
 bool check_call(const tenon_call* call, std::string_view function) noexcept;
 /// Reports an id that is none any more.
 void check_id(Instance& instance, tenon_status status, tenon_id id, std::string_view function);
+/// Reports a refusal that says a rule was broken: a function called in a phase that it is not for, or one that would wait for the very callback it is called
+/// in. `error` is what the function has filled; nullptr: it is one that waits and has none, and refuses with FAILED_PRECONDITION for that second reason only.
+void check_refusal(Instance& instance, tenon_status status, const tenon_error* error, std::string_view function);
+/// The same for the outcome of a service call, which may be the answer of somebody who was refused himself: each chain is reported once.
+void check_call_refusal(Instance& instance, tenon_status status, const tenon_error& error, std::string_view function);
 /// The same for the answer of a deferred call, which is also told from one that came before.
 void check_completed(Instance& instance, tenon_status status, tenon_id id, std::string_view function);
 /// Who uses what is nobody's: the module this thread is inside of.
@@ -43,13 +48,38 @@ inline Strict& strict_of(Instance& instance) { return *instance.host().strict();
 template <class Table>
 const Table& real();
 
+/// Finds out what error a function fills, and gives it one if the module does not care.
+class Listening {
+ public:
+  template <class T>
+  void to(T&) {}
+  void to(tenon_error*& error) {
+    if (error == nullptr) {
+      own_.struct_size = sizeof own_;
+      error = &own_;
+    }
+    heard_ = error;
+  }
+  [[nodiscard]] const tenon_error* error() const { return heard_; }
+
+ private:
+  tenon_error own_{};
+  const tenon_error* heard_ = nullptr;
+};
+
 template <auto member, From from, Name name>
 struct Guarded;
 template <class Table, class R, class... A, R (*Table::*member)(tenon_ctx*, A...) noexcept, From from, Name name>
 struct Guarded<member, from, name> {
   static R call(tenon_ctx* ctx, A... arguments) noexcept {
-    if (Instance* instance = Instance::from(ctx)) check_caller(*instance, from, name.view());
-    return (real<Table>().*member)(ctx, arguments...);
+    Instance* const instance = Instance::from(ctx);
+    if (instance == nullptr) return (real<Table>().*member)(ctx, arguments...);
+    const bool may = check_caller(*instance, from, name.view());
+    Listening listening;
+    (listening.to(arguments), ...);
+    const R result = (real<Table>().*member)(ctx, arguments...);
+    if (may && (listening.error() != nullptr || from == From::blocking)) check_refusal(*instance, result, listening.error(), name.view());
+    return result;
   }
 };
 
@@ -60,9 +90,13 @@ template <class Table, class... A, tenon_status (*Table::*member)(tenon_ctx*, te
 struct GuardedId<member, from, name> {
   static tenon_status call(tenon_ctx* ctx, tenon_id id, A... arguments) noexcept {
     Instance* instance = Instance::from(ctx);
-    if (instance != nullptr) check_caller(*instance, from, name.view());
+    const bool may = instance != nullptr && check_caller(*instance, from, name.view());
+    Listening listening;
+    (listening.to(arguments), ...);
     const tenon_status status = (real<Table>().*member)(ctx, id, arguments...);
-    if (instance != nullptr) check_id(*instance, status, id, name.view());
+    if (instance == nullptr) return status;
+    check_id(*instance, status, id, name.view());
+    if (may && (listening.error() != nullptr || from == From::blocking)) check_refusal(*instance, status, listening.error(), name.view());
     return status;
   }
 };

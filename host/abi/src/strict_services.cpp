@@ -11,16 +11,28 @@ const tenon_services& real<tenon_services>() {
 
 namespace {
 
+template <class Call>
+tenon_status checked(tenon_ctx* ctx, tenon_error* err, std::string_view function, Call&& make) noexcept {
+  Instance* const instance = Instance::from(ctx);
+  if (instance == nullptr) return make(err);
+  const bool may = check_caller(*instance, From::blocking, function);
+  Listening listening;
+  listening.to(err);
+  const tenon_status status = make(err);
+  if (may) check_call_refusal(*instance, status, *listening.error(), function);
+  return status;
+}
+
 tenon_status call(tenon_ctx* ctx, tenon_id handle, const tenon_request* request, tenon_reply* reply, const tenon_call_options* options,
                   tenon_error* err) noexcept {
-  if (Instance* instance = Instance::from(ctx)) check_caller(*instance, From::blocking, "tenon_services.call");
-  return call_by_handle_checked(ctx, handle, request, reply, options, err);
+  return checked(ctx, err, "tenon_services.call",
+                 [&](tenon_error* e) { return call_by_handle_checked(ctx, handle, request, reply, options, e); });
 }
 
 tenon_status by_name(tenon_ctx* ctx, tenon_str name, const tenon_request* request, tenon_reply* reply, const tenon_call_options* options,
                      tenon_error* err) noexcept {
-  if (Instance* instance = Instance::from(ctx)) check_caller(*instance, From::blocking, "tenon_services.call_by_name");
-  return call_by_name_checked(ctx, name, request, reply, options, err);
+  return checked(ctx, err, "tenon_services.call_by_name",
+                 [&](tenon_error* e) { return call_by_name_checked(ctx, name, request, reply, options, e); });
 }
 
 tenon_status complete(tenon_ctx* ctx, tenon_id id, tenon_status status, const tenon_error* error, tenon_reply* reply) noexcept {

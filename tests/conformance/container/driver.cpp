@@ -194,8 +194,11 @@ class PuppetDriver : public Driver {
   const puppet_api& api(const std::string& name) { return *apis_.at(name); }
   /// `catalog` has named an id that is none.
   virtual void broke_stale_id() {}
+  /// `catalog` has waited for itself.
+  virtual void broke_reentry() {}
   Answer gave_up(Answer a) {
     if (a.status == TENON_NOT_FOUND) broke_stale_id();
+    if (a.status == TENON_FAILED_PRECONDITION) broke_reentry();
     return a;
   }
   /// Inside start: the scope of the call is one, and the module's own.
@@ -260,6 +263,7 @@ class ModuleDriver final : public PuppetDriver {
 
  private:
   void broke_stale_id() override { world_.expect_finding("catalog STALE_ID"); }
+  void broke_reentry() override { world_.expect_finding("catalog REENTRANT"); }
   World world_;
   std::vector<std::unique_ptr<Puppet>> puppets_;
   bool ended_ = false;

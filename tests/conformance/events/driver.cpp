@@ -174,10 +174,13 @@ class TableDriver : public PuppetDriver<EventDriver> {
  protected:
   /// The module has named an id that is none.
   virtual void broke_stale_id() {}
+  /// The module has waited for itself.
+  virtual void broke_reentry() {}
 
  private:
   Answer gave_up(Answer a) {
     if (a.status == TENON_NOT_FOUND) broke_stale_id();
+    if (a.status == TENON_FAILED_PRECONDITION) broke_reentry();
     return a;
   }
   /// The same for the same listener: same handler, same data.
@@ -214,6 +217,7 @@ class LoadedDriver final : public TableDriver {
 
  private:
   void broke_stale_id() override { world_.expect_finding("puppet STALE_ID"); }
+  void broke_reentry() override { world_.expect_finding("puppet REENTRANT"); }
   World& world_;
   std::unique_ptr<Other> other_;
 };

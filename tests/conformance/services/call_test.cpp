@@ -308,6 +308,8 @@ TEST_CASE("services conformance: serial: coming back by the same call chain is r
           CHECK(back.message.find("`orders` takes one call at a time and is in one that waits for this") == 0);
           CHECK(leaf.calls == 0);
         }
+        d.expect(Who::web, "REENTRANT", "");
+        d.expect(Who::orders, "REENTRANT", "");
         CHECK(d.call("orders.leaf", "x").payload == "x");
       },
       serial);

@@ -141,7 +141,9 @@ TEST_CASE("services conformance: a handler cannot wait for its own end, but it c
     id = d.offer("orders.waits", waits).id;
     CHECK(d.call("orders.waits").payload == "still here");
     CHECK(status == TENON_FAILED_PRECONDITION);
+    d.expect(Who::orders, "REENTRANT", "");
     CHECK(d.call("orders.waits").ok());
+    d.expect(Who::orders, "REENTRANT", "");
     CHECK(waits.released == 0);
     Service& ends = d.service({});
     ends.handle = [&](Current&, const Message&) {

@@ -64,6 +64,7 @@ class ModuleWay : public Way {
     REQUIRE(world_.kernel().storage()->put(*space, key, value));
   }
   void broke_stale_id() override { world_.expect_finding("puppet STALE_ID"); }
+  void broke_reentry() override { world_.expect_finding("puppet REENTRANT"); }
   void leave() override {
     if (puppets_.empty()) return;
     CHECK(puppets_[0]->end());

@@ -156,6 +156,7 @@ CONFORMS("state: a watch may end itself, and write, inside its own handler") {
   listener.also = [&] {
     Answer a;
     a.status = way.state->unwatch_wait(way.ctx, listener.id, INT64_MAX, &a.error);
+    way.broke_reentry();
     CHECK(way.state->unwatch(way.ctx, listener.id) == TENON_OK);
     waited = a.str() + ", put " + s.put("inside", "1").str();
   };

@@ -37,6 +37,8 @@ class Way {
   virtual void leave() = 0;
   /// The module has named an id that is none, on purpose: a strict host reports it.
   virtual void broke_stale_id() {}
+  /// It has waited for itself: likewise.
+  virtual void broke_reentry() {}
   /// Permissions are checked where the module's calls come in: the kernel itself asks nobody.
   [[nodiscard]] virtual bool checks_permissions() const { return true; }
 };

@@ -141,7 +141,9 @@ class TableDriver : public PuppetDriver<TaskDriver> {
   }
   Answer cancel(std::uint64_t id) override { return {api().cancel(api().ctx, id), {}, 0}; }
   Answer cancel_wait(std::uint64_t id) override {
-    return answer_of_c([&](tenon_id*, tenon_error* e) { return api().cancel_wait(api().ctx, id, soon(), e); });
+    const Answer a = answer_of_c([&](tenon_id*, tenon_error* e) { return api().cancel_wait(api().ctx, id, soon(), e); });
+    if (a.status == TENON_FAILED_PRECONDITION) broke_reentry();
+    return a;
   }
   Answer status(std::uint64_t id, TaskView& out) override {
     tenon_task_status raw{};
@@ -159,6 +161,10 @@ class TableDriver : public PuppetDriver<TaskDriver> {
     return {status, {}, 0};
   }
 
+ protected:
+  /// The module has waited for itself.
+  virtual void broke_reentry() {}
+
  private:
   std::mutex mutex_;
   std::vector<std::unique_ptr<Forward>> forwards_;
@@ -172,6 +178,9 @@ class LoadedDriver final : public TableDriver {
   }
   ~LoadedDriver() override { host_ = nullptr; }
   bool until(const std::function<bool()>& done) override { return becomes(done); }
+
+ private:
+  void broke_reentry() override { static_cast<LoadedPuppet&>(*host_).world().expect_finding("puppet REENTRANT"); }
 };
 
 class FakeDriver final : public TableDriver {

@@ -28,6 +28,8 @@ TEST_CASE("strict daemon: who keeps the rules hears nothing, and who breaks one 
             "`tenon_config.on_change` is for [control] callbacks of the module, and was called from a thread that is in none"},
            {"BLOCKING_IN_ANY", "BLOCKING_IN_ANY",
             "`tenon_storage.open` may block, and was called inside a callback that must not (release, on_cancel, a log receiver)"},
+           {"WRONG_PHASE", "WRONG_PHASE", "`tenon_config.on_change`: on_change is for create and init, this is start"},
+           {"REENTRANT", "REENTRANT", "`tenon_events.unsubscribe_wait`: a handler of `careless.topic` cannot wait for its own end"},
            {"STALE_CALL", "STALE_CALL", "`tenon_calls.cancelled` got a call whose function has returned: defer() it and use the id"},
            {"STALE_ID", "STALE_ID", "which is over or was never given to this instance"},
            {"STALE_HANDLE", "STALE_ID", "`tenon_metrics.add` got a handle that is over or was never given"},

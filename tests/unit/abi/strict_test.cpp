@@ -64,6 +64,27 @@ TEST_CASE("strict: a [control] function from a thread of the module's own") {
   CHECK(c.message() == "`tenon_config.on_change` is for [control] callbacks of the module, and was called from a thread that is in none");
 }
 
+TEST_CASE("strict: what is not for this phase") {
+  Checked c;
+  run_as(c.instance, Phase::start, [&](tenon_call* call, tenon_error*) {
+    tenon_id id = 0;
+    CHECK(subscribe(c, id) == TENON_FAILED_PRECONDITION);
+    CHECK(c.calls.defer(call, &id) == TENON_FAILED_PRECONDITION);  // run_as waits for the end
+  });
+  CHECK(c.rules() == std::vector<std::string>(2, "careless WRONG_PHASE"));
+  CHECK(c.world.host.strict()->violations().front().message == "`tenon_config.on_change`: on_change is for create and init, this is start");
+  CHECK(c.message() == "`tenon_calls.defer`: this call cannot be answered later, only those of start, stop and services can");
+}
+
+TEST_CASE("strict: a path of service calls that leads back into a serial module is reported once, however often it is gone") {
+  Checked c;
+  Strict& strict = *c.world.host.strict();
+  strict.violation_once("web", "REENTRANT", "`tenon_services.call`: back into `orders`", "back into `orders`");
+  strict.violation_once("orders", "REENTRANT", "`tenon_services.call_by_name`: back into `orders`", "back into `orders`");
+  strict.violation_once("web", "REENTRANT", "`tenon_services.call`: back into `catalog`", "back into `catalog`");
+  CHECK(c.rules() == std::vector<std::string>(2, "web REENTRANT"));
+}
+
 TEST_CASE("strict: an id that is over") {
   Checked c;
   CHECK(c.config.unsubscribe(c.ctx(), 4711) == TENON_NOT_FOUND);

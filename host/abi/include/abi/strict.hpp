@@ -23,7 +23,7 @@ class Instance;
 /// A rule of the contract that a module broke.
 struct Violation {
   std::string module;
-  std::string rule;     ///< WRONG_THREAD, BLOCKING_IN_ANY, STALE_CALL, STALE_ID, COMPLETED_TWICE, AFTER_DESTROY
+  std::string rule;     ///< WRONG_THREAD, WRONG_PHASE, BLOCKING_IN_ANY, REENTRANT, STALE_CALL, STALE_ID, COMPLETED_TWICE, AFTER_DESTROY
   std::string message;  ///< one sentence naming the function
 };
 
@@ -38,6 +38,8 @@ class Strict {
   Strict& operator=(const Strict&) = delete;
 
   void violation(std::string_view module, std::string_view rule, std::string message);
+  /// The same, unless one of `rule` was reported that ends with `ending`.
+  void violation_once(std::string_view module, std::string_view rule, std::string message, std::string_view ending);
   /// Those so far, at most the last 1000.
   [[nodiscard]] std::vector<Violation> violations() const;
 
