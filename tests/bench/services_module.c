@@ -15,13 +15,15 @@ static tenon_status echo(void* data, tenon_call* call, const tenon_request* requ
 static tenon_service_handler volatile bare = echo;
 
 static size_t loop(const bench_job* job, size_t n) {
-  uint8_t in[64] = {0}, out[64];
+  /* Where a stack begins is random, by 16 bytes; what lies across cache lines would cost up to three times as much, for a pointer call too. */
+  _Alignas(64) uint8_t in[64] = {0};
+  _Alignas(64) uint8_t out[64];
   tenon_request request = {.struct_size = sizeof request, .payload = {in, sizeof in}};
   tenon_call_options options = {.struct_size = sizeof options, .deadline_ns = job->deadline_ns};
   const tenon_call_options* how = job->deadline_ns == 0 ? NULL : &options;
   size_t good = 0;
   for (size_t i = 0; i < n; ++i) {
-    tenon_reply reply; /* nothing more has to be set */
+    _Alignas(64) tenon_reply reply; /* nothing more has to be set */
     reply.struct_size = sizeof reply;
     reply.buffer = out;
     reply.capacity = sizeof out;

@@ -1,4 +1,4 @@
-// What a service call costs through the C table, with handler and caller in a loaded file, against the same handler called by a pointer. One process, a
+// What a service costs through the C table, with handler and caller in a loaded file, against the same handler called by a pointer. One process, a
 // second thread alive. Medians over batches, and the best batch: on a busy machine the best says more.
 #include <dlfcn.h>
 
@@ -23,18 +23,24 @@ struct Figure {
   double median = 0, best = 0;
 };
 
-Figure measure(const bench_module& module, const bench_job& job) {
+/// `run(n)`: n of them, false if one failed.
+template <class Run>
+Figure measure_batches(int count, std::size_t size, Run&& run) {
   std::vector<double> ns;
-  for (int i = 0; i < batches; ++i) {
+  for (int i = 0; i < count; ++i) {
     const std::int64_t from = monotonic_ns();
-    if (module.loop(&job, batch) != batch) {
-      std::puts("a call failed");
+    if (!run(size)) {
+      std::fputs("a call failed\n", stderr);
       std::_Exit(1);
     }
-    ns.push_back(static_cast<double>(monotonic_ns() - from) / batch);
+    ns.push_back(static_cast<double>(monotonic_ns() - from) / static_cast<double>(size));
   }
   std::sort(ns.begin(), ns.end());
   return {ns[ns.size() / 2], ns.front()};
+}
+
+Figure measure(const bench_module& module, const bench_job& job) {
+  return measure_batches(batches, batch, [&](std::size_t n) { return module.loop(&job, n) == n; });
 }
 
 Figure measure_two(const bench_module& module, const bench_job& first, const bench_job& second) {
@@ -47,7 +53,7 @@ Figure measure_two(const bench_module& module, const bench_job& first, const ben
 
 void print(const char* name, Figure f, double most) {
   std::printf("%-28s %8.1f %8.1f", name, f.median, f.best);
-  if (most > 0) std::printf("   limit %4.0f ns: %s", most, f.median <= most ? "within" : f.best <= most ? "best batch within" : "ABOVE");
+  if (most > 0) std::printf("   limit %5.0f ns: %s", most, f.median <= most ? "within" : f.best <= most ? "best batch within" : "ABOVE");
   std::puts("");
 }
 
@@ -102,6 +108,17 @@ int main() {
   print("by handle", one, 20);
   print("by handle, with deadline", measure(*module, deadline), 60);
   print("by name", measure(*module, name), 100);
+  const tenon_service fresh = {sizeof fresh, 0, TENON_STR("orders.new"), module->echo, nullptr, nullptr};
+  print("register and unregister",
+        measure_batches(100, 200,
+                        [&](std::size_t n) {
+                          bool good = true;
+                          for (tenon_id id = 0; n > 0 && good; --n)
+                            good = services->register_service(orders.ctx(), &fresh, &id, nullptr) == TENON_OK &&
+                                   services->unregister(orders.ctx(), id) == TENON_OK;
+                          return good;
+                        }),
+        5'000);
   const Figure two_bare = measure_two(*module, bare, bare);
   for (const auto& [what, job] : {std::pair{"two threads, same service", handle}, std::pair{"two threads, two services", second}}) {
     const Figure two = measure_two(*module, handle, job);

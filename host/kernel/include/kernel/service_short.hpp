@@ -128,8 +128,7 @@ class ShortCall {
     MethodShard* const shard = target->metrics->own_shard(thread->index);
     if (shard == nullptr) [[unlikely]]
       return refuse(frame);
-    const std::uint64_t started = shard->started.load(std::memory_order_relaxed);
-    if (MethodShard::is_sampled(started)) [[unlikely]]
+    if (MethodShard::is_sampled(shard->started.load(std::memory_order_relaxed))) [[unlikely]]
       return refuse(frame);
     ServiceCall& call = *new (&place.call) ServiceCall(*lane.seat, *target, nullptr);
     std::int64_t deadline = deadline_ns;
@@ -148,7 +147,7 @@ class ShortCall {
     if (!GateEntry::push(*thread, frame, depth, *target->owner, Phase::run, ThreadTag::worker, &call, Gate::State::open, membarrier))
         [[unlikely]]
       return refuse(frame);
-    shard->started.store(started + 1, std::memory_order_relaxed);
+    MethodShard::count_own(shard->started);  // read again: keeping it would be a store more
     return {frame, *shard};
   }
 
