@@ -206,7 +206,7 @@ class Joiner {
   static void failure(Candidate& candidate, const Error& error, const std::string& path) {
     const bool unsafe = error.code == Code::permission_denied;
     candidate.diagnostics.error(unsafe ? "discovery.unsafe_file" : "discovery.file", in_file(path), error.message).exit =
-        ExitCode::unavailable;
+        unsafe && candidate.origin == Origin::runtime ? ExitCode::no_permission : ExitCode::unavailable;
   }
 
   /// What is known of the file itself.

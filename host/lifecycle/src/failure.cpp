@@ -11,6 +11,13 @@ void Runner::Core::fail(std::uint32_t module, Phase phase, Error error, bool wed
   if (row.wedged) return;  // said once; nothing that is not owed to others is done with it any more
   const bool on_the_way_back = phase == Phase::stop || phase == Phase::destroy;
   const bool ends_it = wedged || (!on_the_way_back && phase != Phase::configure);
+  if (stop_requested_ && ends_it && !wedged && error.code == Code::cancelled) {
+    // It did as it was told: no failure of its own, and the way back takes care of the rest.
+    drop(row);
+    row.reason = std::string(phase_name(phase)) + ": gave up, because the host stops";
+    if (!row.created && !row.start_called) set_state(row, ModuleState::stopped, row.reason);
+    return settle(module);
+  }
   ModuleFailure failure{row.module.name, phase, error, row.module.required};
   tell([this, failure, wedged, holders = wedged ? row.module.instance->holders() : std::vector<std::string>{}] {
     observer_.failed(failure, wedged, holders);

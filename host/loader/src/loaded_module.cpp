@@ -259,8 +259,10 @@ std::vector<std::string> LoadedModule::holders() const {
   for (const ThreadFrames* f = all_thread_frames(); f != nullptr; f = f->next) {
     if (f == existing_thread_frames()) continue;
     for (std::uint32_t i = 0; i < f->depth.load(std::memory_order_seq_cst) && i < ThreadFrames::max_depth; ++i)
-      if (f->frames[i].owner.load(std::memory_order_seq_cst) == &record->instance)
-        out.push_back("thread " + std::to_string(f->thread_id.load()) + " in " + std::string(phase_name(f->frames[i].phase())));
+      if (f->frames[i].owner.load(std::memory_order_seq_cst) == &record->instance) {
+        std::string holder = "thread " + std::to_string(f->thread_id.load()) + " in " + std::string(phase_name(f->frames[i].phase()));
+        if (out.empty() || out.back() != holder) out.push_back(std::move(holder));  // calls within calls are one
+      }
   }
   if (const std::size_t n = record->instance.deferred_count(); n != 0)
     out.push_back(std::to_string(n) + " unanswered call" + (n == 1 ? "" : "s"));

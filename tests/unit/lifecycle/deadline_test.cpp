@@ -99,6 +99,34 @@ TEST_CASE("cancellation reaches the running callback and cuts its deadline to 5 
   CHECK(s.runner->result().exit == ExitCode::ok);
 }
 
+TEST_CASE("a callback that gives up because the host stops has not failed; any other error is one") {
+  for (const Phase phase : {Phase::create, Phase::init, Phase::start})
+    for (const Code code : {Code::cancelled, Code::internal}) {
+      CAPTURE(phase_name(phase));
+      CAPTURE(code_name(code));
+      Door inside, out;
+      const auto gives_up = [&inside, &out, code] {
+        inside.open();
+        out.wait();
+        return fail_with("told to stop", code);
+      };
+      Stage s({{"a", {}, true, false, {{phase, gives_up}}}, {"b", {"a"}}});
+      s.started = true;
+      s.runner->start();
+      inside.wait();
+      s.runner->request_stop();
+      out.open();
+      s.runner->wait_finished();
+      CHECK(s.journal.has("a: failed in " + std::string(phase_name(phase))) == (code == Code::internal));
+      CHECK(s.runner->result().failures.empty() == (code == Code::cancelled));
+      CHECK(s.state("a") == (code == Code::cancelled ? "stopped" : "failed"));
+      CHECK(s.journal.has("a destroy") == (phase != Phase::create));
+      CHECK(s.journal.has("a stop") == (phase == Phase::start));
+      CHECK_FALSE(s.journal.has("b " + std::string(phase_name(phase))));
+      CHECK(s.runner->result().exit == ExitCode::ok);
+    }
+}
+
 TEST_CASE("a hang in stop is given up, the others are still stopped, a second request hurries") {
   Hang hang;
   Stage s({{"a", {}}, {"b", {}, false, false, {{Phase::stop, hang.script()}}}});
