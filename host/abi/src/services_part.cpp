@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <thread>
 
+#include "base/hash.hpp"
+#include "base/no_memory.hpp"
 #include "kernel/names.hpp"
 
 namespace tenon::host {
@@ -27,10 +29,12 @@ Result<std::uint64_t> ServicesPart::add(const tenon_service& service) {
   if (left_)
     return Error{Code::unavailable, "`" + instance_.name() + "` is leaving: it offers no services any more", "LEAVING", 0,
                  ExitCode::unavailable};
-  for (const CHandler* h : handlers_)
-    if (h->name == text && h->handle == service.handle && h->data == service.data) return h->id;
-  auto made = std::make_unique<CHandler>(CHandler{&instance_, service.handle, service.data, service.release, text, 0});
-  handlers_.reserve(handlers_.size() + 1);
+  const std::uint64_t hash = hash_of_text(text);
+  for (const Listed& l : handlers_)
+    if (l.name_hash == hash && l.handler->name == text && l.handler->handle == service.handle && l.handler->data == service.data)
+      return l.id;
+  auto made = std::make_unique<CHandler>(CHandler{&instance_, service.handle, service.data, service.release, text});
+  make_room(handlers_, handlers_.size() + 1);
   ServiceOffer offer;
   offer.name = name;
   offer.handle = &run_c_handler;
@@ -39,22 +43,23 @@ Result<std::uint64_t> ServicesPart::add(const tenon_service& service) {
     const std::unique_ptr<CHandler> handler(static_cast<CHandler*>(data));
     if (handler->release != nullptr) handler->release(handler->data);
   };
+  offer.release_at_once = service.release == nullptr;
   offer.options.offload = (service.flags & TENON_SERVICE_OFFLOAD) != 0;
   offer.options.deprecated = (service.flags & TENON_SERVICE_DEPRECATED) != 0;
   auto added = services_.add(*seat_, offer);
   if (!added) return added;
-  made->id = *added;
-  handlers_.push_back(made.release());
+  handlers_.push_back({hash, *added, made.release()});
   return added;
 }
 
 /// Before it is removed: afterwards it may be freed at any time.
 CHandler* ServicesPart::forget(std::uint64_t registration) {
   const std::lock_guard lock(mutex_);
-  const auto found = std::find_if(handlers_.begin(), handlers_.end(), [registration](const CHandler* h) { return h->id == registration; });
-  if (found == handlers_.end()) return nullptr;
-  CHandler* const out = *found;
-  handlers_.erase(found);
+  const auto found = std::find_if(handlers_.rbegin(), handlers_.rend(), [registration](const Listed& h) { return h.id == registration; });
+  if (found == handlers_.rend()) return nullptr;
+  CHandler* const out = found->handler;
+  *found = handlers_.back();
+  handlers_.pop_back();
   return out;
 }
 
@@ -68,7 +73,7 @@ Code ServicesPart::remove_wait(std::uint64_t registration, std::int64_t deadline
   const Code code = services_.remove_wait(*seat_, registration, deadline_ns);
   if (code == Code::failed_precondition && handler != nullptr) {  // inside of itself: it stays registered
     const std::lock_guard lock(mutex_);
-    handlers_.push_back(handler);
+    handlers_.push_back({hash_of_text(handler->name), registration, handler});
   }
   return code;
 }

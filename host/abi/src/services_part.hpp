@@ -24,7 +24,6 @@ struct CHandler {
   void* data = nullptr;
   void (*release)(void*) noexcept = nullptr;
   std::string name;  ///< as registered
-  std::uint64_t id = 0;
 };
 
 class ServicesPart final : public Part {
@@ -59,7 +58,12 @@ class ServicesPart final : public Part {
   ServiceLane lane_;
   std::atomic<std::size_t> pinned_{0};
   std::mutex mutex_;
-  std::vector<CHandler*> handlers_;  ///< registered now
+  /// One that is registered now. What is looked for stands beside the pointer: a look at each of a thousand handlers is a thousand cache misses.
+  struct Listed {
+    std::uint64_t name_hash = 0, id = 0;
+    CHandler* handler = nullptr;
+  };
+  std::vector<Listed> handlers_;
   bool left_ = false;
 };
 

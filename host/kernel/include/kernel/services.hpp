@@ -117,6 +117,9 @@ struct ServiceOffer {
   void (*release)(void* data) =
       nullptr;  ///< exactly once, after the last handler has returned; not if add() fails or finds it there already
   ServiceOptions options;
+  /// `release` is no code of the owner, short, and does not throw: it is called at once, on whatever thread finds that the last handler has returned.
+  /// Else on a worker, inside the owner.
+  bool release_at_once = false;
 };
 
 struct CallOptions {

@@ -31,7 +31,7 @@ struct Registration : ServiceTarget {
   NamedService* entry = nullptr;
   std::shared_ptr<ServiceSeat> seat;
   void (*release)(void*) = nullptr;
-  std::shared_ptr<Notice> last;      ///< that of its release; nullptr if there is none
+  std::shared_ptr<Notice> last;      ///< that of its release; nullptr if there is none, or it is called at once
   std::shared_ptr<Removal> removal;  ///< somebody waits for its end
   std::uint64_t id = 0;
   std::size_t seat_place = 0;

@@ -54,7 +54,7 @@ Result<std::uint64_t> Services::add(ServiceSeat& seat, const ServiceOffer& offer
   // All that can fail comes before anything is changed, and taking out again needs no memory.
   auto made = std::make_unique<Registration>();
   Registration& r = *made;
-  if (offer.release != nullptr) r.last = core.make_notice(Notice::Kind::release, seat.shared_from_this());
+  if (offer.release != nullptr && !offer.release_at_once) r.last = core.make_notice(Notice::Kind::release, seat.shared_from_this());
   make_room(seat.registrations, seat.registrations.size() + 1);
   if (core.free_registrations.empty()) {
     make_room(core.free_registrations, core.registration_slots.size() + 1);
@@ -159,7 +159,10 @@ void ServicesCore::reclaim_now() {
   }
   for (Registration* r : gone) {
     if (r->removal) r->removal->collected.store(true, std::memory_order_relaxed);
-    if (r->release == nullptr) continue;
+    if (r->last == nullptr) {
+      if (r->release != nullptr) r->release(r->data);
+      continue;
+    }
     r->last->release = r->release;
     r->last->data = r->data;
     r->last->removal = r->removal;
@@ -169,7 +172,7 @@ void ServicesCore::reclaim_now() {
     const std::lock_guard lock(mutex);
     for (Registration* r : gone) {
       --r->seat->unfreed;
-      if (r->removal && r->release == nullptr) r->removal->finish();
+      if (r->removal && r->last == nullptr) r->removal->finish();
     }
     freed.notify_all();
   }

@@ -25,6 +25,42 @@ TEST_CASE("services: what is offered is found and called, by name and by handle"
   CHECK(orders.releases.reaches(1));
 }
 
+TEST_CASE("services: what is no code of the owner is released at once, but not while a handler runs") {
+  World world;
+  Module orders(world), web(world, "web");
+  struct Data {
+    Counter inside, go_on, released;
+  } data;
+  ServiceOffer offer;
+  offer.name = "orders.create";
+  offer.handle = [](void* d, ServiceCall&, const Request&, Reply&) {
+    static_cast<Data*>(d)->inside.add();
+    return static_cast<Data*>(d)->go_on.reaches(1) ? Code::ok : Code::internal;
+  };
+  offer.data = &data;
+  offer.release = [](void* d) { static_cast<Data*>(d)->released.add(); };
+  offer.release_at_once = true;
+  const auto first = world.services.add(*orders.seat, offer);
+  REQUIRE(first);
+  std::thread caller([&] { CHECK(call(web, "orders.create").code == Code::ok); });
+  CHECK(data.inside.reaches(1));
+  CHECK(world.services.remove(*orders.seat, *first) == Code::ok);
+  CHECK(data.released.value() == 0);
+  data.go_on.add();
+  caller.join();
+  CHECK(data.released.reaches(1));
+  const auto second = world.services.add(*orders.seat, offer);
+  REQUIRE(second);
+  CHECK(world.services.remove(*orders.seat, *second) == Code::ok);
+  CHECK(data.released.value() == 2);  // nobody was inside
+  const auto third = world.services.add(*orders.seat, offer);
+  REQUIRE(third);
+  CHECK(world.services.remove_wait(*orders.seat, *third, in_ms(5000)) == Code::ok);
+  REQUIRE(world.services.add(*orders.seat, offer));
+  CHECK(orders.leave().quiet);
+  CHECK(data.released.value() == 4);
+}
+
 TEST_CASE("services: majors are different services") {
   World world;
   Module orders(world), web(world, "web");
