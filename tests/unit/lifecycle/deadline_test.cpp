@@ -99,7 +99,7 @@ TEST_CASE("cancellation reaches the running callback and cuts its deadline to 5 
   CHECK(s.runner->result().exit == ExitCode::ok);
 }
 
-TEST_CASE("a callback that gives up because the host stops has not failed; any other error is one") {
+TEST_CASE("a callback that gives up because the host stops has not failed, any other error is one") {
   for (const Phase phase : {Phase::create, Phase::init, Phase::start})
     for (const Code code : {Code::cancelled, Code::internal}) {
       CAPTURE(phase_name(phase));
