@@ -34,7 +34,8 @@ inline std::uint64_t hash_of_text(std::string_view text, std::uint64_t seed = 0)
   std::uint64_t first = 0;
   std::uint64_t last = 0;
   if (size >= 8) {
-    for (std::size_t left = size; left > 16; left -= 16, p += 16) h = fold(read64(p) ^ a, read64(p + 8) ^ h);
+    for (std::size_t left = size; left > 16; left -= 16, p += 16)
+      h = fold(read64(p) ^ c, read64(p + 8) ^ h);  // not a: swapped halves would look alike with seed 0
     const char* const end = text.data() + size;
     first = read64(size >= 16 ? end - 16 : text.data());
     last = read64(end - 8);
