@@ -10,6 +10,7 @@
 
 #include "audit.hpp"
 #include "base/clock.hpp"
+#include "base/memory.hpp"
 #include "base/sanitizer.hpp"
 #include "crash_handler.hpp"
 #include "journal.hpp"
@@ -111,6 +112,7 @@ bool has_plugins(const Plan& plan) {
 
 DaemonResult run_daemon(const DaemonOptions& options) {
   const bool cheap_gates = prepare_gates();
+  prepare_memory();
   LogCore log;
   Diagnostics diagnostics;
   const auto [valid, config] = load_config_as_far_as_possible(options.config, diagnostics);

@@ -7,6 +7,8 @@
 #include <new>
 #include <thread>
 
+#include "base/memory.hpp"
+
 namespace {
 
 struct Armed {
@@ -23,7 +25,16 @@ struct Tag {
 };
 static_assert(sizeof(Tag) == 16);
 
+std::atomic<bool> waiting_threads_starve{false};
+std::atomic<unsigned> waiting_strikes{0};
+thread_local bool refused_before = false;
+
 bool is_refused() {
+  if (waiting_threads_starve.load(std::memory_order_relaxed) && tenon::host::WaitsForMemory::here()) {
+    refused_before = !refused_before;
+    if (refused_before) waiting_strikes.fetch_add(1, std::memory_order_relaxed);
+    return refused_before;
+  }
   if (!armed.on) return false;
   if (armed.struck) return armed.lasts;
   if (armed.left > 1) {
@@ -45,9 +56,21 @@ void* allocate(std::size_t size, std::size_t align = sizeof(Tag)) noexcept {
   if (tag->counts != 0) live.fetch_add(1, std::memory_order_relaxed);
   return block + front;
 }
+// As the standard has it: the new-handler makes room, or throws.
 void* allocate_or_throw(std::size_t size, std::size_t align = sizeof(Tag)) {
-  if (void* p = allocate(size, align)) return p;
-  throw std::bad_alloc();
+  for (;;) {
+    if (void* p = allocate(size, align)) return p;
+    const std::new_handler handler = std::get_new_handler();
+    if (handler == nullptr) throw std::bad_alloc();
+    handler();
+  }
+}
+void* allocate_or_null(std::size_t size, std::size_t align = sizeof(Tag)) noexcept {
+  try {
+    return allocate_or_throw(size, align);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
 }
 void give_back(void* p) noexcept {
   if (p == nullptr) return;
@@ -60,12 +83,16 @@ void give_back(void* p) noexcept {
 
 void* operator new(std::size_t n) { return allocate_or_throw(n); }
 void* operator new[](std::size_t n) { return allocate_or_throw(n); }
-void* operator new(std::size_t n, const std::nothrow_t&) noexcept { return allocate(n); }
-void* operator new[](std::size_t n, const std::nothrow_t&) noexcept { return allocate(n); }
+void* operator new(std::size_t n, const std::nothrow_t&) noexcept { return allocate_or_null(n); }
+void* operator new[](std::size_t n, const std::nothrow_t&) noexcept { return allocate_or_null(n); }
 void* operator new(std::size_t n, std::align_val_t a) { return allocate_or_throw(n, static_cast<std::size_t>(a)); }
 void* operator new[](std::size_t n, std::align_val_t a) { return allocate_or_throw(n, static_cast<std::size_t>(a)); }
-void* operator new(std::size_t n, std::align_val_t a, const std::nothrow_t&) noexcept { return allocate(n, static_cast<std::size_t>(a)); }
-void* operator new[](std::size_t n, std::align_val_t a, const std::nothrow_t&) noexcept { return allocate(n, static_cast<std::size_t>(a)); }
+void* operator new(std::size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
+  return allocate_or_null(n, static_cast<std::size_t>(a));
+}
+void* operator new[](std::size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
+  return allocate_or_null(n, static_cast<std::size_t>(a));
+}
 void operator delete(void* p) noexcept { give_back(p); }
 void operator delete[](void* p) noexcept { give_back(p); }
 void operator delete(void* p, std::size_t) noexcept { give_back(p); }
@@ -86,6 +113,13 @@ Starving::Scope::~Scope() {
   starving_.struck_ = armed.struck;
   armed = {};
 }
+
+StarvingWaiters::StarvingWaiters() {
+  waiting_strikes = 0;
+  waiting_threads_starve = true;
+}
+StarvingWaiters::~StarvingWaiters() { waiting_threads_starve = false; }
+unsigned StarvingWaiters::strikes() { return waiting_strikes; }
 
 std::int64_t blocks_left() {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);

@@ -43,6 +43,17 @@ class Starving {
   bool struck_ = false;
 };
 
+/// While it lives, each allocation of a thread that waits for memory fails when it is asked for first, and succeeds when it is asked for again.
+class StarvingWaiters {
+ public:
+  StarvingWaiters();
+  ~StarvingWaiters();
+  StarvingWaiters(const StarvingWaiters&) = delete;
+  StarvingWaiters& operator=(const StarvingWaiters&) = delete;
+  /// How many have failed.
+  static unsigned strikes();
+};
+
 /// Blocks that were allocated in any `during` and not freed since. Waits up to some seconds for them to become none: threads end on their own time.
 std::int64_t blocks_left();
 

@@ -1,6 +1,7 @@
 // Storage and state through the C tables while the caller has no memory.
 #include <map>
 
+#include "base/memory.hpp"
 #include "starved.hpp"
 #include "tenon/state.h"
 #include "tenon/storage.h"
@@ -255,4 +256,33 @@ TEST_CASE("no memory: watch leaves nothing, or a watch that hears, unwatch relea
       store.orders.leave();  // at the latest
       CHECK(mine.released == 1);
     });
+}
+
+TEST_CASE("no memory on the storage's own thread: it waits for it, and what was acknowledged is there") {
+  host::prepare_memory();
+  Store store;
+  std::map<std::string, std::string> expected;
+  Registered watcher;
+  tenon_id watch = 0;
+  const auto changed = [](void* data, tenon_call*, const tenon_state_change* const*, std::size_t, tenon_error*) noexcept {
+    ++static_cast<Registered*>(data)->used;
+    return TENON_OK;
+  };
+  REQUIRE(store.state->watch(store.orders.ctx(), store.view, bytes(""), changed, &watcher, Registered::release, &watch, &store.error) ==
+          TENON_OK);
+  {
+    const StarvingWaiters starving;
+    for (int i = 0; i < 20; ++i) {
+      const std::string key = "key number " + std::to_string(i);
+      store.put(key, std::string(long_value));
+      expected[key] = long_value;
+    }
+    REQUIRE(store.storage->erase(store.orders.ctx(), store.space, bytes("key number 3"), nullptr, &store.error) == TENON_OK);
+    expected.erase("key number 3");
+    CHECK(StarvingWaiters::strikes() > 40);
+  }
+  CHECK(store.all() == expected);
+  CHECK(settles([&] { return watcher.used > 0; }));
+  CHECK(store.state->unwatch(store.orders.ctx(), watch) == TENON_OK);
+  CHECK(settles([&] { return watcher.released == 1; }));
 }

@@ -1,6 +1,7 @@
 // The writer's thread of Storage: takes what is queued, writes it as one group, tells the state, then whoever waits, then the watches.
 #include <utility>
 
+#include "base/memory.hpp"
 #include "kernel/state.hpp"
 #include "kernel/storage.hpp"
 
@@ -16,6 +17,8 @@ using Kind = StorageTransaction::Kind;
 }  // namespace
 
 void Storage::write_until_closed() {
+  // What is written has to reach the state, and whoever waits: none of it can be given up for want of memory.
+  const WaitsForMemory waits;
   std::vector<Job> group;
   while (take_group(group)) {
     busy_since_ns_.store(monotonic_ns(), std::memory_order_relaxed);
