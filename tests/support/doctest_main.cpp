@@ -48,6 +48,10 @@ void tenon::test::skip_case(const std::string& reason) {
 extern "C" __attribute__((visibility("default"))) const char* __lsan_default_suppressions();  // NOLINT(bugprone-reserved-identifier)
 const char* __lsan_default_suppressions() { return "leak:tenon::host::CodeRanges::add\nleak:tenon::host::open_library\n"; }
 
+// The same code is on purpose in a test and in the file it loads, as that of an example is in its test and in the example: one name, one size.
+extern "C" __attribute__((visibility("default"))) const char* __asan_default_options();  // NOLINT(bugprone-reserved-identifier)
+const char* __asan_default_options() { return "detect_odr_violation=1"; }
+
 // A run that executed no case is a failure: a filter that matches nothing must not look like success. One that skipped all it was asked to run
 // ends with 77, which CTest counts as skipped.
 int main(int argc, char** argv) {

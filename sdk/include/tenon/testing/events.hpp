@@ -145,12 +145,12 @@ class FakeEvents {
       for (const auto& [event_id, event] : values) push(*s, {event, true});
     }
   }
-  void close(const SubscriptionPtr& s) {
+  void close(SubscriptionPtr s) {  // not a reference: it may be the one in the map
     s->closed = true;
     s->queue.clear();
     s->bytes = 0;
     subscriptions_.erase(s->id);
-    ended_.push_back(s);
+    ended_.push_back(std::move(s));
   }
   // Without the mutex.
   void deliver_one(const SubscriptionPtr& s);
