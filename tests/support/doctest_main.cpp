@@ -43,11 +43,6 @@ void tenon::test::skip_case(const std::string& reason) {
   std::fflush(stdout);
 }
 
-// What is never freed on purpose: a crash may come at any time, and code is never unmapped (loader/code_ranges.hpp, host/loader/src/library.cpp).
-// The leak detector of the address sanitizer asks for this function by its name.
-extern "C" __attribute__((visibility("default"))) const char* __lsan_default_suppressions();  // NOLINT(bugprone-reserved-identifier)
-const char* __lsan_default_suppressions() { return "leak:tenon::host::CodeRanges::add\nleak:tenon::host::open_library\n"; }
-
 // The same code is on purpose in a test and in the file it loads, as that of an example is in its test and in the example: one name, one size.
 extern "C" __attribute__((visibility("default"))) const char* __asan_default_options();  // NOLINT(bugprone-reserved-identifier)
 const char* __asan_default_options() { return "detect_odr_violation=1"; }

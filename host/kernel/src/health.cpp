@@ -140,7 +140,8 @@ void Health::Core::run(void* data) noexcept {
       change = core->settle(*record, CheckState::unhealthy,
                             why.message.empty() ? std::string(code_name(code)) : printable(why.message, max_why), now);
     record->due_ns = now + record->check.interval_ns;
-  } catch (...) {  // out of memory: the last answer stands
+    record->deadline_ns = no_deadline;  // it has answered, though its job has not ended yet
+  } catch (...) {                       // out of memory: the last answer stands
   }
   core->tell(change);
 }

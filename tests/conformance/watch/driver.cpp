@@ -37,16 +37,21 @@ std::string samples_of(const std::string& text, const std::string& name) {
   return out;
 }
 
-/// Asks a check by moving the time of `tick`, and waits for its answer.
-template <class Tick>
-CheckResult ask_health(host::Health& health, const std::string& check, Tick&& tick) {
+/// Asks a check by moving the time of `tick`, and waits for its answer. All checks are asked, and the time is far ahead: nothing may run when it is
+/// moved the next time, or it would be too late.
+CheckResult ask_health(host::Kernel& kernel, const std::string& check) {
+  host::Health& health = kernel.health();
   const auto find = [&] {
     for (host::CheckStatus& c : health.report(host::monotonic_ns()).checks)
       if (c.name == check) return c;
     return host::CheckStatus{};
   };
+  CHECK(eventually([&] {
+    const host::WorkerStats workers = kernel.workers().stats();
+    return workers.queued == 0 && workers.idle == workers.threads;
+  }));
   const std::uint64_t before = find().runs;
-  tick(host::monotonic_ns() + long_ns);
+  health.tick(host::monotonic_ns() + long_ns);
   CHECK(eventually([&] { return find().runs > before; }));
   const host::CheckStatus now = find();
   return {now.state, now.why};
@@ -130,7 +135,7 @@ class KernelDriver final : public Driver {
     for (CheckAnswer& a : answers_)
       if (!a) a = [](tenon_call*, tenon_error*) { return TENON_OK; };
     answers_[check == "cache" ? 1 : 0] = std::move(answer);
-    return ask_health(kernel_->health(), check, [this](std::int64_t now) { kernel_->health().tick(now); });
+    return ask_health(*kernel_, check);
   }
   void leave() override {
     gone_ = true;
@@ -271,7 +276,7 @@ class AbiDriver final : public PuppetDriver {
   }
   CheckResult ask(const std::string& check, CheckAnswer answer) override {
     answers_[check == "cache" ? 1 : 0] = std::move(answer);
-    return ask_health(world_.kernel().health(), check, [this](std::int64_t now) { world_.kernel().health().tick(now); });
+    return ask_health(world_.kernel(), check);
   }
   void leave() override {
     gone_ = true;
