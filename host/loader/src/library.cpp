@@ -4,6 +4,7 @@
 
 #include <boost/dll/shared_library.hpp>
 
+#include "base/sanitizer.hpp"
 #include "base/text.hpp"
 
 namespace tenon::host {
@@ -30,6 +31,7 @@ Result<OpenedLibrary> open_library(const std::string& path) {
     delete library;
     return load_error(reason != nullptr ? "the dynamic loader refuses it: " + printable(reason, 400) : "cannot load: " + failed.message());
   }
+  never_freed(library);
   OpenedLibrary out;
   if (!library->has("tenon_entry_v1")) return load_error("`tenon_entry_v1` vanished between the check and the load");
   out.entry = &library->get<const tenon_entry>("tenon_entry_v1");
