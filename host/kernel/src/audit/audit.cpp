@@ -144,6 +144,7 @@ struct AuditLog::Impl {
   bool write_record(const AuditEvent& event);
   bool admit(const AuditEvent& event, std::int64_t now_ns);
   void follow_path();
+  void look_after();
   void sync(std::unique_lock<std::mutex>& lock);
   void sync_loop();
 };
@@ -280,6 +281,16 @@ void AuditLog::Impl::follow_path() {
   if (open_file(false)) begin_after(before);  // else the old file is still open; tried again at the next tick
 }
 
+// Reports what the rate limit dropped, follows a file that was rotated.
+void AuditLog::Impl::look_after() {
+  for (auto& [actor, account] : accounts) {
+    if (account.dropped == 0) continue;
+    const std::string records = std::to_string(account.dropped);
+    if (emit({"audit.dropped", "warn", actor, {}, {}, "ok", {{"records", records}}})) account.dropped = 0;
+  }
+  follow_path();
+}
+
 // Waits for the disk without the mutex; one thread at a time, so that what another one has begun is done when this returns, and notes follow each
 // other.
 void AuditLog::Impl::sync(std::unique_lock<std::mutex>& lock) {
@@ -337,11 +348,13 @@ AuditLog::~AuditLog() {
 }
 
 void AuditLog::flush() noexcept {
-  tick();
+  if (impl_->options.writer == AuditWriter::console) return impl_->say_drops();
+  if (impl_->options.writer == AuditWriter::none) return;
   std::unique_lock lock(impl_->mutex);
   try {
-    if (impl_->fd) impl_->sync(lock);
-  } catch (...) {  // out of memory: the records are written, though perhaps not on the disk yet
+    impl_->look_after();
+    if (impl_->fd) impl_->sync(lock);  // on this thread: another one at the disk would only hold up the end of the process
+  } catch (...) {                      // out of memory: the records are written, though perhaps not on the disk yet
   }
 }
 
@@ -367,12 +380,7 @@ void AuditLog::tick() noexcept {
   if (impl_->options.writer == AuditWriter::console) return impl_->say_drops();
   const std::lock_guard lock(impl_->mutex);
   try {
-    for (auto& [actor, account] : impl_->accounts) {
-      if (account.dropped == 0) continue;
-      const std::string records = std::to_string(account.dropped);
-      if (impl_->emit({"audit.dropped", "warn", actor, {}, {}, "ok", {{"records", records}}})) account.dropped = 0;
-    }
-    impl_->follow_path();
+    impl_->look_after();
     if (!impl_->dirty || !impl_->fd || impl_->ending) return;
     if (!impl_->syncer.joinable()) impl_->syncer = std::thread([impl = impl_.get()] { impl->sync_loop(); });
     impl_->sync_wanted = true;
