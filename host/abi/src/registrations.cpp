@@ -148,7 +148,10 @@ tenon_status Instance::detach_sink(tenon_id id) {
   // A receiver that hangs keeps its data: released under its feet it would crash.
   const bool quiet = host_.log().remove_receiver(gone->handle, monotonic_ns() + Notifier::limit_ns);
   if (quiet && gone->release != nullptr)
-    host_.notifier().post(this, [this, release = gone->release, data = gone->data] { call_release(release, data); });
+    host_.notifier().post(this, [this, handle = gone->handle, release = gone->release, data = gone->data] {
+      // Detached from inside its own record, the receiver is still there: another thread can wait for it.
+      if (host_.log().remove_receiver(handle, monotonic_ns() + Notifier::limit_ns / 2)) call_release(release, data);
+    });
   return TENON_OK;
 }
 

@@ -22,11 +22,11 @@ struct Receivers::Slot {
   std::size_t limit = max_queued;  ///< of the queue; more while early records are replayed
   bool claimed = false;            ///< somebody holds the baton
   std::thread::id holder;
-  bool direct = false;    ///< the holder's own record is the next one
-  bool stuck = false;     ///< a thread waited for room in vain: the others do not
-  bool removed = false;   ///< not called any more
-  unsigned removers = 0;  ///< threads waiting for the baton to come back
-  Slot* next = nullptr;   ///< in a chain of claimed ones
+  bool direct = false;               ///< the holder's own record is the next one
+  bool stuck = false;                ///< a thread waited for room in vain: the others do not
+  std::atomic<bool> removed{false};  ///< not called any more; written with the mutex
+  unsigned removers = 0;             ///< threads waiting for the baton to come back
+  Slot* next = nullptr;              ///< in a chain of claimed ones
 
   [[nodiscard]] bool full() const { return claimed && queue.size() >= limit; }
   void claim(Slot*& chain) {

@@ -1,6 +1,7 @@
 // Delivery of records to receivers, which are code of modules: in order, one at a time, and with no lock held.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <memory>

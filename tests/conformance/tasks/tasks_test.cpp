@@ -287,7 +287,7 @@ TEST_CASE("tasks: a task may add tasks") {
     };
     d->start();
     CHECK(d->add({Kind::post}, first).ok());
-    REQUIRE(d->until([&] { return second.released() == 1; }));
+    REQUIRE(d->until([&] { return first.released() == 1 && second.released() == 1; }));
     CHECK(added.ok());
   });
 }
