@@ -1,5 +1,7 @@
 #include "audit.hpp"
 
+#include <utility>
+
 #include "base/text.hpp"
 
 namespace tenon::host {
@@ -40,41 +42,38 @@ Result<std::unique_ptr<AuditLog>> open_audit(const HostSettings& settings, LogCo
 }
 
 void StateAudit::add(const ModuleStatus& module) {
-  switch (module.state) {
-    case ModuleState::loaded: {
-      const std::lock_guard lock(mutex_);
-      waiting_.push_back(module);
-      if (std::exchange(woken_, true)) return;
-      break;
-    }
-    case ModuleState::refused:
-    case ModuleState::failed:
-    case ModuleState::wedged: {
-      const std::lock_guard writing(writing_);
-      std::vector<ModuleStatus> before;
-      {
-        const std::lock_guard lock(mutex_);
-        before.swap(waiting_);
-      }
-      for (const ModuleStatus& m : before) record(m);
-      return record(module);
-    }
-    default:
-      return;
+  const bool loaded = module.state == ModuleState::loaded;
+  if (!loaded && module.state != ModuleState::refused && module.state != ModuleState::failed && module.state != ModuleState::wedged) return;
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back(module);
+    if (loaded && std::exchange(woken_, true)) return;
   }
-  wake_();
+  if (loaded) return wake_();
+  static_cast<void>(write());
 }
 
 bool StateAudit::write() {
+  // The console's log has receivers, which are code of modules: what comes of them is written by the loop below, further out on this thread.
+  if (writer_.load() == std::this_thread::get_id()) return true;
   const std::lock_guard writing(writing_);
-  std::vector<ModuleStatus> now;
-  {
-    const std::lock_guard lock(mutex_);
-    now.swap(waiting_);
-    if (now.empty()) woken_ = false;
+  const struct Writer {
+    explicit Writer(std::atomic<std::thread::id>& w) : writer(w) { writer = std::this_thread::get_id(); }
+    ~Writer() { writer = std::thread::id(); }
+    std::atomic<std::thread::id>& writer;
+  } me(writer_);
+  for (bool any = false;; any = true) {
+    std::vector<ModuleStatus> now;
+    {
+      const std::lock_guard lock(mutex_);
+      now.swap(waiting_);
+      if (now.empty()) {
+        if (!any) woken_ = false;
+        return any;
+      }
+    }
+    for (const ModuleStatus& m : now) record(m);
   }
-  for (const ModuleStatus& m : now) record(m);
-  return !now.empty();
 }
 
 void StateAudit::record(const ModuleStatus& module) {

@@ -1,10 +1,12 @@
 // The daemon's own entries in the audit log: its life, and that of its modules.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "config/config.hpp"
@@ -39,6 +41,7 @@ class StateAudit {
   const DigestOf digest_of_;
   const std::function<void()> wake_;
   std::mutex writing_;  ///< keeps the order; taken before the other
+  std::atomic<std::thread::id> writer_{};
   std::mutex mutex_;
   std::vector<ModuleStatus> waiting_;
   bool woken_ = false;

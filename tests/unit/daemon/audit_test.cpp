@@ -9,6 +9,7 @@ namespace {
 
 struct Fixture {
   std::vector<std::string> records;
+  std::function<void()> inside;  ///< once, within a record: as a receiver of the log may do
   std::unique_ptr<AuditLog> log = [this] {
     AuditOptions options;
     options.writer = AuditWriter::console;
@@ -17,6 +18,7 @@ struct Fixture {
       for (const auto& [key, value] : e.meta)
         if (key == "sha256") line += " " + std::string(value);
       records.push_back(std::move(line));
+      if (inside) std::exchange(inside, nullptr)();
     };
     auto opened = AuditLog::open(std::move(options));
     REQUIRE(opened);
@@ -65,6 +67,18 @@ TEST_CASE("audit of states: what is bad is recorded at once, behind all that cam
     CHECK(f.records == Lines{"module.loaded a digest-of-a", std::string(type) + " b"});
     CHECK_FALSE(f.audit.write());
   }
+}
+
+TEST_CASE("audit of states: what fails because of a record is recorded behind it, and nobody waits for himself") {
+  Fixture f;
+  f.add("a", ModuleState::loaded);
+  f.inside = [&f] {
+    f.add("logger", ModuleState::failed);
+    CHECK(f.records.size() == 1);
+    CHECK(f.audit.write());
+  };
+  CHECK(f.audit.write());
+  CHECK(f.records == Lines{"module.loaded a digest-of-a", "module.failed logger"});
 }
 
 TEST_CASE("audit of states: other states are nobody's business") {
