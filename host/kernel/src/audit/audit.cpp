@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "audit_line.hpp"
+#include "audit_tail.hpp"
 #include "base/clock.hpp"
 #include "base/file.hpp"
 #include "base/text.hpp"
@@ -24,91 +25,12 @@ namespace {
 
 constexpr std::size_t max_actors = 1024;  // that the rate limit remembers; more share one account
 constexpr std::int64_t second_ns = 1'000'000'000;
-constexpr off_t tail_bytes = 512 * 1024;
 
 struct Account {
   std::int64_t second = 0;
   std::uint32_t records = 0;
   std::uint64_t dropped = 0;
 };
-
-Error cannot(const char* what, const std::string& path, ExitCode exit) {
-  return Error::system(errno, std::string(what) + " the audit file `" + printable(path, 4096) + "`", exit);
-}
-
-// The file as somebody left it: its last whole record, and what is torn behind it.
-struct Tail {
-  AuditSeal last{0, {}, std::string(audit_chain_begin)};
-  std::size_t torn = 0;
-  bool unended = false;  // whole, but for its newline
-};
-
-// The note of a former life; nullopt if there is none, or none that can be read.
-std::optional<AuditSeal> read_note(const std::string& path) {
-  const auto text = read_text_file(audit_head_path(path), 256);
-  return text ? read_audit_head(*text) : std::nullopt;
-}
-
-// Somebody else's file must be neither appended to nor moved away: ours begins with a record, or has a note beside it. (Zeros are what a
-// loss of power may leave of a first record.)
-bool is_foreign(int fd, off_t size, const std::string& path) {
-  constexpr std::string_view begin = "{\"seq\":";
-  char text[begin.size()] = {};
-  const ssize_t n = size > 0 ? ::pread(fd, text, sizeof text, 0) : 0;
-  if (n <= 0 || text[0] == '\0' || begin.starts_with(std::string_view(text, static_cast<std::size_t>(n)))) return false;
-  struct stat st {};
-  return ::stat(audit_head_path(path).c_str(), &st) != 0;
-}
-
-Error not_what_was_noted(const std::string& path, const AuditSeal& last, const AuditSeal& noted) {
-  const std::string seq = std::to_string(noted.seq);
-  return {Code::data_loss,
-          "the audit file `" + printable(path, 4096) + "` " +
-              (last.seq == noted.seq ? "ends with another record " + seq + " than was noted"
-                                     : "ends with record " + std::to_string(last.seq) + ", but record " + seq + " was noted") +
-              " as written: it was cut or exchanged; look at it with `tenond audit verify`",
-          "AUDIT_CHANGED", 0, ExitCode::data_error};
-}
-
-Result<Tail> read_tail(int fd, off_t size, const std::string& path) {
-  Tail out;
-  if (is_foreign(fd, size, path))
-    return Error{Code::failed_precondition,
-                 "`" + printable(path, 4096) + "` is no audit file: it does not begin with a record; give another one as `audit.path`",
-                 "NO_AUDIT_FILE", 0, ExitCode::data_error};
-  const off_t from = std::max<off_t>(0, size - tail_bytes);
-  std::string bytes(static_cast<std::size_t>(size - from), '\0');
-  for (std::size_t done = 0; done < bytes.size();) {
-    const ssize_t n = ::pread(fd, bytes.data() + done, bytes.size() - done, from + static_cast<off_t>(done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return cannot("cannot read", path, ExitCode::io_error);
-    if (n == 0) bytes.resize(done);
-    done += static_cast<std::size_t>(n);
-  }
-  std::string_view text = bytes;
-  if (text.empty()) return out;
-  const std::size_t whole = text.rfind('\n');
-  out.torn = whole == std::string_view::npos ? text.size() : text.size() - whole - 1;
-  if (const std::optional<ReadSeal> read = read_audit_line(text.substr(text.size() - out.torn)); read && read->intact)
-    return Tail{read->seal, 0, true};
-  if (whole == std::string_view::npos) {
-    if (from == 0) return out;  // nothing but the first line, torn
-    return Error{Code::data_loss, "`" + printable(path, 4096) + "` is no audit file: it has no lines", "NO_AUDIT_FILE", 0,
-                 ExitCode::data_error};
-  }
-  text = text.substr(0, whole);
-  const std::size_t before = text.rfind('\n');
-  const std::string_view line = before == std::string_view::npos ? text : text.substr(before + 1);
-  const std::optional<ReadSeal> read = read_audit_line(line);
-  if (!read || !read->intact)
-    return Error{
-        Code::data_loss,
-        "the last record of the audit file `" + printable(path, 4096) +
-            "` is damaged or was changed, so that nothing can be appended; look at it with `tenond audit verify`, then move it away",
-        "AUDIT_CHANGED", 0, ExitCode::data_error};
-  out.last = read->seal;
-  return out;
-}
 
 }  // namespace
 
@@ -156,9 +78,9 @@ Result<void> AuditLog::Impl::open_file(bool starting) {
     return Error{Code::permission_denied,
                  "the audit file `" + printable(path, 4096) + "` is a symbolic link: give the file it leads to as `audit.path`",
                  "UNSAFE_FILE", 0, ExitCode::no_permission};
-  if (!next) return cannot("cannot open", path, errno == EACCES ? ExitCode::no_permission : ExitCode::cannot_create);
+  if (!next) return audit_file_error("cannot open", path, errno == EACCES ? ExitCode::no_permission : ExitCode::cannot_create);
   struct stat st {};
-  if (::fstat(next.get(), &st) != 0) return cannot("cannot examine", path, ExitCode::io_error);
+  if (::fstat(next.get(), &st) != 0) return audit_file_error("cannot examine", path, ExitCode::io_error);
   if (!S_ISREG(st.st_mode) || st.st_uid != ::geteuid() || (st.st_mode & 0022U) != 0)
     return Error{Code::permission_denied,
                  "the audit file `" + printable(path, 4096) + "` must be a regular file of uid " + std::to_string(::geteuid()) +
@@ -167,14 +89,14 @@ Result<void> AuditLog::Impl::open_file(bool starting) {
   if (::flock(next.get(), LOCK_EX | LOCK_NB) != 0)
     return Error{Code::unavailable, "another process writes the audit file `" + printable(path, 4096) + "`", "AUDIT_LOCKED", 0,
                  ExitCode::try_again};
-  Result<Tail> tail = read_tail(next.get(), st.st_size, path);
+  Result<AuditTail> tail = read_audit_tail(next.get(), st.st_size, path);
   if (!tail) return tail.error();
   std::optional<AuditSeal> goes_on;
-  if (const auto noted = starting ? read_note(path) : std::nullopt) {
+  if (const auto noted = starting ? read_audit_note(path) : std::nullopt) {
     if (st.st_size == 0)
       goes_on = noted;  // it was rotated, or emptied, while nobody wrote: the number of the next record tells
     else if (tail->last.seq < noted->seq || (tail->last.seq == noted->seq && tail->last.hash != noted->hash))
-      return not_what_was_noted(path, tail->last, *noted);
+      return audit_not_as_noted(path, tail->last, *noted);
   }
   // Under the lock of the file: nobody else makes notes.
   remove_temporaries(audit_head_path(path));
@@ -399,7 +321,7 @@ Result<std::string> set_aside_audit(const std::string& path) {
   std::string aside = first;
   for (int n = 2;; ++n) {
     if (::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, aside.c_str(), RENAME_NOREPLACE) == 0) break;
-    if (errno != EEXIST || n > 1000) return cannot("cannot set aside", path, ExitCode::cannot_create);
+    if (errno != EEXIST || n > 1000) return audit_file_error("cannot set aside", path, ExitCode::cannot_create);
     aside = first + "-" + std::to_string(n);
   }
   // A note that is not there, or cannot be moved, must not be taken for one about the next file.

@@ -1,0 +1,89 @@
+#include "audit_tail.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/file.hpp"
+#include "base/text.hpp"
+
+namespace tenon::host {
+namespace {
+
+constexpr off_t tail_bytes = 512 * 1024;
+
+// Somebody else's file must be neither appended to nor moved away: ours begins with a record, or has a note beside it. (Zeros are what a
+// loss of power may leave of a first record.)
+bool is_foreign(int fd, off_t size, const std::string& path) {
+  constexpr std::string_view begin = "{\"seq\":";
+  char text[begin.size()] = {};
+  const ssize_t n = size > 0 ? ::pread(fd, text, sizeof text, 0) : 0;
+  if (n <= 0 || text[0] == '\0' || begin.starts_with(std::string_view(text, static_cast<std::size_t>(n)))) return false;
+  struct stat st {};
+  return ::stat(audit_head_path(path).c_str(), &st) != 0;
+}
+
+}  // namespace
+
+Error audit_file_error(const char* what, const std::string& path, ExitCode exit) {
+  return Error::system(errno, std::string(what) + " the audit file `" + printable(path, 4096) + "`", exit);
+}
+
+std::optional<AuditSeal> read_audit_note(const std::string& path) {
+  const auto text = read_text_file(audit_head_path(path), 256);
+  return text ? read_audit_head(*text) : std::nullopt;
+}
+
+Error audit_not_as_noted(const std::string& path, const AuditSeal& last, const AuditSeal& noted) {
+  const std::string seq = std::to_string(noted.seq);
+  return {Code::data_loss,
+          "the audit file `" + printable(path, 4096) + "` " +
+              (last.seq == noted.seq ? "ends with another record " + seq + " than was noted"
+                                     : "ends with record " + std::to_string(last.seq) + ", but record " + seq + " was noted") +
+              " as written: it was cut or exchanged; look at it with `tenond audit verify`",
+          "AUDIT_CHANGED", 0, ExitCode::data_error};
+}
+
+Result<AuditTail> read_audit_tail(int fd, off_t size, const std::string& path) {
+  AuditTail out;
+  if (is_foreign(fd, size, path))
+    return Error{Code::failed_precondition,
+                 "`" + printable(path, 4096) + "` is no audit file: it does not begin with a record; give another one as `audit.path`",
+                 "NO_AUDIT_FILE", 0, ExitCode::data_error};
+  const off_t from = std::max<off_t>(0, size - tail_bytes);
+  std::string bytes(static_cast<std::size_t>(size - from), '\0');
+  for (std::size_t done = 0; done < bytes.size();) {
+    const ssize_t n = ::pread(fd, bytes.data() + done, bytes.size() - done, from + static_cast<off_t>(done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return audit_file_error("cannot read", path, ExitCode::io_error);
+    if (n == 0) bytes.resize(done);
+    done += static_cast<std::size_t>(n);
+  }
+  std::string_view text = bytes;
+  if (text.empty()) return out;
+  const std::size_t whole = text.rfind('\n');
+  out.torn = whole == std::string_view::npos ? text.size() : text.size() - whole - 1;
+  if (const std::optional<ReadSeal> read = read_audit_line(text.substr(text.size() - out.torn)); read && read->intact)
+    return AuditTail{read->seal, 0, true};
+  if (whole == std::string_view::npos) {
+    if (from == 0) return out;  // nothing but the first line, torn
+    return Error{Code::data_loss, "`" + printable(path, 4096) + "` is no audit file: it has no lines", "NO_AUDIT_FILE", 0,
+                 ExitCode::data_error};
+  }
+  text = text.substr(0, whole);
+  const std::size_t before = text.rfind('\n');
+  const std::string_view line = before == std::string_view::npos ? text : text.substr(before + 1);
+  const std::optional<ReadSeal> read = read_audit_line(line);
+  if (!read || !read->intact)
+    return Error{
+        Code::data_loss,
+        "the last record of the audit file `" + printable(path, 4096) +
+            "` is damaged or was changed, so that nothing can be appended; look at it with `tenond audit verify`, then move it away",
+        "AUDIT_CHANGED", 0, ExitCode::data_error};
+  out.last = read->seal;
+  return out;
+}
+
+}  // namespace tenon::host

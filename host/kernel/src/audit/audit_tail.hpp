@@ -1,0 +1,31 @@
+// The audit file as somebody left it: what a new life goes on from.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include "audit_line.hpp"
+#include "base/result.hpp"
+
+namespace tenon::host {
+
+/// Its last whole record, and what is torn behind it.
+struct AuditTail {
+  AuditSeal last{0, {}, std::string(audit_chain_begin)};
+  std::size_t torn = 0;  ///< bytes
+  bool unended = false;  ///< whole, but for its newline
+};
+
+/// Reads the end of the file. Errors: as of AuditLog::open.
+Result<AuditTail> read_audit_tail(int fd, off_t size, const std::string& path);
+/// The note of a former life; nullopt if there is none, or none that can be read.
+std::optional<AuditSeal> read_audit_note(const std::string& path);
+/// The file ends with `last`, but `noted` was written.
+Error audit_not_as_noted(const std::string& path, const AuditSeal& last, const AuditSeal& noted);
+/// errno, as an error about the file: "`what` the audit file …".
+Error audit_file_error(const char* what, const std::string& path, ExitCode exit);
+
+}  // namespace tenon::host
