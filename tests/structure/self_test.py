@@ -16,7 +16,7 @@ COMPILER = sys.argv.pop(1) if len(sys.argv) > 1 else "c++"
 GOOD = {
     "README.md": "# Tree\n",
     "host/base/include/base/text.hpp": "#pragma once\n#include <string>\n",
-    "host/base/src/text.cpp": '#include "base/text.hpp"\n#include "local.hpp"\n#include <openssl/evp.h>\n',
+    "host/base/src/text.cpp": '#include "base/text.hpp"\n#include "local.hpp"\n#include <nettle/sha2.h>\n',
     "host/base/src/local.hpp": "#pragma once\n",
     "host/kernel/include/kernel/log.hpp": '#pragma once\n#include "base/text.hpp"\n',
     "host/kernel/src/log.cpp": '#include "kernel/log.hpp"\n#include <spdlog/spdlog.h>\n#include <nlohmann/json.hpp>\n',

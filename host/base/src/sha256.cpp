@@ -1,22 +1,19 @@
 #include "base/sha256.hpp"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
+#include <nettle/sha2.h>
 
-#include <new>
+#include <tuple>
 
 namespace tenon::host {
 
+static_assert(std::tuple_size_v<Digest> == SHA256_DIGEST_SIZE);
+
 Digest sha256(std::span<const std::byte> bytes) {
-  // Without its configuration file: a daemon's digests must not depend on openssl.cnf, nor pay for reading it.
-  static const bool ready = OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, nullptr) == 1;
-  // Fetched once; an implicit fetch in each digest would cost more than hashing a small module.
-  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  sha256_ctx state;
+  sha256_init(&state);
+  sha256_update(&state, bytes.size(), reinterpret_cast<const std::uint8_t*>(bytes.data()));
   Digest out{};
-  unsigned length = 0;
-  if (!ready || algorithm == nullptr || EVP_Digest(bytes.data(), bytes.size(), out.data(), &length, algorithm, nullptr) != 1 ||
-      length != out.size())
-    throw std::bad_alloc();  // the only way these calls fail
+  sha256_digest(&state, out.size(), out.data());
   return out;
 }
 
