@@ -108,17 +108,21 @@ int main() {
   print("by handle", one, 20);
   print("by handle, with deadline", measure(*module, deadline), 60);
   print("by name", measure(*module, name), 100);
-  const tenon_service fresh = {sizeof fresh, 0, TENON_STR("orders.new"), module->echo, nullptr, nullptr};
-  print("register and unregister",
-        measure_batches(100, 200,
-                        [&](std::size_t n) {
-                          bool good = true;
-                          for (tenon_id id = 0; n > 0 && good; --n)
-                            good = services->register_service(orders.ctx(), &fresh, &id, nullptr) == TENON_OK &&
-                                   services->unregister(orders.ctx(), id) == TENON_OK;
-                          return good;
-                        }),
-        5'000);
+  const auto come_and_go = [&](const char* what, const tenon_service& fresh) {
+    print(what,
+          measure_batches(100, 200,
+                          [&](std::size_t n) {
+                            bool good = true;
+                            for (tenon_id id = 0; n > 0 && good; --n)
+                              good = services->register_service(orders.ctx(), &fresh, &id, nullptr) == TENON_OK &&
+                                     services->unregister(orders.ctx(), id) == TENON_OK;
+                            return good;
+                          }),
+          5'000);
+  };
+  const auto freed = [](void*) noexcept {};
+  come_and_go("register and unregister", {sizeof(tenon_service), 0, TENON_STR("orders.new"), module->echo, nullptr, nullptr});
+  come_and_go("the same with a release", {sizeof(tenon_service), 0, TENON_STR("orders.new"), module->echo, nullptr, freed});
   const Figure two_bare = measure_two(*module, bare, bare);
   for (const auto& [what, job] : {std::pair{"two threads, same service", handle}, std::pair{"two threads, two services", second}}) {
     const Figure two = measure_two(*module, handle, job);

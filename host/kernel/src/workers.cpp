@@ -53,6 +53,7 @@ Result<void> WorkerPool::post(Owner& owner, const Job& job) {
   core.count_queued(1);
   core.list(account);
   if (!account.listed()) return {};  // it has all the threads it may have; the first of them that ends goes on
+  if (job.no_hurry && account.queue.size() < core.options.gather) return {};
   if (!core.ensure_runner() && core.active() == 0 && !job.notification) {
     // Nobody would ever come for it. (A notification waits: the next tick tries again.)
     account.queue.pop_back();
@@ -81,10 +82,13 @@ std::vector<WorkerPool::Overrun> WorkerPool::tick(std::int64_t now) {
     out.push_back({w.account->name, w.account->generation});
   }
   // One for each job that may have one; a thread that finds none sleeps.
-  for (std::size_t n = core.runnable(); n > 0 && core.busy() < core.options.threads; --n)
+  bool sent = false;
+  for (std::size_t n = core.runnable(); n > 0 && core.busy() < core.options.threads; --n) {
     if (!core.ensure_runner()) break;
-  // Nothing was taken for a whole tick, and somebody has no thread at all: others hold all of them, within their deadlines.
-  if (core.taken == core.taken_at_tick && !core.ready.empty()) {
+    sent = true;
+  }
+  // Nothing was taken for a whole tick, nobody could be sent, and somebody has no thread at all: others hold all of them, within their deadlines.
+  if (!sent && core.taken == core.taken_at_tick && !core.ready.empty()) {
     const auto starving = std::find_if(core.ready.begin(), core.ready.end(), [](const auto& a) { return a->running == 0; });
     if (starving != core.ready.end()) core.start((*starving)->shared_from_this());
   }

@@ -38,6 +38,55 @@ TEST_CASE("Workers leave signals to the main thread, but not those they cause th
   for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS}) CHECK(sigismember(&blocked, own) == 0);
 }
 
+TEST_CASE("For a job without hurry nobody is woken: it is run behind other work, when enough of them wait, or at the next tick") {
+  Jobs jobs;
+  Owner owner("orders", 1, false);
+  WorkerPool::Options options = size(2, 4);
+  options.gather = 3;
+  WorkerPool pool(options);
+  Job idle;
+  idle.notification = idle.no_hurry = true;
+  const auto post_idle = [&] {
+    REQUIRE(jobs.post(
+        pool, owner, [] {}, idle));
+  };
+
+  SUBCASE("at the next tick, which starts one thread for it and not two") {
+    post_idle();
+    CHECK(pool.stats().threads == 0);
+    CHECK(pool.stats().queued == 1);
+    CHECK_FALSE(pool.rest());  // somebody has to tick
+    CHECK(pool.tick(monotonic_ns()).empty());
+    REQUIRE(jobs.ends.reaches(1));
+    CHECK(pool.stats().threads == 1);
+  }
+  SUBCASE("when enough wait") {
+    post_idle();
+    post_idle();
+    CHECK(pool.stats().threads == 0);
+    post_idle();
+    REQUIRE(jobs.ends.reaches(3));
+  }
+  SUBCASE("behind the next job that has hurry") {
+    post_idle();
+    REQUIRE(jobs.post(pool, owner, [] {}));
+    REQUIRE(jobs.ends.reaches(2));
+  }
+  SUBCASE("behind a job of somebody else") {
+    post_idle();
+    Owner other("billing", 1, false);
+    REQUIRE(jobs.post(pool, other, [] {}));
+    REQUIRE(jobs.ends.reaches(2));
+    CHECK(pool.leave(other, soon()).quiet);
+  }
+  SUBCASE("and is dropped with its owner like any other") {
+    post_idle();
+    CHECK(pool.leave(owner, soon()).dropped == 1);
+  }
+  CHECK(pool.shutdown(soon()));
+  CHECK(jobs.ran + jobs.dropped == jobs.ends.value());
+}
+
 TEST_CASE("Two jobs posted at once run on two threads: one that waits for the other does not hang") {
   Jobs jobs;
   Owner owner("orders", 1, true);

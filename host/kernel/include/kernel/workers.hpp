@@ -32,7 +32,10 @@ struct Job {
   std::int64_t timeout_ns = 0;             ///< the same, counted from when it runs; 0 = Options::patience_ns
   Gate::State limit = Gate::State::open;   ///< the last state of the owner's gate in which it is taken
   bool notification =
-      false;                ///< must arrive (a release): no limit of queue or threads refuses it, and it overtakes other jobs of its owner
+      false;  ///< must arrive (a release): no limit of queue or threads refuses it, and it overtakes other jobs of its owner
+  /// Nobody is woken for it: it is run with the next job of its owner, when `Options::gather` of them wait, or at the next tick. To wake a thread
+  /// costs whoever posts several times what the job does.
+  bool no_hurry = false;
   bool own_thread = false;  ///< a background loop: runs on a thread of its own, outside of all other numbers
 };
 
@@ -60,10 +63,11 @@ struct WorkerShare {
 class WorkerPool {
  public:
   struct Options {
-    std::uint32_t threads = 0;                 ///< 0 = max(4, 2 x cores)
-    std::uint32_t max_threads = 64;            ///< replacements included; an untrusted owner holds at most a quarter
-    std::uint32_t max_queued = 4096;           ///< jobs waiting per owner
-    std::uint32_t max_own_threads = 16;        ///< background loops per owner
+    std::uint32_t threads = 0;           ///< 0 = max(4, 2 x cores)
+    std::uint32_t max_threads = 64;      ///< replacements included; an untrusted owner holds at most a quarter
+    std::uint32_t max_queued = 4096;     ///< jobs waiting per owner
+    std::uint32_t gather = 64;           ///< jobs waiting per owner that are not left to the next tick, however little hurry they have
+    std::uint32_t max_own_threads = 16;  ///< background loops per owner
     std::int64_t patience_ns = 5'000'000'000;  ///< for jobs without deadline and timeout
     std::function<void()> thread_begins;       ///< first thing on each thread; must not throw
   };

@@ -34,6 +34,7 @@ void ServicesCore::hand_over(const std::shared_ptr<Notice>& notice) noexcept {
   job.data = notice.get();
   job.limit = Gate::State::draining;
   job.notification = true;
+  job.no_hurry = notice->kind == Notice::Kind::release && notice->removal == nullptr;  // somebody waits for what has a removal
   job.run = [](void* d) noexcept { deliver_on_worker(static_cast<Notice*>(d)->of_job); };
   job.end = [](void* d, JobEnd) noexcept { const std::shared_ptr<Notice> mine = std::move(static_cast<Notice*>(d)->of_job); };
   bool later = false;
