@@ -45,20 +45,20 @@ Result<void> WorkerPool::post(Owner& owner, const Job& job) {
   }
 
   if (job.notification) {
-    account.queue.push_front(job);
+    account.notifications.push_back(job);
   } else {
     if (auto ok = core.may_queue(account); !ok) return refuse(ok.error());
     account.queue.push_back(job);
   }
   core.count_queued(1);
   core.list(account);
-  if (!account.listed()) return {};  // it has all the threads it may have; the first of them that ends goes on
-  if (job.no_hurry && account.queue.size() < core.options.gather) return {};
+  if (!account.listed()) return {};  // it has all the threads it may have; the first of them that ends, or is held, goes on
+  if (job.no_hurry && account.waiting() < core.options.gather) return {};
   if (!core.ensure_runner() && core.active() == 0 && !job.notification) {
     // Nobody would ever come for it. (A notification waits: the next tick tries again.)
     account.queue.pop_back();
     core.count_queued(-1);
-    if (account.queue.empty()) core.unlist(account);
+    if (account.waiting() == 0) core.unlist(account);
     return refuse(workers_exhausted("the system gives no thread for a job of `" + account.name + "`", "NO_THREAD"));
   }
   const std::uint32_t wakes = core.wakes;
@@ -132,7 +132,7 @@ bool WorkerPool::shutdown(std::int64_t deadline_ns) {
   core.stopping = true;
   core.work.notify_all();
   const auto queued = [&core] {
-    return std::find_if(core.accounts.begin(), core.accounts.end(), [](const auto& a) { return !a.second->queue.empty(); });
+    return std::find_if(core.accounts.begin(), core.accounts.end(), [](const auto& a) { return a.second->waiting() != 0; });
   };
   for (auto next = queued(); next != core.accounts.end(); next = queued()) {
     const std::shared_ptr<Account> account = next->second;
@@ -147,7 +147,7 @@ bool WorkerPool::busy() const { return core_->queued.load(std::memory_order_rela
 WorkerStats WorkerPool::stats() const {
   const std::lock_guard lock(core_->mutex);
   WorkerStats out{core_->threads, core_->idle, core_->stuck, core_->own_threads, 0, core_->ran, core_->dropped, core_->refused};
-  for (const auto& [key, account] : core_->accounts) out.queued += account->queue.size();
+  for (const auto& [key, account] : core_->accounts) out.queued += account->waiting();
   return out;
 }
 
@@ -156,7 +156,7 @@ std::vector<WorkerShare> WorkerPool::shares() const {
   {
     const std::lock_guard lock(core_->mutex);
     for (const auto& [key, a] : core_->accounts)
-      out.push_back({a->name, a->generation, a->running, a->stuck, a->own_threads, a->queue.size()});
+      out.push_back({a->name, a->generation, a->running, a->stuck, a->own_threads, a->waiting()});
   }
   std::sort(out.begin(), out.end(),
             [](const auto& a, const auto& b) { return std::tie(a.owner, a.generation) < std::tie(b.owner, b.generation); });

@@ -34,9 +34,9 @@ bool WorkerPool::Core::start(std::shared_ptr<Account> first) {
 std::size_t WorkerPool::Core::drop_queue(Account& account, std::unique_lock<std::mutex>& lock) {
   std::size_t n = 0;
   unlist(account);
-  for (; !account.queue.empty(); ++n) {
-    const Job job = account.queue.front();
-    account.queue.pop_front();
+  for (; account.waiting() != 0; ++n) {
+    const Job job = account.next_queue().front();
+    account.next_queue().pop_front();
     count_queued(-1);
     ++dropped;
     lock.unlock();
@@ -67,8 +67,8 @@ Result<void> WorkerPool::Core::may_queue(const Account& account) {
 }
 
 Job WorkerPool::Core::begin(Worker& worker, Account& account) {
-  const Job job = account.queue.front();
-  account.queue.pop_front();
+  const Job job = account.next_queue().front();
+  account.next_queue().pop_front();
   count_queued(-1);
   ++account.running;
   ++taken;

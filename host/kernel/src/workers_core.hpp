@@ -27,12 +27,19 @@ struct WorkerPool::Account : std::enable_shared_from_this<Account> {
   const Owner* const key;
   const std::string name;
   const std::uint64_t generation;
-  const std::uint32_t quota;  ///< threads
-  std::deque<Job> queue;
+  const std::uint32_t quota;             ///< threads
+  std::deque<Job> notifications, queue;  ///< the former come first
   std::uint32_t running = 0, stuck = 0, held = 0, own_threads = 0;
   bool left = false;
   std::list<Account*> place{this};  ///< its node while it is not in Core::ready: moving it there and back allocates nothing
   [[nodiscard]] bool listed() const { return place.empty(); }
+  [[nodiscard]] std::size_t waiting() const { return notifications.size() + queue.size(); }
+  std::deque<Job>& next_queue() { return notifications.empty() ? queue : notifications; }
+  /// Threads it may have beside those it has, for what comes next. Held ones do not count against a notification: they may be waiting for it.
+  [[nodiscard]] std::uint32_t room() const {
+    const std::uint32_t used = notifications.empty() ? running : running - held;
+    return used < quota ? quota - used : 0;
+  }
 };
 
 struct WorkerPool::Worker {
@@ -103,7 +110,7 @@ struct WorkerPool::Core : std::enable_shared_from_this<Core> {
     queued.store(queued.load(std::memory_order_relaxed) + static_cast<std::size_t>(n), std::memory_order_relaxed);
   }
   void list(Account& account) {
-    if (stopping || account.left || account.listed() || account.queue.empty() || account.running >= account.quota) return;
+    if (stopping || account.left || account.listed() || account.waiting() == 0 || account.room() == 0) return;
     ready.splice(ready.end(), account.place);
   }
   void unlist(Account& account) {
@@ -137,10 +144,11 @@ struct WorkerPool::Core : std::enable_shared_from_this<Core> {
     if (worker.account == nullptr) return;
     worker.account->stuck += more_stuck;
     worker.account->held += more_held;
+    list(*worker.account);
   }
   [[nodiscard]] std::size_t runnable() const {
     std::size_t n = 0;
-    for (const Account* a : ready) n += std::min<std::size_t>(a->queue.size(), a->quota - a->running);
+    for (const Account* a : ready) n += std::min<std::size_t>(a->waiting(), a->room());
     return n;
   }
   Result<void> may_queue(const Account& account);

@@ -87,6 +87,30 @@ TEST_CASE("For a job without hurry nobody is woken: it is run behind other work,
   CHECK(jobs.ran + jobs.dropped == jobs.ends.value());
 }
 
+TEST_CASE("Notifications overtake other jobs of their owner, and not each other") {
+  Jobs jobs;
+  Owner owner("orders", 1, false);
+  WorkerPool pool(size(1, 1));
+  Barrier barrier;
+  barrier.expect(1);
+  Counter begun;
+  REQUIRE(jobs.post(pool, owner, [&] {
+    begun.add();
+    barrier.pass();
+  }));
+  REQUIRE(begun.reaches(1));
+  std::string order;
+  Job urgent;
+  urgent.notification = true;
+  REQUIRE(jobs.post(pool, owner, [&] { order += 'x'; }));
+  for (const char name : {'a', 'b', 'c'})
+    REQUIRE(jobs.post(
+        pool, owner, [&order, name] { order += name; }, urgent));
+  barrier.open();
+  REQUIRE(jobs.ends.reaches(5));
+  CHECK(order == "abcx");
+}
+
 TEST_CASE("Two jobs posted at once run on two threads: one that waits for the other does not hang") {
   Jobs jobs;
   Owner owner("orders", 1, true);

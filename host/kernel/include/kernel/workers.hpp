@@ -32,7 +32,7 @@ struct Job {
   std::int64_t timeout_ns = 0;             ///< the same, counted from when it runs; 0 = Options::patience_ns
   Gate::State limit = Gate::State::open;   ///< the last state of the owner's gate in which it is taken
   bool notification =
-      false;  ///< must arrive (a release): no limit of queue or threads refuses it, and it overtakes other jobs of its owner
+      false;  ///< must arrive (a release): no limit of queue or threads refuses it; it overtakes other jobs of its owner, but no other notification
   /// Nobody is woken for it: it is run with the next job of its owner, when `Options::gather` of them wait, or at the next tick. To wake a thread
   /// costs whoever posts several times what the job does.
   bool no_hurry = false;

@@ -216,6 +216,8 @@ Code ContainerCore::acquire(ContainerSeat& seat, const Token& token, std::uint64
       if (scope != nullptr) std::erase(scope->products, product);
       product->scope = nullptr;
       queue(*product);
+    } else if (code != Code::ok && product->closing.load(std::memory_order_relaxed)) {
+      collect(lock);  // withdrawn while it was made, and nobody got it
     }
     return code;
   }

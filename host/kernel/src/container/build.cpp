@@ -1,6 +1,7 @@
 // Factories: each singleton and scoped instance is made once, however many threads ask. Who waits for whom is one graph of threads, so that a circle
 // is found when it closes.
 #include <algorithm>
+#include <utility>
 
 #include "base/text.hpp"
 #include "core.hpp"
@@ -198,7 +199,8 @@ Code ContainerCore::make(Lock& lock, ContainerSeat& seat, Provision& p, ScopeRec
   if (scope != nullptr) {
     --scope->builds;
     if (scope->ended && code == Code::ok) {
-      out = nullptr;
+      if (const Product* orphan = std::exchange(out, nullptr); orphan != nullptr && orphan->closing.load(std::memory_order_relaxed))
+        collect(lock);
       code = container_fail(error, Code::failed_precondition, "NO_SCOPE",
                             [&] { return "the scope ended before `" + p.text + "` was made in it"; });
     }

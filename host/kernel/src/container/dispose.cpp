@@ -217,7 +217,9 @@ void ContainerCore::collect(Lock&) noexcept {
   for (const auto& seat : seats) {
     if (seat->left.load(std::memory_order_relaxed)) continue;
     for (const auto& [made, product] : seat->products)
-      if (product->closing.load(std::memory_order_relaxed) && !product->disposing && held.count(product) == 0) queue(*product);
+      // What a scope has ends with the scope, whoever leased it there.
+      if (product->closing.load(std::memory_order_relaxed) && !product->disposing && product->scope == nullptr && held.count(product) == 0)
+        queue(*product);
     for (const auto& [id, p] : seat->provisions) release_if_over(*p);
   }
 }

@@ -91,7 +91,8 @@ Container::Finished ContainerCore::finish(ContainerSeat& seat, std::int64_t dead
         !out.holders.empty() && std::all_of(out.holders.begin(), out.holders.end(), [](const LeaseHolder& h) { return h.wedged; });
     const std::int64_t now = monotonic_ns();
     if (now >= deadline_ns || (all_wedged && !running)) {
-      out.quiet = !running;
+      // Nobody holds anything, and yet something is there: it ends with a scope whose end is under way.
+      out.quiet = !running && (seat.provisions.empty() || !out.holders.empty());
       return out;
     }
     changed.wait_for(lock, Nanos(std::min<std::int64_t>(1'000'000, deadline_ns - now)));

@@ -118,6 +118,7 @@ bool ContainerCore::end_scope(ScopeRecord& scope, std::list<Product*>& out) noex
   out.splice(out.end(), scope.products);
   scope.made.clear();
   if (scope.outer != nullptr) std::erase(scope.outer->inner, &scope);
+  scope.outer = nullptr;  // it may be freed before this one, which whoever builds in it still looks at
   --scope.seat->scopes;
   free_scope_if_over(scope);
   return awaited;

@@ -26,13 +26,14 @@ Code Services::complete(ServiceSeat& seat, std::uint64_t id, Code code, Reply& r
   }
   // Whoever waits may not have woken yet; late is late.
   if (deadline != no_deadline && monotonic_ns() >= deadline) core_->give_up(record, Code::deadline_exceeded, late_answer(*record));
-  if (!ServicesCore::take_end(*record, true)) {
+  if (ServicesCore::take_end(*record, true) == ServicesCore::End::not_mine) {
     reply.clear();
     return Code::not_found;
   }
   if (!core_->settle(*record, code, std::move(why), &reply)) record->metrics->count_late();
   reply.clear();
   core_->post_ended(record, Code::ok);
+  seat.close_call();
   core_->forget_if_over(*record);
   return Code::ok;
 }

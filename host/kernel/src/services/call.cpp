@@ -161,7 +161,7 @@ Code ServicesCore::end_deferred(ServiceCall& call, Pinned& pinned, Code code, Re
     return code;
   }
   const std::shared_ptr<CallRecord> record = call.record_->shared_from_this();
-  handler_returned(record, code, code == Code::ok || code == pending ? Error{} : error, reply);
+  handler_returned(record, code, code == Code::ok || code == pending ? Error{} : std::move(error), reply);
   reply.clear();
   const std::int64_t deadline = call.deadline();
   Call* const parent = call.parent_;
@@ -171,7 +171,7 @@ Code ServicesCore::end_deferred(ServiceCall& call, Pinned& pinned, Code code, Re
 
 Code ServicesCore::invoke_offloaded(ServiceCall& call, Pinned& pinned, const Request& request, Reply& reply, Error& error) {
   const std::int64_t deadline = call.deadline();
-  const auto record = submit(call, *pinned.registration, request, nullptr, nullptr, error);
+  const auto record = submit(call, *pinned.registration, request, nullptr, nullptr, nullptr, error);
   if (!record) return error.code;
   Call* const parent = call.parent_;
   pinned.drop();
@@ -196,10 +196,7 @@ Code ServicesCore::invoke_async(ServiceSeat& seat, Pinned& pinned, const Request
   }
   if (sampled) call.sampled_from_ = monotonic_ns();
   static_cast<void>(call.deadline());
-  const auto record = submit(call, r, request, done, data, error);
-  if (!record) return error.code;
-  if (id != nullptr) *id = record->id;
-  return Code::ok;
+  return submit(call, r, request, done, data, id, error) ? Code::ok : error.code;
 }
 
 // ---- the short way

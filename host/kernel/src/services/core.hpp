@@ -198,15 +198,17 @@ struct ServicesCore : std::enable_shared_from_this<ServicesCore> {
 
   // records.cpp, settle.cpp: calls that outlive a stack
   std::shared_ptr<CallRecord> make_record(const ServiceCall& call);
-  void publish(const std::shared_ptr<CallRecord>& record);
+  void publish(const std::shared_ptr<CallRecord>& record, std::uint64_t* id = nullptr);
+  /// Writes `*id` before `done` can be called, which may free what it lies in.
   std::shared_ptr<CallRecord> submit(ServiceCall& call, Registration& r, const Request& request, ServiceDone done, void* data,
-                                     Error& error);
+                                     std::uint64_t* id, Error& error);
   void prepare(CallRecord& record, const ServiceCall& call, const Registration& r, ServiceDone done, void* data);
   void run(const std::shared_ptr<CallRecord>& record);
   void not_run(const std::shared_ptr<CallRecord>& record);
   Code defer(ServiceCall& call, std::uint64_t& id);
   bool settle(CallRecord& record, Code code, Error error, Reply* reply) noexcept;
-  static bool take_end(CallRecord& record, bool only_deferred);
+  enum class End : std::uint8_t { not_mine, mine, mine_and_open };
+  static End take_end(CallRecord& record, bool only_deferred);
   void provider_ended(const std::shared_ptr<CallRecord>& record);
   void provider_left(const std::shared_ptr<CallRecord>& record);
   bool give_up(const std::shared_ptr<CallRecord>& record, Code code, Error error);

@@ -74,7 +74,7 @@ std::shared_ptr<CallRecord> ServicesCore::make_record(const ServiceCall& call) {
 }
 
 /// Gives it its id. From here on others find it, and may answer it. Throws std::bad_alloc, and then nobody does.
-void ServicesCore::publish(const std::shared_ptr<CallRecord>& record) {
+void ServicesCore::publish(const std::shared_ptr<CallRecord>& record, std::uint64_t* id) {
   const std::lock_guard lock(calls_mutex);
   if (free_calls.empty()) {
     make_room(free_calls, call_slots.size() + 1);  // for when all are given back
@@ -86,6 +86,7 @@ void ServicesCore::publish(const std::shared_ptr<CallRecord>& record) {
   auto& [generation, place] = call_slots[index];
   if (++generation == 0) generation = 1;
   record->id = (std::uint64_t{generation} << 32U) | index;
+  if (id != nullptr) *id = record->id;
   place = record;
 }
 
@@ -182,7 +183,7 @@ void ServicesCore::prepare(CallRecord& record, const ServiceCall& call, const Re
 }
 
 std::shared_ptr<CallRecord> ServicesCore::submit(ServiceCall& call, Registration& r, const Request& request, ServiceDone done, void* data,
-                                                 Error& error) {
+                                                 std::uint64_t* id, Error& error) {
   const auto refused = [&](Code code) {
     r.metrics->shard(this_thread_frames().index).end(code);
     if (r.breaker != nullptr) r.breaker->ended(static_cast<Breaker::Admission>(call.admission_), Breaker::Outcome::nothing);
@@ -206,8 +207,9 @@ std::shared_ptr<CallRecord> ServicesCore::submit(ServiceCall& call, Registration
                         [&] { return "`" + call.caller_->module + "` has too many asynchronous calls open: wait for some first"; }));
   r.refs.fetch_add(1, std::memory_order_relaxed);
   record->registration = &r;
+  const std::uint64_t id_before = id == nullptr ? 0 : *id;
   try {
-    publish(record);
+    publish(record, id);
   } catch (const std::bad_alloc&) {
     r.refs.fetch_sub(1, std::memory_order_release);
     if (done != nullptr) call.caller_->close_call();
@@ -254,6 +256,7 @@ std::shared_ptr<CallRecord> ServicesCore::submit(ServiceCall& call, Registration
       return record;
     }
     r.refs.fetch_sub(1, std::memory_order_release);
+    if (id != nullptr) *id = id_before;
     if (done != nullptr) {
       call.caller_->close_call();
       const std::lock_guard lock(calls_mutex);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core.hpp"
+#include "kernel/host_thread.hpp"
 
 namespace tenon::host {
 
@@ -32,7 +33,7 @@ Services::~Services() {
 std::shared_ptr<ServiceSeat> Services::join(Owner& owner, Permissions permissions, const SeatOptions& options) {
   {
     const std::lock_guard lock(core_->calls_mutex);
-    if (!core_->keeper.joinable()) core_->keeper = std::thread([core = core_.get()] { core->keep(); });
+    if (!core_->keeper.joinable()) core_->keeper = host_thread([core = core_.get()] { core->keep(); });
   }
   SeatOptions seat = options;
   if (!seat.breaker) seat.breaker = core_->options.breaker;

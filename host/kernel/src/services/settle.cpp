@@ -50,21 +50,18 @@ bool ServicesCore::settle(CallRecord& record, Code code, Error error, Reply* rep
   return true;
 }
 
-bool ServicesCore::take_end(CallRecord& record, bool only_deferred) {
-  bool deferred = false;
-  {
-    const std::lock_guard lock(record.mutex);
-    if (record.provider_done || (only_deferred && !record.deferred)) return false;
-    record.provider_done = true;
-    deferred = record.deferred;
-  }
-  if (deferred) record.provider->close_call();
-  return true;
+/// `mine_and_open`: it counts as an open call of its provider, until whoever took the end has posted on_cancel's: `leave` waits for that.
+ServicesCore::End ServicesCore::take_end(CallRecord& record, bool only_deferred) {
+  const std::lock_guard lock(record.mutex);
+  if (record.provider_done || (only_deferred && !record.deferred)) return End::not_mine;
+  record.provider_done = true;
+  return record.deferred ? End::mine_and_open : End::mine;
 }
 
 void ServicesCore::provider_ended(const std::shared_ptr<CallRecord>& record) {
-  take_end(*record, false);
+  const End end = take_end(*record, false);
   post_ended(record, Code::ok);
+  if (end == End::mine_and_open) record->provider->close_call();
   forget_if_over(*record);
 }
 

@@ -68,6 +68,52 @@ TEST_CASE("container scope: a lease that is released early does not end a scoped
   CHECK(world.diary.count("dispose catalog.each/1") == 1);
 }
 
+TEST_CASE("container scope: what it has of an offer that is withdrawn or replaced stays until it ends, and is ended once") {
+  World world;
+  Module catalog(world, "catalog"), orders(world, "orders", {{"catalog"}});
+  const auto id = catalog.factory("catalog.request/1", Lifetime::scoped);
+  REQUIRE(id);
+  const std::uint64_t scope = orders.open();
+  CHECK(orders.release(orders.get("catalog.request/1", scope)) == Code::ok);  // nobody holds it, but the scope
+  SUBCASE("withdrawn") { CHECK(world.container.withdraw(*catalog.seat, *id) == Code::ok); }
+  SUBCASE("withdrawn by who waits") { CHECK(world.container.withdraw_wait(*catalog.seat, *id, in_ms(20)) == Code::deadline_exceeded); }
+  SUBCASE("replaced") { REQUIRE(catalog.factory("catalog.request/1", Lifetime::scoped, {}, "", true)); }
+  // Whoever collects next leaves it alone too.
+  int other = 1;
+  const auto short_lived = catalog.instance("catalog.other/1", other);
+  REQUIRE(short_lived);
+  CHECK(world.container.withdraw_wait(*catalog.seat, *short_lived, soon()) == Code::ok);
+  CHECK(world.diary.count("dispose catalog.request/1") == 0);
+  CHECK(orders.close_scope(scope) == Code::ok);
+  CHECK(world.diary.gets("dispose catalog.request/1"));
+  CHECK(orders.leave().may_go());
+  CHECK(catalog.leave().may_go());
+  CHECK(world.diary.count("dispose catalog.request/1") == 1);
+}
+
+TEST_CASE("container scope: in a factory whose scope's outer one was closed meanwhile, what is acquired for longer is refused") {
+  World world;
+  Module catalog(world, "catalog"), prices(world, "prices", {{"catalog"}}), orders(world, "orders", {{"prices"}});
+  REQUIRE(catalog.factory("catalog.row/1", Lifetime::scoped));
+  const std::uint64_t outer = orders.open(), inner = orders.open(outer);
+  Code inside = Code::unknown;
+  std::string reason;
+  REQUIRE(prices.factory("prices.list/1", Lifetime::scoped, [&](Call&, std::uint64_t, TokenInstance&, Error& error) {
+    CHECK(orders.close_scope(outer) == Code::ok);  // by anybody, while this runs
+    const std::uint64_t own = prices.open();
+    Leased lease;
+    inside = world.container.acquire(*prices.seat, {"catalog.row/1"}, own, lease, error);
+    reason = error.reason;
+    CHECK(prices.close_scope(own) == Code::ok);
+    return Code::ok;
+  }));
+  Leased lease;
+  CHECK(orders.acquire("prices.list/1", lease, inner) == Code::failed_precondition);
+  CHECK(orders.error.reason == "NO_SCOPE");
+  CHECK(inside == Code::failed_precondition);
+  CHECK(reason == "CAPTIVE_SCOPE");
+}
+
 TEST_CASE("container scope: one that is somebody else's is not found, and a factory has the one it makes something for") {
   World world;
   Module catalog(world, "catalog"), orders(world, "orders", {{"catalog"}});

@@ -48,6 +48,30 @@ TEST_CASE("async: runs on a worker, with a copy of the request, and completes on
   CHECK(there != here);
 }
 
+TEST_CASE("async: the id is there before the completion, which may free what it lies in") {
+  World world;
+  Module orders(world), web(world, "web");
+  REQUIRE(orders.offer("orders.create", echo));
+  struct Asked {
+    std::uint64_t id = 0;
+    Counter* same;
+  };
+  Counter same;
+  Error error;
+  for (int i = 0; i < 200; ++i) {
+    auto asked = std::make_unique<Asked>(Asked{0, &same});
+    REQUIRE(world.services.call_async(
+                *web.seat, std::string_view("orders.create"), {},
+                [](void* data, std::uint64_t id, Code, Reply&, const Error&) {
+                  const std::unique_ptr<Asked> mine(static_cast<Asked*>(data));
+                  if (mine->id == id) mine->same->add();
+                },
+                asked.get(), &asked->id, error) == Code::ok);
+    static_cast<void>(asked.release());
+  }
+  CHECK(same.reaches(200));
+}
+
 TEST_CASE("async: hostile requests") {
   World world;
   Module orders(world), web(world, "web");

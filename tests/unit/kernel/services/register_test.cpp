@@ -22,7 +22,7 @@ TEST_CASE("services: what is offered is found and called, by name and by handle"
   CHECK(world.services.remove(*orders.seat, *id) == Code::ok);
   CHECK_FALSE(world.services.has(*web.seat, "orders.create"));
   CHECK(call(web, "orders.create").code == Code::not_found);
-  CHECK(orders.releases.reaches(1));
+  CHECK(orders.gets_released(1));
 }
 
 TEST_CASE("services: what is no code of the owner is released at once, but not while a handler runs") {
@@ -309,7 +309,7 @@ TEST_CASE("services: many names come and go") {
     for (std::size_t i = 1; i < 1000; i += 2) CHECK(world.services.remove(*orders.seat, ids[i]) == Code::ok);
     ids.clear();
   }
-  CHECK(orders.releases.reaches(3000));
+  CHECK(orders.gets_released(3000));
   CHECK(world.services.metrics().empty());
 }
 
@@ -338,7 +338,7 @@ TEST_CASE("services: removing and waiting") {
   CHECK(orders.releases.value() == 1);
   go_on.add();
   caller.join();
-  CHECK(orders.releases.reaches(2));
+  CHECK(orders.gets_released(2));
 }
 
 TEST_CASE("services: a service may remove itself") {
@@ -348,5 +348,5 @@ TEST_CASE("services: a service may remove itself") {
   id = orders.offer("orders.once", [&](ServiceCall&, const Request&, Reply&) { return world.services.remove(*orders.seat, id); }).value();
   CHECK(call(web, "orders.once").code == Code::ok);
   CHECK(call(web, "orders.once").code == Code::not_found);
-  CHECK(orders.releases.reaches(1));
+  CHECK(orders.gets_released(1));
 }

@@ -92,6 +92,14 @@ class Module {
     return left;
   }
 
+  /// Nobody is woken for a release: the tick sees to it, as the daemon's does.
+  [[nodiscard]] bool gets_released(int n) {
+    return becomes([&] {
+      world.pool.tick(monotonic_ns());
+      return releases.value() >= n;
+    });
+  }
+
   World& world;
   Owner owner;
   std::shared_ptr<ServiceSeat> seat;
