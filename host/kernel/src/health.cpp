@@ -275,9 +275,10 @@ HealthReport Health::report(std::int64_t now) const {
   for (const TaskStatus& task : core_->tasks.list()) {
     if (task.kind != TaskKind::loop || task.health == TaskHealth::ok) continue;
     const bool failed = task.health == TaskHealth::failed;
-    out.checks.push_back({task.owner, task.name.empty() ? "loop" : task.name, failed, CheckState::unhealthy,
-                          failed ? "the background loop has ended" : "the background loop has ended and will begin again", now, task.runs,
-                          task.failures});
+    std::string why = failed ? "the background loop has ended" : "the background loop has ended and will begin again";
+    if (!task.decided_by.empty()) why += " (`" + task.decided_by + "` is `" + std::string(policy_name(task.policy)) + "`)";
+    out.checks.push_back(
+        {task.owner, task.name.empty() ? "loop" : task.name, failed, CheckState::unhealthy, std::move(why), now, task.runs, task.failures});
   }
   for (const CheckStatus& c : out.checks) {
     if (c.state != CheckState::unhealthy) continue;

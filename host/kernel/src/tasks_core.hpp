@@ -55,8 +55,11 @@ struct Tasks::Task : std::enable_shared_from_this<Task> {
     return restarts != 0 && state == TaskState::waiting ? TaskHealth::degraded : TaskHealth::ok;
   }
   [[nodiscard]] TaskStatus status() const {
-    return {
+    TaskStatus out = {
         id, owner->name(), name, kind, state, health(), runs, failures, missed, refused, restarts, last, armed() ? due_ns : no_deadline};
+    out.policy = loop.policy;
+    out.decided_by = loop.decided_by;
+    return out;
   }
   [[nodiscard]] bool with_pool() const { return self != nullptr; }
   Call& call() { return handler.call != nullptr ? *handler.call : own_call; }

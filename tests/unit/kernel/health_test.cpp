@@ -246,6 +246,10 @@ TEST_CASE("background loops count by their policy") {
   report = wait(4);
   CHECK_FALSE(report.ready);
   CHECK(report.checks.back().why == "the background loop has ended");
+  LoopOptions decided;
+  decided.decided_by = "modules.orders.loops.poller";
+  REQUIRE(w.tasks.loop(w.owner, ends, decided));
+  CHECK(wait(5).checks.back().why == "the background loop has ended (`modules.orders.loops.poller` is `fail`)");
 }
 
 TEST_CASE("the host is live while it ticks") {

@@ -73,6 +73,19 @@ TEST_CASE("Loops: cancelled when the owner leaves, and what becomes of one that 
   CHECK(world.tasks.list().empty());
 }
 
+TEST_CASE("What the operator decided on loops: by name, else for all of them") {
+  LoopDecisions decisions;
+  CHECK(decision_on(decisions, "poll") == nullptr);
+  decisions["poll"] = {LoopPolicy::ignore, "modules.orders.loops.poll"};
+  CHECK(decision_on(decisions, "poll")->policy == LoopPolicy::ignore);
+  CHECK(decision_on(decisions, "push") == nullptr);
+  CHECK(decision_on(decisions, "") == nullptr);
+  decisions["*"] = {LoopPolicy::restart, "modules.orders.loops.*"};
+  CHECK(decision_on(decisions, "poll")->policy == LoopPolicy::ignore);
+  CHECK(decision_on(decisions, "push")->policy == LoopPolicy::restart);
+  CHECK(decision_on(decisions, "")->key == "modules.orders.loops.*");
+}
+
 TEST_CASE("The call given with a handler is not touched after the release, though the loop is still listed") {
   struct Box {
     Call call;

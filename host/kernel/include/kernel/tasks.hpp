@@ -9,6 +9,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "kernel/loop_policy.hpp"
 #include "kernel/owner.hpp"
 #include "kernel/schedule.hpp"
 #include "kernel/task_clock.hpp"
@@ -32,17 +33,12 @@ struct TaskOptions {
   std::int64_t timeout_ns = 0;  ///< deadline of a run, from its begin; 0 = Tasks::Options::timeout_ns. Not for loops
 };
 
-/// What becomes of a background loop that ends by itself.
-enum class LoopPolicy : std::uint8_t {
-  ignore,   ///< nothing; health is not concerned
-  restart,  ///< begins again after a pause that doubles; degraded meanwhile
-  fail,     ///< the owner is unhealthy from then on
-};
 struct LoopOptions {
   std::string name;
   LoopPolicy policy = LoopPolicy::fail;
   std::int64_t backoff_ns = 1'000'000'000;       ///< first pause
   std::int64_t max_backoff_ns = 60'000'000'000;  ///< longest one; a loop that ran longer than this begins with the first again
+  std::string decided_by{};                      ///< for people: LoopDecision::key of the policy; empty = it is the owner's own
 };
 
 enum class TaskKind : std::uint8_t { post, after, every, cron, loop };
@@ -66,7 +62,9 @@ struct TaskStatus {
   std::uint64_t refused = 0;   ///< times the worker pool took no job
   std::uint64_t restarts = 0;  ///< of loops
   Code last = Code::ok;        ///< what the last run ended in
-  std::int64_t next_ns = no_deadline;  ///< while waiting: monotonic, for cron realtime
+  std::int64_t next_ns = no_deadline;    ///< while waiting: monotonic, for cron realtime
+  LoopPolicy policy = LoopPolicy::fail;  ///< of loops, and see LoopOptions
+  std::string decided_by{};
 };
 
 /// Of all tasks of one kind that modules of one name have or had.
