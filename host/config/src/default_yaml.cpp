@@ -23,7 +23,9 @@ struct Line {
 };
 
 // A name for `*`.
-std::string_view example_name(std::string_view section) { return section == "database.servers" ? "main" : "orders"; }
+std::string_view example_name(std::string_view section) {
+  return section == "database.servers" ? "main" : section == "modules.*.loops" ? "poll" : "orders";
+}
 
 void explain(std::vector<Line>& lines, std::size_t depth, std::string_view text) {
   if (text.empty()) return;

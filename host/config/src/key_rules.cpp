@@ -208,6 +208,8 @@ constexpr std::array rules = {
     module_timeout("modules.*.timeouts.start", "60s", {}),
     module_timeout("modules.*.timeouts.stop", "5s", {}),
     module_timeout("modules.*.timeouts.destroy", "2s", {}),
+    KeyRule{"modules.*.loops.*", T::word, nullptr, 0, 0, "ignore|restart|fail", false, "restart",
+            "ignore: health is not concerned. restart: it begins again after a pause, degraded meanwhile. fail: the module is unhealthy."},
     KeyRule{"modules.*.grants.services.call",
             T::service_list,
             nullptr,
@@ -297,6 +299,10 @@ constexpr std::array sections = {
             "Circuit breakers: calls of a service that has failed several times are refused with CIRCUIT_OPEN for a while. Without "
             "this section there are none; `breaker: {}` takes all defaults."},
     Section{"database", "Databases of modules."},
+    Section{
+        "modules.*.loops",
+        "What becomes of background loops that end by themselves, by their names in the module; \"*\" = of every one that is not named. "
+        "Wins over what the module says."},
     Section{"modules.*.grants", "What a plugin may do beyond its own, as far as its manifest asks for it; see `tenond check`."},
     Section{"modules", "One entry per module, by its name."},
 };
@@ -312,6 +318,9 @@ constexpr std::array<std::string_view, 8> locked_globs = {
     "modules.api.config.iam.**",
 };
 
+/// Names that modules give.
+constexpr std::array<std::string_view, 1> loop_sections = {"modules.*.loops"};
+
 /// Logging goes to standard error, and services have no breakers, without them.
 constexpr std::array<std::string_view, 3> optional_sections = {"log.file", "services", "services.breaker"};
 
@@ -320,6 +329,7 @@ constexpr std::array<std::string_view, 3> optional_sections = {"log.file", "serv
 std::span<const KeyRule> key_rules() { return rules; }
 std::span<const UnservedKey> unserved_keys() { return unserved; }
 std::span<const std::string_view> optional_section_names() { return optional_sections; }
+std::span<const std::string_view> loop_section_names() { return loop_sections; }
 std::span<const std::string_view> built_in_locked() { return locked_globs; }
 
 std::string_view section_meaning(std::string_view section) {

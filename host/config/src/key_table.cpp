@@ -66,6 +66,7 @@ const KeyNode& key_tree() {
     for (const KeyRule& rule : key_rules()) grow(root, rule.pattern).rule = &rule;
     for (const UnservedKey& key : unserved_keys()) grow(root, key.pattern, false).unserved = &key;
     for (std::string_view section : optional_section_names()) grow(root, section).optional = true;
+    for (std::string_view section : loop_section_names()) grow(root, section).loop_names = true;
     return root;
   }();
   return tree;

@@ -31,7 +31,7 @@ enum class KeyType : std::uint8_t {
 };
 
 struct KeyRule {
-  std::string_view pattern;  ///< dotted; `*` = a name chosen by the operator
+  std::string_view pattern;  ///< dotted; `*` = a name: of a module, a server, a loop
   KeyType type;
   const char* fallback;  ///< default as YAML; nullptr = none
   std::int64_t min = 0, max = 0;
@@ -62,6 +62,9 @@ std::span<const UnservedKey> unserved_keys();
 /// Sections whose defaults hold only where they are written.
 std::span<const std::string_view> optional_section_names();
 
+/// Sections whose entries are named as modules name their background loops.
+std::span<const std::string_view> loop_section_names();
+
 /// Paths locked in every installation.
 std::span<const std::string_view> built_in_locked();
 bool is_built_in_locked(std::string_view dotted_path);
@@ -75,7 +78,8 @@ struct KeyNode {
   const UnservedKey* unserved = nullptr;
   [[nodiscard]] const KeyNode* child(std::string_view key) const;
   [[nodiscard]] bool is_section() const { return rule == nullptr && unserved == nullptr; }
-  bool optional = false;  ///< a section whose defaults hold only where it is written
+  bool optional = false;    ///< a section whose defaults hold only where it is written
+  bool loop_names = false;  ///< entries are named as modules name their background loops, or "*"; else as modules are named
 };
 const KeyNode& key_tree();
 

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/text.hpp"
+#include "path.hpp"
 
 namespace tenon::host {
 
@@ -76,6 +77,19 @@ GrantSettings read_grants(const ValueMap::Member& member) {
   return out;
 }
 
+std::vector<LoopSetting> read_loops(const Value* loops, const std::string& path) {
+  std::vector<LoopSetting> out;
+  if (loops == nullptr || !loops->is_map()) return out;
+  for (const ValueMap::Member& loop : *loops->as_map()) {
+    std::string word;
+    read(&loop.value, word);
+    using Policy = LoopSetting::Policy;
+    const Policy policy = word == "ignore" ? Policy::ignore : word == "restart" ? Policy::restart : Policy::fail;
+    out.push_back({loop.key, policy, child_path(path, loop.key)});
+  }
+  return out;
+}
+
 ModuleSettings module_settings(const ValueMap::Member& member) {
   ModuleSettings out;
   out.where = member.key_where.source ? member.key_where : member.value.where();
@@ -93,6 +107,7 @@ ModuleSettings module_settings(const ValueMap::Member& member) {
       read(&timeout.value, duration);
       out.timeouts.emplace_back(timeout.key, duration);
     }
+  out.loops = read_loops(child(value, "loops"), child_path("modules", member.key) + ".loops");
   if (const ValueMap::Member* grants = value->is_map() ? value->as_map()->find_member("grants") : nullptr)
     out.grants = read_grants(*grants);
   const Value* database = child(value, "database");

@@ -49,7 +49,7 @@ std::optional<Target> find_target(const TextSetting& setting, const Where& where
       report_unknown_key(node, path, key, where, diagnostics);
       return std::nullopt;
     }
-    if (child == node.any.get() && report_bad_name(path, key, where, diagnostics)) return std::nullopt;
+    if (child == node.any.get() && report_bad_name(node, path, key, where, diagnostics)) return std::nullopt;
     append_key(path, key);
     target.path.push_back(key);
     target.node = child;

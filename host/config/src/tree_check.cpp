@@ -20,6 +20,12 @@ constexpr std::size_t max_findings = 100;
 
 std::string a_kind(const Value& value) { return (value.as_integer() != nullptr ? "an " : "a ") + std::string(kind_name(value.kind())); }
 
+// What a loop may be called, so far as it can have a key; "*" is one of them.
+bool is_loop_name(std::string_view name) {
+  constexpr std::size_t longest = 63;  // TENON_TASK_MAX_NAME
+  return !name.empty() && name.size() <= longest && invalid_utf8_at(name) == std::string_view::npos;
+}
+
 std::string list_keys(const KeyNode& node) {
   std::string out;
   for (std::string_view key : node.order) {
@@ -50,12 +56,14 @@ void report_unserved(const UnservedKey& unserved, const std::string& path, const
       .path = path;
 }
 
-bool report_bad_name(const std::string& path, std::string_view key, const Where& where, Diagnostics& diagnostics) {
-  if (is_module_name(key)) return false;
+bool report_bad_name(const KeyNode& node, const std::string& path, std::string_view key, const Where& where, Diagnostics& diagnostics) {
+  if (node.loop_names ? is_loop_name(key) : is_module_name(key)) return false;
   const std::string full = child_path(path, printable(key, 64));
   diagnostics
       .error("config.name", where, "`" + printable(key, 64) + "` is no name for an entry of `" + path + "`",
-             "names consist of lower-case letters, digits and single `_`, begin with a letter and have at most 63 characters")
+             node.loop_names
+                 ? "names of loops have 1 to 63 bytes of UTF-8; one without a name is covered by `\"*\"`"
+                 : "names consist of lower-case letters, digits and single `_`, begin with a letter and have at most 63 characters")
       .path = full;
   return true;
 }
@@ -86,7 +94,7 @@ void check_tree(Value& tree, const KeyNode& node, const std::string& path, Diagn
     if (child == nullptr) {
       report_unknown_key(node, path, member.key, where, diagnostics);
       drop(member.value);
-    } else if (named && report_bad_name(path, member.key, where, diagnostics)) {
+    } else if (named && report_bad_name(node, path, member.key, where, diagnostics)) {
       drop(member.value);
     } else if (const std::string below = child_path(path, member.key); child->unserved != nullptr) {
       report_unserved(*child->unserved, below, where, diagnostics);

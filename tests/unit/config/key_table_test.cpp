@@ -55,12 +55,14 @@ TEST_CASE("rules by path") {
 
 TEST_CASE("which globs can match at all") {
   const auto can = [](std::string_view glob) { return glob_can_match(Glob(glob).words()); };
-  for (const char* glob : {"log", "log.level", "**", "**.url", "modules.*.config.anything.at.all", "modules.orders", "*.level", "log.**",
-                           "modules.**.page_size", "permissions.default", "modules.*.grants.**"}) {
+  for (const char* glob :
+       {"log", "log.level", "**", "**.url", "modules.*.config.anything.at.all", "modules.orders", "*.level", "log.**",
+        "modules.**.page_size", "permissions.default", "modules.*.grants.**", "modules.orders.loops.poll", "modules.*.loops.*"}) {
     CAPTURE(std::string(glob));
     CHECK(can(glob));
   }
-  for (const char* glob : {"lgo.level", "log.levels", "log.level.x", "permissions.defaults", "modules.*.grants.http"}) {
+  for (const char* glob :
+       {"lgo.level", "log.levels", "log.level.x", "permissions.defaults", "modules.*.grants.http", "modules.*.loops.poll.x"}) {
     CAPTURE(std::string(glob));
     CHECK_FALSE(can(glob));
   }

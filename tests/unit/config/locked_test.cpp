@@ -130,6 +130,13 @@ TEST_CASE("locked keys: the super environment may set everything") {
   CHECK(c.provenance.at("storage.url").layer == Layer::super);
 }
 
+TEST_CASE("locked keys: policies of loops") {
+  Loader l;
+  l.file("modules: {m: {loops: {poll: fail, \"*\": ignore}}, n: {loops: {push: fail}}}");
+  l.env("TENON_SUPER__LOCKED", "[modules.*.loops.poll, modules.n.loops.*]").set("modules.m.loops.push=fail");
+  CHECK(joined(refused(l)) == joined({"modules.m.loops.poll", "modules.n.loops.push"}));
+}
+
 TEST_CASE("locked keys: `locked` only adds") {
   Loader l;
   l.file("instance: {environment: local}\nlocked: [log.level]").env("TENON_SUPER__LOCKED", "[log.rate, log.level]");

@@ -69,6 +69,17 @@ TEST_CASE("reload: a locked live key needs a restart") {
   CHECK(diff_config(*a, *unlocked).needs_restart == Paths{"locked", "log.level"});
 }
 
+TEST_CASE("reload: policies of loops need a restart") {
+  const auto a = of("modules: {m: {loops: {poll: ignore, push: fail, pull: fail}}}"),
+             b = of("modules: {m: {loops: {poll: restart, push: fail, \"*\": fail}}}");
+  const ReloadDiff d = diff_config(*a, *b);
+  CHECK(d.needs_restart == Paths{"modules.m.loops.\"*\"", "modules.m.loops.poll", "modules.m.loops.pull"});
+  CHECK(d.applied.empty());
+  CHECK(d.modules.empty());
+  CHECK(apply_reload(*a, *b)->host.modules.at("m").loops.size() == 3);
+  CHECK(diff_config(*apply_reload(*a, *b), *b).needs_restart == d.needs_restart);
+}
+
 TEST_CASE("reload: modules whose configuration may have changed") {
   const auto a = of("modules: {m: {config: {a: 1}}, same: {config: {b: 1}}, gone: {config: {c: 1}}, refers: {config: {d: \"${HOME}\"}}}");
   const auto b = of("modules: {m: {config: {a: 2}}, same: {config: {b: 1}}, fresh: {config: {e: 1}}, refers: {config: {d: \"${HOME}\"}}}");

@@ -196,6 +196,65 @@ TEST_CASE("grants from the environment and the command line") {
   CHECK(grants->storage_max_bytes == 1024ULL * 1024 * 1024);
 }
 
+namespace {
+// "poll=ignore by modules.m.loops.poll"
+std::vector<std::string> loops_of(const Config& c) {
+  std::vector<std::string> out;
+  for (const LoopSetting& l : c.host.modules.at("m").loops) {
+    using Policy = LoopSetting::Policy;
+    const char* word = l.policy == Policy::ignore ? "ignore" : l.policy == Policy::restart ? "restart" : "fail";
+    out.push_back(l.loop + "=" + word + " by " + l.key);
+  }
+  return out;
+}
+}  // namespace
+
+TEST_CASE("loops of a module: by the names it gives them, and the rest of them") {
+  Loader l;
+  l.file("modules: {m: {loops: {poll: ignore, \"*\": restart, Big one.2: fail}}, n: {loops: {}}, o: {}}");
+  CHECK(loops_of(l.good()) == std::vector<std::string>{"*=restart by modules.m.loops.\"*\"",
+                                                       "Big one.2=fail by modules.m.loops.\"Big one.2\"",
+                                                       "poll=ignore by modules.m.loops.poll"});
+  CHECK(l.config->host.modules.at("n").loops.empty());
+  CHECK(l.config->host.modules.at("o").loops.empty());
+}
+
+TEST_CASE("loops of a module: layers win one by one, and take back what lower ones say") {
+  Loader l;
+  l.file("modules: {m: {loops: {poll: ignore, push: ignore, pull: ignore, \"*\": fail}}}").file("modules: {m: {loops: {push: restart}}}");
+  l.env("TENON__MODULES__M__LOOPS__POLL", "restart").env("TENON__MODULES__M__LOOPS__PULL", "");
+  l.set("modules.m.loops.*=ignore").env("TENON_SUPER__MODULES__M__LOOPS__POLL", "fail");
+  CHECK(loops_of(l.good()) == std::vector<std::string>{"*=ignore by modules.m.loops.\"*\"", "poll=fail by modules.m.loops.poll",
+                                                       "push=restart by modules.m.loops.push"});
+  CHECK(l.config->provenance.at("modules.m.loops.poll").layer == Layer::super);
+  CHECK(l.config->provenance.at("modules.m.loops.push").source.ends_with("b.yaml:1:29"));
+  CHECK(l.config->provenance.at("modules.m.loops.\"*\"").source == "--set modules.m.loops.*");
+}
+
+TEST_CASE("loops of a module: wrong words and names, each at its place") {
+  Loader l;
+  const std::string longest(63, 'n');
+  std::string text = l.file("modules:\n  m:\n    loops: {a: restrat, b: true, \"\": fail, " + longest + "n: fail, " + longest +
+                            ": fail}\n  n: {loops: restart}\n")
+                         .bad();
+  INFO(text);
+  CHECK(contains(text, "a.yaml:3:16: error: `modules.m.loops.a` must be one of `ignore`, `restart`, `fail`, not `restrat` [config.word]"));
+  CHECK(contains(text, "did you mean `restart`?"));
+  CHECK(contains(text, "a.yaml:3:28: error: `modules.m.loops.b` must be one of `ignore`, `restart`, `fail`, not `true`"));
+  CHECK(contains(text, "a.yaml:3:34: error: `` is no name for an entry of `modules.m.loops` [config.name]"));
+  CHECK(contains(text, "names of loops have 1 to 63 bytes of UTF-8; one without a name is covered by `\"*\"`"));
+  CHECK(contains(text, "a.yaml:3:44: error: `" + longest + "n` is no name"));
+  CHECK_FALSE(contains(text, "`" + longest + "` is no name"));
+  CHECK(contains(text, "a.yaml:4:14: error: `modules.n.loops` must be a map, not a string"));
+  Loader m;
+  m.set("modules.m.loops.\xff=fail").env("TENON__MODULES__M__LOOPS__POLL", "Ignore").set("modules.m.loops.poll.x=fail");
+  text = m.bad();
+  INFO(text);
+  CHECK(contains(text, "`\\xff` is no name for an entry of `modules.m.loops`"));
+  CHECK(contains(text, "did you mean `ignore`?"));
+  CHECK(contains(text, "`modules.m.loops.poll` is no map, it has no key `x`"));
+}
+
 TEST_CASE("every wrong element of a list is told, each at its place") {
   Loader l;
   const std::string text = l.file("modules: {m: {grants: {services: {call: [a..b, ok.x, \">.a\"]}}}}").bad();

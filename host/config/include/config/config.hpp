@@ -84,6 +84,14 @@ struct GrantSettings {
   Where where;
 };
 
+/// One entry of `modules.<name>.loops`: what becomes of a background loop that ends by itself, whatever the module says.
+struct LoopSetting {
+  enum class Policy : std::uint8_t { ignore, restart, fail };
+  std::string loop;  ///< its name; "*" = every loop that is not named
+  Policy policy = Policy::fail;
+  std::string key;  ///< as messages write it: "modules.orders.loops.poll"
+};
+
 /// `modules.<name>`
 struct ModuleSettings {
   std::optional<bool> enabled;
@@ -92,6 +100,7 @@ struct ModuleSettings {
   Value config;                         ///< operator's part from the files, neither expanded nor merged with manifest defaults; null = none
   std::vector<PendingSetting> pending;  ///< what environment and command line say about `config`, in the order they apply
   std::vector<std::pair<std::string, std::chrono::nanoseconds>> timeouts;
+  std::vector<LoopSetting> loops;             ///< by name
   std::optional<GrantSettings> grants;        ///< absent: `permissions.default` decides
   std::string database_server, database_url;  ///< `database.server` names one of `database.servers`; at most one of both
 };
