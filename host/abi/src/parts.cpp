@@ -1,5 +1,8 @@
 // An instance and its parts of the kernel: made when asked for, told how the instance goes, left in the order of PartId.
 #include <algorithm>
+#include <functional>
+#include <new>
+#include <set>
 
 #include "abi/instance.hpp"
 #include "interfaces.hpp"
@@ -37,6 +40,23 @@ void Instance::reach_to(Reach reach) {
   const std::lock_guard lock(host_.parts_mutex());  // a part that is just being made reads the reach itself
   set_reach(reach);
   for (Part* part : parts()) part->reach_changed();
+}
+
+void Instance::tell_unknown_loops() noexcept {
+  if (options_.loops.empty() || host_.kernel() == nullptr) return;
+  try {
+    std::set<std::string, std::less<>> names;
+    for (const TaskStatus& t : host_.kernel()->tasks().list(this))
+      if (t.kind == TaskKind::loop && !t.name.empty()) names.insert(t.name);
+    std::string all;
+    for (const std::string& known : names) all += (all.empty() ? "" : ", ") + known;
+    for (const auto& [loop, decision] : options_.loops) {
+      if (loop == "*" || names.contains(loop)) continue;
+      host_.log().log(warn, "the module has started without a background loop of this name",
+                      {{"module", name()}, {"name", loop}, {"key", decision.key}, {"its_loops", all.empty() ? "none" : all}});
+    }
+  } catch (const std::bad_alloc&) {  // a remark less
+  }
 }
 
 void Instance::drain_parts(std::int64_t deadline_ns) {

@@ -1,10 +1,42 @@
 #include "tasks_part.hpp"
 
+#include <optional>
+#include <utility>
+
+#include "base/clock.hpp"
 #include "callback.hpp"
 #include "kernel/kernel.hpp"
 
 namespace tenon::host {
 namespace {
+
+/// What the log says of a background loop that has ended by itself; a loop that does so again and again is one line per second.
+class LoopEnds {
+ public:
+  explicit LoopEnds(const LoopOptions& options) : policy_(options.policy), decided_by_(options.decided_by) {}
+
+  void tell(Instance& instance, std::string_view name, Code code) {
+    constexpr std::int64_t tell_ns = 1'000'000'000;
+    const std::int64_t now = monotonic_ns();
+    if (told_ns_ != 0 && now - told_ns_ < tell_ns) {
+      ++untold_;
+      return;
+    }
+    told_ns_ = now;
+    const std::string untold = std::to_string(std::exchange(untold_, 0));
+    std::vector<LogField> fields = {
+        {"module", instance.name()}, {"name", name}, {"code", code_name(code)}, {"policy", policy_name(policy_)}};
+    if (!decided_by_.empty()) fields.push_back({"decided_by", decided_by_});
+    if (untold != "0") fields.push_back({"untold_ends", untold});
+    instance.host().log().log(policy_ == LoopPolicy::fail ? warn : info, "a background loop has ended", fields);
+  }
+
+ private:
+  const LoopPolicy policy_;
+  const std::string decided_by_;
+  std::int64_t told_ns_ = 0;
+  std::uint64_t untold_ = 0;
+};
 
 /// A task of a module: the C function behind the kernel's handler.
 struct Work {
@@ -15,16 +47,38 @@ struct Work {
   const tenon_task_run run_fn;
   void* const data;
   void (*const release)(void*) noexcept;
+  std::optional<LoopEnds> ends;  ///< of a loop
 
   static Code run(void* self, Call&) noexcept {
     auto& w = *static_cast<Work*>(self);
-    return w.callback.run(w.name, [&w](tenon_call* call, tenon_error* error) { return w.run_fn(w.data, call, error); });
+    const Code code = w.callback.run(w.name, [&w](tenon_call* call, tenon_error* error) { return w.run_fn(w.data, call, error); });
+    if (w.ends) w.ended(code);
+    return code;
+  }
+  void ended(Code code) noexcept {
+    if (callback.call().cancelled.load() != 0 || callback.instance().wedged()) return;
+    try {
+      ends->tell(callback.instance(), name, code);
+    } catch (const std::bad_alloc&) {  // its status says it all the same
+    }
   }
   static void end(void* self) noexcept {
     const std::unique_ptr<Work> w(static_cast<Work*>(self));
     if (w->release != nullptr) w->release(w->data);
   }
 };
+
+// What was registered belongs to the kernel until its release.
+Result<std::uint64_t> hand_over(std::unique_ptr<Work> work, const TasksPart::Add& add) {
+  TaskHandler handler;
+  handler.run = &Work::run;
+  handler.release = &Work::end;
+  handler.data = work.get();
+  handler.call = &work->callback.call();
+  auto added = add(handler);
+  if (added) static_cast<void>(work.release());
+  return added;
+}
 
 }  // namespace
 
@@ -52,16 +106,19 @@ std::vector<std::string> TasksPart::holders() const {
   return out;
 }
 
-Result<std::uint64_t> TasksPart::add(const tenon_task& task, const std::function<Result<std::uint64_t>(const TaskHandler&)>& add) {
+Result<std::uint64_t> TasksPart::add(const tenon_task& task, const Add& add) {
+  return hand_over(std::make_unique<Work>(instance_, task), add);
+}
+
+Result<std::uint64_t> TasksPart::loop(const tenon_task& task, LoopOptions options) {
+  if (const LoopDecision* decision = decision_on(instance_.options().loops, options.name)) {
+    options.policy = decision->policy;
+    options.decided_by = decision->key;
+  }
   auto work = std::make_unique<Work>(instance_, task);
-  TaskHandler handler;
-  handler.run = &Work::run;
-  handler.release = &Work::end;
-  handler.data = work.get();
-  handler.call = &work->callback.call();
-  auto added = add(handler);
-  if (added) static_cast<void>(work.release());
-  return added;
+  work->ends.emplace(options);
+  return hand_over(std::move(work),
+                   [this, &options](const TaskHandler& handler) { return tasks_.loop(instance_, handler, std::move(options)); });
 }
 
 }  // namespace tenon::host

@@ -25,8 +25,11 @@ class TasksPart final : public Part {
 
   [[nodiscard]] Instance& instance() { return instance_; }
   [[nodiscard]] Tasks& tasks() { return tasks_; }
+  using Add = std::function<Result<std::uint64_t>(const TaskHandler&)>;
   /// Makes a handler of what the module gave and registers it by `add`; keeps it alive until its release.
-  Result<std::uint64_t> add(const tenon_task& task, const std::function<Result<std::uint64_t>(const TaskHandler&)>& add);
+  Result<std::uint64_t> add(const tenon_task& task, const Add& add);
+  /// The same for a background loop. What the operator decided about it comes before `options.policy`.
+  Result<std::uint64_t> loop(const tenon_task& task, LoopOptions options);
 
  private:
   Instance& instance_;

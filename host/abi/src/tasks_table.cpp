@@ -18,24 +18,32 @@ Error bad_struct(std::string_view what) {
   return bad("`struct_size` or `flags` of a " + std::string(what) + " are none that tenon.tasks/1 knows", "BAD_STRUCT");
 }
 
-/// add(Tasks&, Owner&, handler, options) -> Result<id>
+using Id = Result<std::uint64_t>;
+
+/// add(TasksPart&) -> Id
 template <class Add>
-tenon_status add(tenon_ctx* ctx, const tenon_task* task, tenon_id* out, tenon_error* err, Add&& add_it) noexcept {
+tenon_status checked(tenon_ctx* ctx, const tenon_task* task, tenon_id* out, tenon_error* err, Add&& add_it) noexcept {
   return with_tasks(ctx, err, [&](TasksPart& part) -> Result<void> {
     if (task == nullptr) return null_argument_of(TENON_TASKS);
     if (task->struct_size < sizeof(tenon_task) || task->flags != 0) return bad_struct("tenon_task");
     if (task->run == nullptr || !is_view(task->name)) return null_argument_of(TENON_TASKS);
     if (task->name.len > TENON_TASK_MAX_NAME) return bad("the name of a task is longer than 63 bytes", "BAD_TASK");
-    auto id = part.add(*task, [&](const TaskHandler& handler) {
-      return add_it(part.tasks(), part.instance(), handler, TaskOptions{std::string(view(task->name)), task->timeout_ns});
-    });
+    const Id id = add_it(part);
     if (!id) return id.error();
     if (out != nullptr) *out = *id;
     return {};
   });
 }
 
-using Id = Result<std::uint64_t>;
+/// add(Tasks&, Owner&, handler, options) -> Id
+template <class Add>
+tenon_status add(tenon_ctx* ctx, const tenon_task* task, tenon_id* out, tenon_error* err, Add&& add_it) noexcept {
+  return checked(ctx, task, out, err, [&](TasksPart& part) {
+    return part.add(*task, [&](const TaskHandler& handler) {
+      return add_it(part.tasks(), part.instance(), handler, TaskOptions{std::string(view(task->name)), task->timeout_ns});
+    });
+  });
+}
 
 tenon_status post(tenon_ctx* ctx, const tenon_task* task, tenon_id* out, tenon_error* err) noexcept {
   return add(ctx, task, out, err,
@@ -79,14 +87,14 @@ Result<LoopPolicy> policy_of(std::int32_t policy) {
 }
 
 tenon_status loop(tenon_ctx* ctx, const tenon_task* task, const tenon_loop_options* options, tenon_id* out, tenon_error* err) noexcept {
-  return add(ctx, task, out, err, [&](Tasks& tasks, Instance& owner, const TaskHandler& h, TaskOptions o) -> Id {
-    if (owner.strand() != nullptr)
+  return checked(ctx, task, out, err, [&](TasksPart& part) -> Id {
+    if (part.instance().strand() != nullptr)
       return Error{Code::failed_precondition,
                    "a loop would hold the one turn of this serial module for ever: use every(), or drop TENON_SERIAL", "SERIAL", 0,
                    ExitCode::unavailable};
-    if (o.timeout_ns != 0) return bad("a loop has no timeout: it ends when it is cancelled", "BAD_TASK");
+    if (task->timeout_ns != 0) return bad("a loop has no timeout: it ends when it is cancelled", "BAD_TASK");
     LoopOptions loop_options;
-    loop_options.name = std::move(o.name);
+    loop_options.name = view(task->name);
     if (options != nullptr) {
       if (options->struct_size < sizeof(tenon_loop_options)) return bad_struct("tenon_loop_options");
       const auto policy = policy_of(options->policy);
@@ -95,7 +103,7 @@ tenon_status loop(tenon_ctx* ctx, const tenon_task* task, const tenon_loop_optio
       if (options->backoff_ns != 0) loop_options.backoff_ns = options->backoff_ns;
       if (options->max_backoff_ns != 0) loop_options.max_backoff_ns = options->max_backoff_ns;
     }
-    return tasks.loop(owner, h, std::move(loop_options));
+    return part.loop(*task, std::move(loop_options));
   });
 }
 

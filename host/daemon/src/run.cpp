@@ -58,6 +58,7 @@ LoadSpec spec_of(const PlannedModule& p, const std::shared_ptr<const ModuleConfi
   out.file = {p.candidate.name, file.path, file.size, file.digest, file.device, file.inode};
   out.build_id = p.candidate.file->build_id;
   out.config = {config, &config->value};
+  out.loops = p.loops;
   if (p.permissions)
     out.permissions =
         std::make_shared<const Permissions>(Permissions::of_plugin(p.candidate.name, p.permissions->asked, p.permissions->granted));

@@ -106,6 +106,18 @@ class Joiner {
     return text.empty() ? text : " (" + text + ")";
   }
 
+  static LoopPolicy policy_of(LoopSetting::Policy policy) {
+    switch (policy) {
+      case LoopSetting::Policy::ignore:
+        return LoopPolicy::ignore;
+      case LoopSetting::Policy::restart:
+        return LoopPolicy::restart;
+      case LoopSetting::Policy::fail:
+        break;
+    }
+    return LoopPolicy::fail;
+  }
+
   void apply_settings(std::uint32_t i) {
     DraftModule& m = draft_.modules[i];
     const ModuleSettings* s = settings(m.name);
@@ -116,6 +128,8 @@ class Joiner {
     };
     if (m.planned.candidate.manifest != nullptr) apply(m.planned.candidate.manifest->timeouts);
     if (s != nullptr) apply(s->timeouts);
+    if (s != nullptr)
+      for (const LoopSetting& l : s->loops) m.planned.loops.emplace(l.loop, LoopDecision{policy_of(l.policy), l.key});
     if (m.trusted())
       apply_to_runtime(i, s);
     else

@@ -7,6 +7,14 @@
 #include "library.hpp"
 
 namespace tenon::host {
+namespace {
+
+void start_is_complete(Instance& instance) {
+  instance.set_phase(Phase::run);
+  instance.tell_unknown_loops();
+}
+
+}  // namespace
 
 LoadedModule::LoadedModule(std::shared_ptr<Shared> shared, std::uint32_t index, LoadSpec spec)
     : shared_(std::move(shared)), index_(index), spec_(std::make_unique<LoadSpec>(std::move(spec))) {}
@@ -114,12 +122,12 @@ Outcome LoadedModule::call(Phase phase, Callback fn, std::int64_t deadline_ns) {
   std::function<void(Outcome)> completed;
   if (phase == Phase::start)
     completed = [this, &record](Outcome o) {
-      if (o.kind == Outcome::Kind::done) record.instance.set_phase(Phase::run);
+      if (o.kind == Outcome::Kind::done) start_is_complete(record.instance);
       completed_(Phase::start, std::move(o));
     };
   Outcome outcome = record.instance.enter(phase, deadline_ns, Gate::State::open, std::move(completed),
                                           [&record, fn](tenon_call* c, tenon_error* e) { return fn(record.self, c, e); });
-  if (phase == Phase::start && outcome.kind == Outcome::Kind::done) record.instance.set_phase(Phase::run);
+  if (phase == Phase::start && outcome.kind == Outcome::Kind::done) start_is_complete(record.instance);
   if (outcome.kind != Outcome::Kind::failed) passed(phase);
   return outcome;
 }
@@ -129,6 +137,11 @@ void LoadedModule::passed(Phase phase) {
   Instance& instance = record_.load()->instance;
   if (phase == Phase::init) instance.reach_to(Reach::visible);
   if (phase == Phase::start) instance.reach_to(Reach::callable);
+}
+
+void LoadedModule::skipped(Phase phase) {
+  passed(phase);
+  if (phase == Phase::start) record_.load()->instance.tell_unknown_loops();
 }
 
 Outcome LoadedModule::stop(std::int64_t deadline_ns) {

@@ -47,7 +47,7 @@ class LoadedModule final : public ModuleInstance {
 
   [[nodiscard]] bool has(Phase phase) const override;
   Outcome run(Phase phase, std::int64_t deadline_ns) override;
-  void skipped(Phase phase) override { passed(phase); }
+  void skipped(Phase phase) override;
   Outcome configure(const ConfigChange& change, std::int64_t deadline_ns) override;
   void on_completed(std::function<void(Phase, Outcome)> fn) override { completed_ = std::move(fn); }
   void cancel(std::int64_t deadline_ns) override;

@@ -27,6 +27,7 @@ std::vector<std::unique_ptr<ModuleInstance>> Loader::prepare(std::vector<LoadSpe
     options.may_change = std::move(spec.may_change);
     options.required = std::move(spec.required);
     options.permissions = std::move(spec.permissions);
+    options.loops = std::move(spec.loops);
     shared_->records.push_back(std::make_unique<ModuleRecord>(shared_->host, std::move(options)));
   }
   shared_->stage = std::make_unique<Stage>(shared_->store, std::move(requests), std::move(wanted), first);

@@ -9,7 +9,8 @@
  * only cron goes by the wall clock.
  *
  * Health: a loop that has ended by itself makes its module `degraded` (policy RESTART, while it waits for its restart) or `unhealthy` (policy FAIL)
- * in the host's health; cancelled ones and other tasks do not count. */
+ * in the host's health; cancelled ones and other tasks do not count. The operator's `modules.<module>.loops.<name>` wins over the policy that is
+ * passed; `"*"` there means every loop that is not named. */
 #ifndef TENON_TASKS_H
 #define TENON_TASKS_H
 #include "tenon/core.h"
@@ -40,7 +41,7 @@ typedef struct tenon_task {
 #define TENON_ZONE_UTC 0
 #define TENON_ZONE_LOCAL 1 /* the host's: TZ, /etc/localtime */
 
-/* What becomes of a loop that ends by itself, whatever it returns. */
+/* What becomes of a loop that ends by itself, whatever it returns, unless the operator decides otherwise. */
 #define TENON_LOOP_FAIL 0    /* it stays ended, and the module is unhealthy */
 #define TENON_LOOP_RESTART 1 /* it begins again after a pause that doubles; degraded meanwhile */
 #define TENON_LOOP_IGNORE 2  /* it stays ended; health is not concerned */

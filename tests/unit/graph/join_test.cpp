@@ -372,6 +372,23 @@ TEST_CASE("hostile file names come out printable") {
   for (const char ch : plan.diagnostics.items()[0].message) CHECK(static_cast<unsigned char>(ch) >= 0x20);
 }
 
+TEST_CASE("loops: what the operator says of them goes with the module") {
+  World w;
+  w.plugin("a");
+  w.settings("a").loops = {{"*", LoopSetting::Policy::restart, "modules.a.loops.*"},
+                           {"poll", LoopSetting::Policy::ignore, "modules.a.loops.poll"},
+                           {"push", LoopSetting::Policy::fail, "modules.a.loops.push"}};
+  w.plugin("b");
+  const Plan plan = w.plan();
+  const LoopDecisions& loops = find(plan, "a")->loops;
+  REQUIRE(loops.size() == 3);
+  CHECK(loops.at("*").policy == LoopPolicy::restart);
+  CHECK(loops.at("poll").policy == LoopPolicy::ignore);
+  CHECK(loops.at("poll").key == "modules.a.loops.poll");
+  CHECK(loops.at("push").policy == LoopPolicy::fail);
+  CHECK(find(plan, "b")->loops.empty());
+}
+
 TEST_CASE("timeouts: host's, then manifest's, then operator's") {
   using namespace std::chrono_literals;
   World w;

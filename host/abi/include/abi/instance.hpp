@@ -20,6 +20,7 @@
 #include "kernel/config_store.hpp"
 #include "kernel/health.hpp"
 #include "kernel/log.hpp"
+#include "kernel/loop_policy.hpp"
 #include "kernel/owner.hpp"
 #include "kernel/permissions.hpp"
 #include "kernel/strand.hpp"
@@ -76,6 +77,7 @@ struct InstanceOptions {
   std::function<bool(std::string_view)> may_change;
   std::vector<std::string> required;               ///< modules named by `requires`
   std::shared_ptr<const Permissions> permissions;  ///< null: everything if trusted, else what is the module's own
+  LoopDecisions loops;                             ///< the operator's, over what the module says of its loops
 };
 
 /// Never freed while a thread of the module could still come back: whoever owns it (the loader) leaks it when wedged. Thread-safe.
@@ -115,6 +117,8 @@ class Instance final : public Owner, private tenon_ctx {
   Result<void> offer_health(const tenon_health& table, void* self);
   /// Moves the reach and tells every part.
   void reach_to(Reach reach);
+  /// Its start is complete: warns of each loop that InstanceOptions::loops names and that it does not have now.
+  void tell_unknown_loops() noexcept;
   void drain_parts(std::int64_t deadline_ns);
   /// Takes back all that parts hold; the gate is draining. False: a callback never came back.
   bool leave_parts(std::int64_t deadline_ns);

@@ -12,6 +12,7 @@
 #include "config/config.hpp"
 #include "discovery/candidate.hpp"
 #include "graph/permissions.hpp"
+#include "kernel/loop_policy.hpp"
 
 namespace tenon::host {
 
@@ -51,6 +52,7 @@ struct PlannedModule {
   /// Of a plugin that asks for something, or is granted something; null: it may do what is its own (a RuntimeModule: everything).
   std::shared_ptr<const PlannedPermissions> permissions;
   PhaseTimeouts timeouts;  ///< host's, manifest's, operator's, in this order
+  LoopDecisions loops;     ///< the operator's
 };
 
 struct Plan {

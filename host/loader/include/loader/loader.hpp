@@ -8,6 +8,7 @@
 
 #include "abi/host_context.hpp"
 #include "abi/module_instance.hpp"
+#include "kernel/loop_policy.hpp"
 #include "loader/code_ranges.hpp"
 #include "loader/descriptor.hpp"
 #include "loader/module_store.hpp"
@@ -27,6 +28,7 @@ struct LoadSpec {
   std::shared_ptr<const Value> config;
   std::function<bool(std::string_view)> may_change;  ///< see InstanceOptions
   std::shared_ptr<const Permissions> permissions;    ///< see InstanceOptions
+  LoopDecisions loops;                               ///< the operator's
   std::vector<std::string> required;                 ///< modules named by `requires`
 };
 

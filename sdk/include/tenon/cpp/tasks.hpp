@@ -15,7 +15,7 @@ struct Task {
 
 enum class Zone : std::int32_t { utc = TENON_ZONE_UTC, local = TENON_ZONE_LOCAL };
 
-/// What becomes of a loop that ends by itself.
+/// What becomes of a loop that ends by itself; the operator's `modules.<module>.loops.<name>` wins over it.
 enum class LoopPolicy : std::int32_t {
   fail = TENON_LOOP_FAIL,        ///< it stays ended, and the module is unhealthy
   restart = TENON_LOOP_RESTART,  ///< it begins again after a pause that doubles; degraded meanwhile

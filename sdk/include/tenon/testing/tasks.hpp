@@ -27,7 +27,7 @@ struct TaskInfo {
 ///   CHECK(host.tasks().advance(1min) == 1);          // what fell due, each at its time
 ///
 /// Nothing runs before start. Loops run on threads of their own from start on, in real time (their calls' waits are real): wait_for_loops() joins
-/// those that end by themselves, and stop cancels the others and waits for them.
+/// those that end by themselves, and stop cancels the others and waits for them. Their policy is the one the module passes: there is no operator here.
 class FakeTasks {
  public:
   explicit FakeTasks(Host& host) : host_(host), monotonic_ns_(detail::now_ns()) { set_time("2026-01-01T00:00:00Z"); }
