@@ -39,12 +39,18 @@ struct Post {
 
 struct Clockwork {
   SmallHost host;
-  SmallModule orders{host, "orders"};
+  SmallModule orders{host, "orders", decided()};
   const tenon_tasks* const tasks = orders.table<tenon_tasks>(TENON_TASKS);
   tenon_error error{};
   Clockwork() { error.struct_size = sizeof error; }
   static tenon_task task(Registered& data) {
     return {sizeof(tenon_task), 0, &count_run, &data, &Registered::release, str("a task with a name beyond small strings"), 0};
+  }
+  /// The operator's word on loops is copied, too.
+  static host::InstanceOptions decided() {
+    host::InstanceOptions out;
+    out.loops["*"] = {host::LoopPolicy::ignore, "modules.orders.loops.a key beyond small strings"};
+    return out;
   }
   std::size_t left() { return host.kernel().tasks().list(nullptr).size(); }
 };
@@ -172,7 +178,7 @@ TEST_CASE("no memory: a task leaves nothing, or runs as it should") {
   }
   SUBCASE("loop") {
     add_in_every_shortage(true, [](Clockwork& c, const tenon_task& t, tenon_id& id) {
-      const tenon_loop_options options = {sizeof options, TENON_LOOP_IGNORE, 0, 0};
+      const tenon_loop_options options = {sizeof options, TENON_LOOP_FAIL, 0, 0};
       return c.tasks->loop(c.orders.ctx(), &t, &options, &id, &c.error);
     });
   }

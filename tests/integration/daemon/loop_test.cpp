@@ -84,16 +84,19 @@ TEST_CASE("loops: a name the module has not is told once it has started, with th
   CHECK(l.says("\"ready\":true,\"degraded\":false"));
 }
 
-TEST_CASE("loops: a module without any is told so, too, and one without a start") {
-  Host host({"modules/alpha", "modules/quiet"});
+TEST_CASE("loops: a module without any is told so, too, also one without a start, and one whose start is answered later") {
+  Host host({"modules/alpha", "modules/delta", "modules/epsilon", "modules/quiet"});
   host.script("alpha", "", "loops: {poll: fail}");
   host.script("quiet", "", "loops: {poll: fail}");
+  host.script("delta", "fail: {start: complete}, complete: {after: 50ms}", "loops: {poll: fail}");
+  host.script("epsilon", "fail: {start: error}", "loops: {poll: fail}");
   const Ran ran = boot_and_stop(host);
   CHECK(ran.exit == 0);
-  for (const char* name : {"alpha", "quiet"}) {
+  for (const char* name : {"alpha", "delta", "quiet"}) {
     const std::string module = name;
     CHECK(contains(ran.err, "module=" + module + " name=poll key=modules." + module + ".loops.poll its_loops=none"));
   }
+  CHECK_FALSE(contains(ran.err, "modules.epsilon.loops.poll"));  // it has not started
 }
 
 TEST_CASE("loops: the key is shown with its source, and a reload says that it needs a restart") {
