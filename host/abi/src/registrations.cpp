@@ -35,28 +35,52 @@ tenon_status Instance::subscribe(std::string path, tenon_config_changed fn, void
   // The gate moves before revoke_all takes the mutex: what is let in here is revoked, what comes later is refused.
   if (gate().state() != Gate::State::open) return fail(Code::unavailable, "the instance is leaving: nothing can be registered", "CLOSED");
   for (const Subscription& s : subscriptions_)
-    if (s.path == path && s.fn == fn && s.data == data) {
+    if (!s.ended && s.path == path && s.fn == fn && s.data == data) {
       *out = s.id;
       return TENON_OK;
     }
   if (subscriptions_.size() >= 256) return fail(Code::resource_exhausted, "more than 256 on_change registrations", "TOO_MANY");
   *out = next_id_++;
-  subscriptions_.push_back({*out, std::move(path), fn, data, release});
+  subscriptions_.push_back({*out, std::move(path), fn, data, release, 0, false});
   return TENON_OK;
 }
 
+std::vector<Instance::Subscription>::iterator Instance::find_subscription(tenon_id id) {
+  return std::find_if(subscriptions_.begin(), subscriptions_.end(), [id](const Subscription& s) { return s.id == id && !s.ended; });
+}
+
 tenon_status Instance::unsubscribe(tenon_id id) {
+  const std::lock_guard lock(mutex_);
+  const auto s = find_subscription(id);
+  if (s == subscriptions_.end()) return TENON_NOT_FOUND;
+  if (s->inside != 0) {  // whoever is inside releases it
+    s->ended = true;
+    return TENON_OK;
+  }
+  // Not here: the caller may be inside a delivery to another one, and host functions never call back.
+  if (s->release != nullptr) host_.notifier().post(this, [this, release = s->release, data = s->data] { call_release(release, data); });
+  subscriptions_.erase(s);
+  return TENON_OK;
+}
+
+bool Instance::begin_delivery(tenon_id id) {
+  const std::lock_guard lock(mutex_);
+  const auto s = find_subscription(id);
+  if (s == subscriptions_.end()) return false;
+  ++s->inside;
+  return true;
+}
+
+void Instance::end_delivery(tenon_id id) {
   Subscription gone{};
   {
     const std::lock_guard lock(mutex_);
     const auto s = std::find_if(subscriptions_.begin(), subscriptions_.end(), [id](const Subscription& x) { return x.id == id; });
-    if (s == subscriptions_.end()) return TENON_NOT_FOUND;
+    if (--s->inside != 0 || !s->ended) return;
     gone = std::move(*s);
     subscriptions_.erase(s);
   }
-  // Not here: the caller may be inside the very delivery, and host functions never call back.
-  if (gone.release != nullptr) host_.notifier().post(this, [this, gone] { call_release(gone.release, gone.data); });
-  return TENON_OK;
+  if (gone.release != nullptr) call_release(gone.release, gone.data);
 }
 
 Outcome Instance::deliver(const ConfigChange& change, std::int64_t deadline_ns) {
@@ -69,15 +93,18 @@ Outcome Instance::deliver(const ConfigChange& change, std::int64_t deadline_ns) 
   for (const Subscription& s : due)
     for (const std::string& path : change.paths) {
       if (!concerns(s.path, path)) continue;
-      {
-        const std::lock_guard lock(mutex_);  // an earlier callback may have unsubscribed it
-        if (std::none_of(subscriptions_.begin(), subscriptions_.end(), [&s](const Subscription& x) { return x.id == s.id; })) break;
-      }
+      // What is looked at and counted inside the gate is waited for by whoever closes it.
       Outcome o = enter(Phase::configure, deadline_ns, Gate::State::open, {}, [&](tenon_call* call, tenon_error* err) {
-        std::optional<Borrowed> borrowed;
-        tenon_str told = c_str(s.path);
-        if (host_.strict() != nullptr) told = borrowed.emplace(*host_.strict(), *this).text("the path of on_change", told);
-        return s.fn(s.data, call, told, err);
+        if (!begin_delivery(s.id)) return TENON_OK;  // an earlier callback, or another thread, has unsubscribed it
+        tenon_status status = TENON_OK;
+        {
+          std::optional<Borrowed> borrowed;
+          tenon_str told = c_str(s.path);
+          if (host_.strict() != nullptr) told = borrowed.emplace(*host_.strict(), *this).text("the path of on_change", told);
+          status = s.fn(s.data, call, told, err);
+        }
+        end_delivery(s.id);
+        return status;
       });
       if (o.kind == Outcome::Kind::failed && first.kind != Outcome::Kind::failed) first = std::move(o);
       break;  // one call per subscription, for the first path it concerns
@@ -175,19 +202,27 @@ bool Instance::dump_log(std::size_t count, const std::function<void(const tenon_
 }
 
 void Instance::revoke_all() {
-  std::vector<Subscription> subscriptions;
   std::unique_ptr<Sink> sink;
   {
     const std::lock_guard lock(mutex_);
-    subscriptions.swap(subscriptions_);
+    for (Subscription& s : subscriptions_) s.ended = true;
     sink = std::move(sink_);
   }
   if (sink) {
     const bool quiet = host_.log().remove_receiver(sink->handle, monotonic_ns() + Notifier::limit_ns);
     if (quiet && sink->release != nullptr) call_release(sink->release, sink->data);
   }
-  for (const Subscription& s : subscriptions)
-    if (s.release != nullptr) call_release(s.release, s.data);
+  for (;;) {
+    Subscription gone{};
+    {
+      const std::lock_guard lock(mutex_);
+      const auto s = std::find_if(subscriptions_.begin(), subscriptions_.end(), [](const Subscription& x) { return x.inside == 0; });
+      if (s == subscriptions_.end()) return;
+      gone = std::move(*s);
+      subscriptions_.erase(s);
+    }
+    if (gone.release != nullptr) call_release(gone.release, gone.data);
+  }
 }
 
 }  // namespace tenon::host

@@ -342,6 +342,30 @@ TEST_CASE("on_change: a callback may unsubscribe itself and others, the release 
   CHECK(first.released.value() == 1);
 }
 
+TEST_CASE("on_change: what is unsubscribed during its delivery is released when that has returned") {
+  Configured c;
+  Subscriber s;
+  tenon_id id = 0;
+  c.instance.set_phase(Phase::init);
+  REQUIRE(subscribe(c, "live", s, &id) == TENON_OK);
+  const auto unsubscribe = [&] { CHECK(c.config.unsubscribe(c.ctx(), id) == TENON_OK); };
+  s.inside = [&](tenon_call*) {
+    SUBCASE("by itself") { unsubscribe(); }
+    SUBCASE("by another thread") { std::thread(unsubscribe).join(); }
+    SUBCASE("by the host") { c.instance.revoke_all(); }
+    CHECK(c.config.unsubscribe(c.ctx(), id) == TENON_NOT_FOUND);
+    CHECK(c.world.host.notifier().flush(&c.instance, in_a_minute()));
+    CHECK(s.released.value() == 0);
+  };
+  CHECK(c.instance.deliver(change_of({"live"}), no_deadline).kind == Outcome::Kind::done);
+  CHECK(s.told.size() == 1);
+  CHECK(s.released.value() == 1);
+  CHECK(c.instance.deliver(change_of({"live"}), no_deadline).kind == Outcome::Kind::done);
+  c.instance.revoke_all();
+  CHECK(s.told.size() == 1);
+  CHECK(s.released.value() == 1);
+}
+
 TEST_CASE("on_change: after a delivery was given up no other subscriber is called") {
   Configured c;
   Subscriber hanging, next;

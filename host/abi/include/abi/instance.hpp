@@ -156,7 +156,7 @@ class Instance final : public Owner, private tenon_ctx {
   tenon_status detach_sink(tenon_id id);
   /// Emits what the sink kept; false if there is none.
   bool dump_log(std::size_t count, const std::function<void(const tenon_log_record&)>& emit);
-  /// Takes back everything registered; each release(data) is called exactly once, on this thread.
+  /// Takes back everything registered; each release(data) is called exactly once: on this thread, or on the one that is still inside of what it belongs to.
   void revoke_all();
 
  private:
@@ -179,6 +179,8 @@ class Instance final : public Owner, private tenon_ctx {
     tenon_config_changed fn;
     void* data;
     void (*release)(void*) noexcept;
+    std::uint32_t inside = 0;  ///< threads that are in fn
+    bool ended = false;        ///< over as soon as nobody is inside; not called any more
   };
   struct Sink {
     tenon_id id = 0;
@@ -187,6 +189,9 @@ class Instance final : public Owner, private tenon_ctx {
     void* data = nullptr;
     void (*release)(void*) noexcept = nullptr;
   };
+  std::vector<Subscription>::iterator find_subscription(tenon_id id);
+  bool begin_delivery(tenon_id id);
+  void end_delivery(tenon_id id);
   Part* make_part(const struct Interface& interface);
   [[nodiscard]] std::vector<Part*> parts() const;
   std::vector<Deferred>::iterator find_deferred(tenon_id id);
