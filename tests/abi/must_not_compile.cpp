@@ -60,4 +60,15 @@ struct Unmakable {
   explicit Unmakable(int) {}
 };
 TENON_MODULE_AS(Unmakable, "x", "1.0.0");
+#elif CASE == 15  // expect: a check the module inherits names the module
+struct Database {
+  tenon::Status database() { return {}; }
+};
+struct Inheriting : Database {
+  static const void* query(std::string_view id) noexcept {
+    static constexpr tenon::HealthChecks checks(tenon::required_check<&Inheriting::database>("database"));
+    return id == TENON_HEALTH ? checks.table() : nullptr;
+  }
+};
+TENON_MODULE_AS(Inheriting, "x", "1.0.0");
 #endif

@@ -6,6 +6,8 @@
 //     return id == TENON_HEALTH ? checks.table() : nullptr;
 //   }
 //   tenon::Status database(tenon::Call call);  // or (), void: throws Failure; on several threads at once with everything else [worker]
+//
+// A check the module inherits names the module, whose object it runs on: tenon::required_check<Orders, &Orders::database>("database").
 #ifndef TENON_CPP_HEALTH_HPP
 #define TENON_CPP_HEALTH_HPP
 
@@ -25,9 +27,17 @@ struct class_of<Function T::*> {
   using type = T;
 };
 
+/// The class that declares a check: the module itself, or a base, on whose object nothing may run as if it were the module's.
 template <auto Member>
+struct declares_check {
+  using type = typename class_of<decltype(Member)>::type;
+  static_assert(
+      has_query<type>::value,
+      "this class is no module with a query(): a check the module inherits names the module, as in required_check<Orders, &Orders::check>");
+};
+
+template <class T, auto Member>
 tenon_status run_check(void* self, tenon_call* call, tenon_error* err) noexcept {
-  using T = typename class_of<decltype(Member)>::type;
   return guard(err, [&] {
     auto& seat = *static_cast<Seat<T>*>(self);
     if constexpr (std::is_invocable_v<decltype(Member), T&, Call>) {
@@ -41,26 +51,37 @@ tenon_status run_check(void* self, tenon_call* call, tenon_error* err) noexcept 
   });
 }
 
-template <auto Member>
+template <class T, auto Member>
 constexpr tenon_health_check make_check(bool required, std::string_view name, std::chrono::nanoseconds timeout,
                                         std::chrono::nanoseconds interval) noexcept {
-  return {sizeof(tenon_health_check), required ? 1U : 0U, timeout.count(), interval.count(), to_c(name), &run_check<Member>};
+  return {sizeof(tenon_health_check), required ? 1U : 0U, timeout.count(), interval.count(), to_c(name), &run_check<T, Member>};
 }
 
 }  // namespace detail
 #pragma GCC visibility pop
 
 /// Without it the module is of no use: while it fails, the host is not ready. 0 = the host's default.
+template <class Module, auto Member>
+constexpr tenon_health_check required_check(std::string_view name, std::chrono::nanoseconds timeout = {},
+                                            std::chrono::nanoseconds interval = {}) noexcept {
+  return detail::make_check<Module, Member>(true, name, timeout, interval);
+}
+/// The module is the class that declares it.
 template <auto Member>
 constexpr tenon_health_check required_check(std::string_view name, std::chrono::nanoseconds timeout = {},
                                             std::chrono::nanoseconds interval = {}) noexcept {
-  return detail::make_check<Member>(true, name, timeout, interval);
+  return required_check<typename detail::declares_check<Member>::type, Member>(name, timeout, interval);
 }
 /// Without it the module only works worse: while it fails, the host is degraded.
+template <class Module, auto Member>
+constexpr tenon_health_check optional_check(std::string_view name, std::chrono::nanoseconds timeout = {},
+                                            std::chrono::nanoseconds interval = {}) noexcept {
+  return detail::make_check<Module, Member>(false, name, timeout, interval);
+}
 template <auto Member>
 constexpr tenon_health_check optional_check(std::string_view name, std::chrono::nanoseconds timeout = {},
                                             std::chrono::nanoseconds interval = {}) noexcept {
-  return detail::make_check<Member>(false, name, timeout, interval);
+  return optional_check<typename detail::declares_check<Member>::type, Member>(name, timeout, interval);
 }
 
 /// Constant data that points into itself: a `static constexpr` object.
