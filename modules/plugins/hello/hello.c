@@ -152,7 +152,10 @@ static void* run(void* self) {
   wait_until(h, after(now_ns(), h->start_delay_ns), NULL);
   const int stopped_before_start = h->stopping;
   pthread_mutex_unlock(&h->mutex);
-  h->calls->complete(h->ctx, h->start_id, stopped_before_start ? TENON_CANCELLED : TENON_OK, NULL, NULL);
+  const tenon_status started = stopped_before_start ? TENON_CANCELLED : TENON_OK;
+  const struct timespec pause = {0, 10 * 1000 * 1000};
+  /* RESOURCE_EXHAUSTED: there was no memory for it, and the call is still open. */
+  while (h->calls->complete(h->ctx, h->start_id, started, NULL, NULL) == TENON_RESOURCE_EXHAUSTED) nanosleep(&pause, NULL);
 
   pthread_mutex_lock(&h->mutex);
   for (uint64_t count = 1; !h->stopping; ++count) {

@@ -54,8 +54,9 @@ static void written(void* data, tenon_status status, uint64_t revision, const te
   const int n = snprintf(digits, sizeof digits, "%" PRIu64, revision);
   const tenon_kv metadata = {TENON_STR_INIT("revision"), {digits, (size_t)n}};
   tenon_reply reply = {.struct_size = sizeof reply, .metadata = &metadata, .metadata_count = 1};
-  /* NOT_FOUND: nobody waits any more. It is written all the same. */
-  w->kv->services->complete(w->kv->ctx, w->call, status, error, status == TENON_OK ? &reply : NULL);
+  /* NOT_FOUND: nobody waits any more. It is written all the same. RESOURCE_EXHAUSTED: the call is still open, so it ends with less. */
+  if (w->kv->services->complete(w->kv->ctx, w->call, status, error, status == TENON_OK ? &reply : NULL) == TENON_RESOURCE_EXHAUSTED)
+    w->kv->services->complete(w->kv->ctx, w->call, status == TENON_OK ? TENON_RESOURCE_EXHAUSTED : status, NULL, NULL);
   free(w);
 }
 

@@ -177,3 +177,45 @@ TEST_CASE("kv_c: configuration out of bounds is refused, the old one stays") {
   Host wrong(tenon_entry_v1, {{"max_value", tenon::Size{2U << 20U}}, {"default_ttl", "0s"}});
   CHECK(wrong.boot().code() == TENON_INVALID_ARGUMENT);
 }
+
+namespace {
+
+/// Tables of the fake host, with one function that refuses.
+struct Refusing {
+  static inline const tenon_services* services = nullptr;
+  static inline const tenon_events* events = nullptr;
+  static inline tenon_services no_memory{};
+  static inline tenon_events full{};
+  static inline int left = 0;
+  static tenon_status complete(tenon_ctx* ctx, tenon_id id, tenon_status status, const tenon_error* error, tenon_reply* reply) noexcept {
+    return left-- > 0 ? TENON_RESOURCE_EXHAUSTED : services->complete(ctx, id, status, error, reply);
+  }
+  static tenon_status publish(tenon_ctx* ctx, const tenon_event_draft* draft, std::uint64_t* id, tenon_error* err) noexcept {
+    if (left-- > 0) return tenon::Status(TENON_RESOURCE_EXHAUSTED, "QUEUE_FULL", "full").report(err);
+    return events->publish(ctx, draft, id, err);
+  }
+  explicit Refusing(Host& host) {
+    const auto table = [&](std::string_view name) { return host.ctx()->host->query(host.ctx(), tenon::to_c(name)); };
+    services = static_cast<const tenon_services*>(table(TENON_SERVICES));
+    events = static_cast<const tenon_events*>(table(TENON_EVENTS));
+    no_memory = *services;
+    no_memory.complete = &complete;
+    full = *events;
+    full.publish = &publish;
+    host.provide(TENON_SERVICES, &no_memory);
+    host.provide(TENON_EVENTS, &full);
+    left = 0;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("kv_c: a write whose answer finds no memory is answered with less") {
+  Host host(tenon_entry_v1, defaults);
+  const Refusing refusing(host);
+  REQUIRE(host.boot().ok());
+  Refusing::left = 1;
+  CHECK(tenon_test::call(host, "kv_c.put", {{"key", "a"}}, "v").status.code() == TENON_RESOURCE_EXHAUSTED);
+  CHECK(host.storage().get("kv_c", "a")->value == "v");
+  CHECK(host.finish().empty());
+}

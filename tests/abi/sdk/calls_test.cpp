@@ -213,3 +213,57 @@ TEST_CASE("a body given to complete is released") {
   CHECK(m.deferred.complete(Status(), body()).code() == TENON_FAILED_PRECONDITION);
   CHECK(released == 2);
 }
+
+namespace {
+
+/// A host that is short of memory: `refusals` times the call stays open.
+struct Short {
+  static inline const tenon_calls* real = nullptr;
+  static inline int refusals = 0, asked = 0;
+  static tenon_status complete(tenon_ctx* ctx, tenon_id id, tenon_status status, const tenon_error* error, tenon_blob* body) noexcept {
+    ++asked;
+    if (refusals-- <= 0) return real->complete(ctx, id, status, error, body);
+    if (body != nullptr && body->release != nullptr) body->release(body->owner);
+    return TENON_RESOURCE_EXHAUSTED;
+  }
+  static inline tenon_calls table{};
+  static void into(Host& host, int times) {
+    Host other = Host::of<Late>();  // what the fake has itself
+    real = static_cast<const tenon_calls*>(other.ctx()->host->query(other.ctx(), TENON_STR(TENON_CALLS)));
+    table = *real;
+    table.complete = &complete;
+    refusals = times;
+    asked = 0;
+    host.provide(TENON_CALLS, &table);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a call that could not be ended for want of memory is still held") {
+  Late::on_start = defer;
+  Host host = Host::of<Late>();
+  Short::into(host, 1);
+  REQUIRE(host.create().ok());
+  REQUIRE(host.start().is_pending());
+  auto& d = host.object<Late>().deferred;
+  SUBCASE("and completed again") {
+    CHECK(d.complete(Status(), tenon::Blob()).code() == TENON_RESOURCE_EXHAUSTED);
+    CHECK(d);
+    CHECK_FALSE(d.cancelled());
+    CHECK(d.complete().ok());
+    CHECK_FALSE(d);
+    CHECK(host.completion().ok());
+  }
+  SUBCASE("and dropped") {
+    CHECK(d.complete().code() == TENON_RESOURCE_EXHAUSTED);
+    d = Deferred();
+    CHECK(host.completion().reason() == "DEFERRED_DROPPED");
+  }
+  SUBCASE("and dropped without the words for it") {
+    d = Deferred();
+    CHECK(Short::asked == 2);
+    CHECK(host.completion().code() == TENON_INTERNAL);
+  }
+  CHECK(host.finish().empty());
+}

@@ -49,7 +49,8 @@ class Deferred {
   explicit operator bool() const noexcept { return id_ != 0; }
   [[nodiscard]] tenon_id id() const noexcept { return id_; }
 
-  /// Ends the call. FAILED_PRECONDITION if this object holds none (any more); NOT_FOUND if the host has ended it already. [any]
+  /// Ends the call. FAILED_PRECONDITION if this object holds none (any more); NOT_FOUND if the host has ended it already; RESOURCE_EXHAUSTED
+  /// if there was no memory for it: then it holds the call still, to be completed with less, or dropped. [any]
   Status complete(const Status& status = Status()) noexcept { return finish(status, nullptr); }
   Status complete(const Status& status, Blob body) noexcept {
     tenon_blob raw = body.hand_over();
@@ -80,7 +81,7 @@ class Deferred {
  private:
   Status finish(const Status& status, tenon_blob* body) noexcept {
     if (id_ == 0) return Status(TENON_FAILED_PRECONDITION);
-    return Status(table_->complete(ctx_, std::exchange(id_, 0), status.code(), status.error(), body));
+    return Status(end(status.code(), status.error(), body));
   }
   void drop() noexcept {
     if (id_ == 0) return;
@@ -88,7 +89,14 @@ class Deferred {
     detail::init_error(error);
     const tenon_status status = cancelled() ? TENON_CANCELLED : TENON_INTERNAL;
     detail::fill(&error, status, "DEFERRED_DROPPED", "the module dropped a deferred call without completing it");
-    (void)table_->complete(ctx_, std::exchange(id_, 0), status, &error, nullptr);
+    if (end(status, &error, nullptr) == TENON_RESOURCE_EXHAUSTED) (void)end(status, nullptr, nullptr);
+  }
+  /// Empty before the host hears of it: once the call has ended, this object may be gone.
+  tenon_status end(tenon_status status, const tenon_error* error, tenon_blob* body) noexcept {
+    const tenon_id id = std::exchange(id_, 0);
+    const tenon_status result = table_->complete(ctx_, id, status, error, body);
+    if (result == TENON_RESOURCE_EXHAUSTED) id_ = id;  // the call is open still
+    return result;
   }
 
   tenon_ctx* ctx_ = nullptr;
