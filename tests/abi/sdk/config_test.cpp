@@ -154,6 +154,17 @@ TEST_CASE("on_change is refused in other phases and for paths that are not live"
   CHECK(host.change("other", 1).code() == TENON_FAILED_PRECONDITION);
 }
 
+TEST_CASE("a change above a path concerns it if its value is another then") {
+  Host host = Host::of<Configured>(Config{{"interval", "1s"}, {"tree", Config{{"x", 1}}}});
+  REQUIRE(host.boot().ok());
+  auto& module = host.object<Configured>();
+  CHECK(host.change("", Config{{"interval", "1s"}, {"tree", Config{{"x", 2}}}}).ok());
+  CHECK(module.seen == std::vector<std::string>{"tree in time"});
+  CHECK(host.change("", Config{{"interval", "2s"}}).ok());  // removed counts
+  CHECK(module.seen == std::vector<std::string>{"tree in time", "interval=2s", "tree in time"});
+  CHECK(host.finish().empty());
+}
+
 namespace {
 
 int alive = 0;
@@ -186,8 +197,43 @@ TEST_CASE("what on_change was given is released exactly once") {
     CHECK(alive == 2);
     auto& m = host.object<Registers>();
     CHECK(m.config.unsubscribe(m.first).ok());
+    CHECK(alive == 2);  // not within the function
+    host.deliver();
     CHECK(alive == 1);
     CHECK(m.config.unsubscribe(m.first).code() == TENON_NOT_FOUND);
   }
   CHECK(alive == 0);
+}
+
+namespace {
+
+/// Each handler ends both, itself first.
+struct EndsItself {
+  using needs = tenon::needs<tenon::Config>;
+  tenon::Ctx ctx;
+  tenon::Config config{ctx};
+  tenon_id ids[2] = {};
+  std::string seen;
+  void init() {
+    for (int i = 0; i < 2; ++i) {
+      const auto handler = [this, i, name = std::string(64, static_cast<char>('a' + i))](std::string_view) {
+        CHECK(config.unsubscribe(ids[i]).ok());
+        CHECK(config.unsubscribe(ids[1 - i]).ok());
+        seen += name[63];  // of the handler itself, which is still there
+      };
+      ids[i] = config.on_change("a", handler).value();
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a handler of on_change that ends itself is released afterwards, and another it has ended is not called") {
+  Host host = Host::of<EndsItself>(Config{{"a", 1}});
+  REQUIRE(host.boot().ok());
+  CHECK(host.change("a", 2).ok());
+  CHECK(host.object<EndsItself>().seen == "a");
+  CHECK(host.change("a", 3).ok());
+  CHECK(host.object<EndsItself>().seen == "a");
+  CHECK(host.finish().empty());
 }

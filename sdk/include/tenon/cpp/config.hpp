@@ -54,8 +54,8 @@ class Config {
         out, [&](tenon_error* e) { return table_->count(ctx_.raw(), to_c(path), &out, e); }, [](std::size_t n) { return n; });
   }
 
-  /// f(path) or f(path, Call), returning Status or void, is called [control] when a live value at `path` or below it has changed. In create
-  /// or init only. The host keeps f until after stop.
+  /// f(path) or f(path, Call), returning Status or void, is called [control] when a live value at `path`, above or below it has changed. In
+  /// create or init only. The host keeps f until after stop, or until some time after unsubscribe.
   template <class F>
   Result<tenon_id> on_change(std::string_view path, F f) const {
     using Handler = detail::Handler<F, std::string_view>;

@@ -280,6 +280,7 @@ class Host {
   static bool given_up(const detail::CallState& call);     // with the mutex held
   [[nodiscard]] std::string trace_of_this_thread() const;  ///< of the call or event the module handles on it; with the mutex held
   [[nodiscard]] bool on_own_turn() const;                  ///< a serial module is on this thread: it cannot wait for its own callbacks
+  void release_subscriptions();                            ///< of on_change, once no handler of it runs
   void problem(std::string text) { problems_.push_back(std::move(text)); }  // with the mutex held
   void end(detail::CallState& call, tenon_status why);                      // with the mutex held
   [[nodiscard]] bool declared(std::string_view id) const;
@@ -311,6 +312,8 @@ class Host {
   std::vector<LogLine> lines_;
   std::vector<std::string> problems_, violations_;
   std::map<tenon_id, Subscription> subscriptions_;
+  std::vector<Subscription> unsubscribed_;  // to be released
+  int changing_ = 0;                        // handlers of on_change that run
   std::map<tenon_id, std::shared_ptr<detail::CallState>> deferred_;
   std::shared_ptr<detail::CallState> running_, last_deferred_;
   std::vector<std::pair<std::pair<tenon_call_ended, void*>, tenon_status>> due_;

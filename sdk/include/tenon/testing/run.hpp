@@ -49,13 +49,18 @@ inline std::string Host::trace_of_this_thread() const {
 
 inline bool Host::on_own_turn() const { return (module_.flags & TENON_SERIAL) != 0 && detail::entered() == this; }
 
+namespace detail {
+
+inline bool contains_path(std::string_view above, std::string_view below) {
+  return above.empty() || above == below || (below.substr(0, above.size()) == above && below.substr(above.size(), 1) == ".");
+}
+
+}  // namespace detail
+
 /// A live path lies at, above or below this one.
 inline bool Host::is_live(std::string_view path) const {
-  const auto contains = [](std::string_view above, std::string_view below) {
-    return above.empty() || above == below || (below.substr(0, above.size()) == above && below.substr(above.size(), 1) == ".");
-  };
   for (const std::string& live : live_)
-    if (contains(live, path) || contains(path, live)) return true;
+    if (detail::contains_path(live, path) || detail::contains_path(path, live)) return true;
   return false;
 }
 
@@ -222,6 +227,7 @@ inline void Host::deliver() {
   services_end_calls();
   tasks_end_calls();
   StorageTables::deliver(*this);
+  release_subscriptions();
   for (;;) {
     std::pair<std::pair<tenon_call_ended, void*>, tenon_status> next;
     {
@@ -234,21 +240,44 @@ inline void Host::deliver() {
   }
 }
 
+inline void Host::release_subscriptions() {
+  std::vector<Subscription> gone;
+  {
+    const Lock lock(mutex_);
+    if (changing_ == 0) gone.swap(unsubscribed_);
+  }
+  for (const Subscription& s : gone)
+    if (s.release != nullptr) s.release(s.data);
+}
+
 inline Status Host::change(std::string_view path, Value value) {
-  std::vector<Subscription> concerned;
+  std::vector<tenon_id> concerned;
   {
     const Lock lock(mutex_);
     const Value* old = config_.at(path);
     if (old != nullptr && *old == value) return Status();
     if (!is_live(path))
       return Status::failed_precondition("`" + std::string(path) + "` is not live: a real host keeps the old value until restart");
+    const Config before = config_;
     config_.set(path, std::move(value));
+    const auto changed = [&](const std::string& below) {  // a change above it may have left it as it was
+      const Value *was = before.at(below), *is = config_.at(below);
+      return was == nullptr || is == nullptr ? was != is : *was != *is;
+    };
     for (const auto& [id, s] : subscriptions_)
-      if (s.path.empty() || s.path == path || path.substr(0, s.path.size() + 1) == s.path + ".") concerned.push_back(s);
+      if (detail::contains_path(s.path, path) || (detail::contains_path(path, s.path) && changed(s.path))) concerned.push_back(id);
   }
   if (!started_ || stopped_) return Status();
   Status first;
-  for (const Subscription& s : concerned) {
+  for (const tenon_id id : concerned) {
+    Subscription s{};
+    {
+      const Lock lock(mutex_);
+      const auto found = subscriptions_.find(id);
+      if (found == subscriptions_.end()) continue;  // a handler before this one has ended it
+      s = found->second;
+      ++changing_;
+    }
     const auto call = new_call(false);
     tenon_error error;
     tenon::detail::init_error(error);
@@ -259,7 +288,10 @@ inline Status Host::change(std::string_view path, Value value) {
     }
     Status status = end_call(*call, code == TENON_PENDING ? Status::pending() : Status::from_c(code, error), "on_change");
     if (first.ok()) first = std::move(status);
+    const Lock lock(mutex_);
+    --changing_;
   }
+  release_subscriptions();
   return first;
 }
 
@@ -272,6 +304,7 @@ inline void Host::destroy() {
     const Lock lock(mutex_);
     subscriptions.swap(subscriptions_);
   }
+  release_subscriptions();
   for (const auto& [id, s] : subscriptions)
     if (s.release != nullptr) s.release(s.data);
   container_finish();

@@ -201,15 +201,12 @@ struct Host::Tables {
   }
   static tenon_status unsubscribe(tenon_ctx* ctx, tenon_id id) noexcept {
     Host& h = of(ctx);
-    Subscription old{};
-    {
-      const Lock lock(h.mutex_);
-      const auto found = h.subscriptions_.find(id);
-      if (found == h.subscriptions_.end()) return TENON_NOT_FOUND;
-      old = found->second;
-      h.subscriptions_.erase(found);
-    }
-    if (old.release != nullptr) old.release(old.data);
+    const Lock lock(h.mutex_);
+    const auto found = h.subscriptions_.find(id);
+    if (found == h.subscriptions_.end()) return TENON_NOT_FOUND;
+    // Released later: the caller may be inside of it, and functions of a host never call back.
+    h.unsubscribed_.push_back(std::move(found->second));
+    h.subscriptions_.erase(found);
     return TENON_OK;
   }
 
