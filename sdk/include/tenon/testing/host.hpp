@@ -131,7 +131,8 @@ class Host {
     }
     return Status();
   }
-  /// Cancels what is pending, then calls stop. A PENDING stop is waited for.
+  /// Cancels what is pending and the loops, waits for those (half of the time a call gets, at most 5 s), then calls stop. A PENDING stop is
+  /// waited for.
   Status stop() {
     end_pending();
     tasks_drain();

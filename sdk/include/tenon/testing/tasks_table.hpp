@@ -162,7 +162,10 @@ inline void Host::tasks_end_calls() {
   if (tasks_ != nullptr) tasks_->release_ended();
 }
 inline void Host::tasks_drain() {
-  if (tasks_ != nullptr) tasks_->drain();
+  if (tasks_ == nullptr) return;
+  tasks_->drain();
+  // A loop that only the module's stop ends is not waited for in vain for ever.
+  (void)tasks_->wait_for_loops(std::min<std::chrono::nanoseconds>(time_per_call_ / 2, std::chrono::seconds(5)));
 }
 inline void Host::tasks_leave() {
   if (tasks_ != nullptr) tasks_->leave();
