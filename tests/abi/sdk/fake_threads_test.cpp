@@ -46,6 +46,41 @@ TEST_CASE("loops have ended when stop is called") {
   CHECK(host.finish().empty());
 }
 
+namespace {
+
+/// A thread of the module's own that is the first to use what the host makes when it is asked.
+struct Publishing {
+  using needs = tenon::needs<tenon::Events, tenon::Services, tenon::Tasks, tenon::Leases, tenon::Calls>;
+  explicit Publishing(tenon::Ctx ctx) : events(ctx), services(ctx), tasks(ctx), leases(ctx) {}
+  void start() {
+    thread = std::thread([this] {
+      (void)events.publish("a.b", "x");
+      (void)services.has("a.b");
+      (void)tasks.post([] {});
+      (void)leases.open({});
+      done = true;
+    });
+  }
+  void stop() { thread.join(); }
+  tenon::Events events;
+  tenon::Services services;
+  tenon::Tasks tasks;
+  tenon::Leases leases;
+  std::thread thread;
+  std::atomic<bool> done{false};
+};
+
+}  // namespace
+
+TEST_CASE("a thread of the module may be the first to use an interface, while the test delivers") {
+  Host host = Host::of<Publishing>();
+  REQUIRE(host.boot().ok());
+  while (!host.object<Publishing>().done) host.deliver();
+  CHECK(host.stop().ok());
+  CHECK(host.events().published().size() == 1);
+  CHECK(host.finish().empty());
+}
+
 TEST_CASE("a loop that waits for stop is waited for half of the time only") {
   Host host = Host::of<Looping>();
   REQUIRE(host.boot().ok());

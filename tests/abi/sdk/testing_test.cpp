@@ -288,3 +288,37 @@ TEST_CASE("the manifest's defaults apply when they are given, below the configur
   CHECK(with({{"d", 9}}, "d") == 9);
   CHECK(with({}, "d") == -1);
 }
+
+namespace {
+
+/// Registers wherever create may, and fails then.
+struct FailsLate {
+  using needs = tenon::needs<tenon::Config, tenon::State, tenon::Events, tenon::Tasks, tenon::Calls, tenon::Container>;
+  static inline int alive = 0;
+  struct Counted {
+    Counted() { ++alive; }
+    Counted(const Counted&) { ++alive; }
+    Counted(Counted&&) noexcept { ++alive; }
+    ~Counted() { --alive; }
+  };
+  explicit FailsLate(tenon::Ctx ctx) {
+    (void)tenon::Config(ctx).on_change("a", [c = Counted()](std::string_view) {}).value();
+    (void)tenon::State(ctx).open("under_test").value().watch("", [c = Counted()](const tenon::StateChanges&) {}).value();
+    (void)tenon::Events(ctx).subscribe("a.b", [c = Counted()](const tenon::Event&) {}).value();
+    (void)tenon::Tasks(ctx).post([c = Counted()] {}).value();
+    registered = alive;
+    (void)tenon::Config(ctx).require<int>("absent").value();
+  }
+  static inline int registered = 0;
+};
+
+}  // namespace
+
+TEST_CASE("what a create that fails has registered is released") {
+  Host host = Host::of<FailsLate>();
+  CHECK(host.boot().code() == TENON_NOT_FOUND);
+  CHECK(FailsLate::registered == 4);
+  CHECK(FailsLate::alive == 0);
+  CHECK(host.create().code() == TENON_FAILED_PRECONDITION);  // it was run
+  CHECK(host.finish().empty());
+}

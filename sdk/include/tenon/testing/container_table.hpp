@@ -52,21 +52,16 @@ inline const void* Host::container_table(bool lease) {
   return lease ? static_cast<const void*>(&FakeContainer::Table::lease_table) : &FakeContainer::Table::container_table;
 }
 inline void Host::container_end_call(const detail::CallState& call) {
-  std::shared_ptr<FakeContainer> container;
-  {
-    const Lock lock(mutex_);
-    container = container_;
-  }
-  if (container != nullptr) container->end_call(call);
+  if (const auto container = made(container_)) container->end_call(call);
 }
 inline void Host::container_leave() {
-  if (container_ != nullptr) container_->leave();
+  if (const auto container = made(container_)) container->leave();
 }
 inline void Host::container_finish() {
-  if (container_ != nullptr) container_->finish();
+  if (const auto container = made(container_)) container->finish();
 }
 inline void Host::container_destroyed() {
-  if (container_ != nullptr) container_->destroyed();
+  if (const auto container = made(container_)) container->destroyed();
 }
 
 }  // namespace testing

@@ -131,13 +131,13 @@ inline FakeEvents& Host::events() {
 }
 inline const void* Host::events_table() { return &FakeEvents::Table::table; }
 inline void Host::events_end_calls() {
-  if (events_ != nullptr) events_->release_ended();
+  if (const auto events = made(events_)) events->release_ended();
 }
 inline void Host::events_drain() {
-  if (events_ != nullptr) events_->drain();
+  if (const auto events = made(events_)) events->drain();
 }
 inline void Host::events_leave() {
-  if (events_ != nullptr) events_->leave();
+  if (const auto events = made(events_)) events->leave();
 }
 
 }  // namespace testing

@@ -116,6 +116,7 @@ class Host {
 
   // ---- phases: absent ones are OK --------------------------------------------------------------------------------------
 
+  /// Once. What a create that fails has registered is released.
   Status create();
   Status pre_init() { return phase(TENON_PHASE_PRE_INIT, &tenon_lifecycle::pre_init, false); }
   Status init() { return phase(TENON_PHASE_INIT, &tenon_lifecycle::init, false); }
@@ -252,6 +253,8 @@ class Host {
   template <class F>
   Status handle(std::string_view what, F&& handler);  // runs a handler of the module, as a call
   void end_pending();
+  void revoke();  ///< what the module has registered, anywhere, before it is destroyed, or when its create has failed
+  void forget();  ///< the module is gone
   /// What the module has registered with the interfaces of the kernel ends, and is released.
   void leave() {
     services_leave();
@@ -259,6 +262,12 @@ class Host {
     events_leave();
     container_leave();
     log_sink_.leave();
+  }
+  /// What the module, on any thread, or the test may have been the first to ask for; nullptr if nobody has.
+  template <class T>
+  std::shared_ptr<T> made(const std::shared_ptr<T>& part) const {
+    const Lock lock(mutex_);
+    return part;
   }
   const void* events_table();
   void events_end_calls();

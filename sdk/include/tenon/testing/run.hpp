@@ -127,7 +127,13 @@ Status Host::run(std::int32_t phase, bool may_defer, bool present, F&& function)
     status = end_call(*call, code == TENON_PENDING ? Status::pending() : Status::from_c(code, error), detail::phase_name(phase));
     deliver();
   }
-  if (phase == TENON_PHASE_CREATE && status.ok()) created_ = true;
+  if (phase == TENON_PHASE_CREATE) {
+    created_ = status.ok();
+    if (!created_) {
+      revoke();
+      forget();
+    }
+  }
   if (phase == TENON_PHASE_START && (status.ok() || status.is_pending())) {
     phase_ = TENON_PHASE_RUN;
     tasks_started();
@@ -136,7 +142,7 @@ Status Host::run(std::int32_t phase, bool may_defer, bool present, F&& function)
 }
 
 inline Status Host::create() {
-  if (created_) return Status::failed_precondition("create was run before");
+  if (created_ || destroyed_) return Status::failed_precondition("create was run before");
   return run(TENON_PHASE_CREATE, false, module_.lifecycle->create != nullptr,
              [&](tenon_call* call, tenon_error* err) { return module_.lifecycle->create(&seat_.ctx, call, &self_, err); });
 }
@@ -295,8 +301,7 @@ inline Status Host::change(std::string_view path, Value value) {
   return first;
 }
 
-inline void Host::destroy() {
-  if (!created_ || destroyed_) return;
+inline void Host::revoke() {
   leave();
   StorageTables::leave(*this);
   std::map<tenon_id, Subscription> subscriptions;
@@ -308,11 +313,20 @@ inline void Host::destroy() {
   for (const auto& [id, s] : subscriptions)
     if (s.release != nullptr) s.release(s.data);
   container_finish();
+}
+
+inline void Host::destroy() {
+  if (!created_ || destroyed_) return;
+  revoke();
   phase_ = TENON_PHASE_DESTROY;
   if (module_.lifecycle->destroy != nullptr) {
     const detail::Inside inside(this);
     module_.lifecycle->destroy(self_);
   }
+  forget();
+}
+
+inline void Host::forget() {
   container_destroyed();
   services_finish();
   deliver();

@@ -249,13 +249,13 @@ inline FakeServices& Host::services() {
 }
 inline const void* Host::services_table() { return &FakeServices::Table::table; }
 inline void Host::services_end_calls() {
-  if (services_ != nullptr) services_->release_ended();
+  if (const auto services = made(services_)) services->release_ended();
 }
 inline void Host::services_leave() {
-  if (services_ != nullptr) services_->leave();
+  if (const auto services = made(services_)) services->leave();
 }
 inline void Host::services_finish() {
-  if (services_ != nullptr) services_->finish();
+  if (const auto services = made(services_)) services->finish();
 }
 
 }  // namespace testing

@@ -156,19 +156,20 @@ inline FakeTasks& Host::tasks() {
 }
 inline const void* Host::tasks_table() { return &FakeTasks::Table::table; }
 inline void Host::tasks_started() {
-  if (tasks_ != nullptr) tasks_->started();
+  if (const auto tasks = made(tasks_)) tasks->started();
 }
 inline void Host::tasks_end_calls() {
-  if (tasks_ != nullptr) tasks_->release_ended();
+  if (const auto tasks = made(tasks_)) tasks->release_ended();
 }
 inline void Host::tasks_drain() {
-  if (tasks_ == nullptr) return;
-  tasks_->drain();
+  const auto tasks = made(tasks_);
+  if (tasks == nullptr) return;
+  tasks->drain();
   // A loop that only the module's stop ends is not waited for in vain for ever.
-  (void)tasks_->wait_for_loops(std::min<std::chrono::nanoseconds>(time_per_call_ / 2, std::chrono::seconds(5)));
+  (void)tasks->wait_for_loops(std::min<std::chrono::nanoseconds>(time_per_call_ / 2, std::chrono::seconds(5)));
 }
 inline void Host::tasks_leave() {
-  if (tasks_ != nullptr) tasks_->leave();
+  if (const auto tasks = made(tasks_)) tasks->leave();
 }
 
 }  // namespace testing
