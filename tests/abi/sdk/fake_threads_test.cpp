@@ -93,3 +93,167 @@ TEST_CASE("a loop that waits for stop is waited for half of the time only") {
   CHECK(m.ended);
   CHECK(host.finish().empty());
 }
+
+namespace {
+
+/// A thread of the module that ends what the test's thread is inside of.
+struct Watching {
+  using needs = tenon::needs<tenon::State>;
+  explicit Watching(tenon::Ctx ctx) : state(ctx) {}
+  void init() {
+    space = state.open("under_test").value();
+    id = space
+             .watch("",
+                    [this, text = std::string(64, 'x')](const tenon::StateChanges&) {
+                      inside = true;
+                      while (!late) std::this_thread::yield();
+                      seen = text[63];
+                    })
+             .value();
+  }
+  void start() {
+    thread = std::thread([this] {
+      while (!inside) std::this_thread::yield();
+      early = space.unwatch_wait(id, tenon::Clock::now()).code();
+      late = true;
+      again = space.unwatch_wait(id, tenon::Clock::now() + 30s).code();
+    });
+  }
+  void stop() { thread.join(); }
+  tenon::State state;
+  tenon::StateSpace space;
+  tenon_id id = 0;
+  std::thread thread;
+  std::atomic<bool> inside{false}, late{false};
+  tenon_status early = TENON_OK, again = TENON_OK;
+  char seen = ' ';
+};
+
+/// A thread of the module that waits until its watch is quiet.
+struct Quiet : Watching {
+  using Watching::Watching;
+  void start() {
+    thread = std::thread([this] {
+      while (!inside) std::this_thread::yield();
+      late = true;
+      early = space.unwatch_wait(id, tenon::Clock::now() + 30s).code();
+      seen_then = seen;
+    });
+  }
+  char seen_then = ' ';
+};
+
+}  // namespace
+
+TEST_CASE("a watch is released after the handler that runs, and unwatch_wait waits for it until its deadline") {
+  SUBCASE("too short") {
+    Host host = Host::of<Watching>();
+    REQUIRE(host.boot().ok());
+    host.storage().put("under_test", "k", "v");
+    host.deliver();
+    CHECK(host.stop().ok());
+    CHECK(host.object<Watching>().early == TENON_DEADLINE_EXCEEDED);
+    CHECK(host.object<Watching>().again == TENON_NOT_FOUND);
+    CHECK(host.object<Watching>().seen == 'x');
+    CHECK(host.finish().empty());
+  }
+  SUBCASE("long enough") {
+    Host host = Host::of<Quiet>();
+    REQUIRE(host.boot().ok());
+    host.storage().put("under_test", "k", "v");
+    host.deliver();
+    CHECK(host.stop().ok());
+    CHECK(host.object<Quiet>().early == TENON_OK);
+    CHECK(host.object<Quiet>().seen_then == 'x');
+    CHECK(host.finish().empty());
+  }
+}
+
+namespace {
+
+struct LogSink {
+  static constexpr std::string_view id = TENON_LOG_SINK;
+  static constexpr std::uint32_t min_size = TENON_UP_TO(tenon_log_sink, set_level);
+};
+
+/// Detaches in its second record; or a thread of it does while one runs.
+struct Receiving {
+  using needs = tenon::needs<LogSink>;
+  struct Kept {
+    Receiving* module;
+    std::string last;
+    ~Kept() { module->released_after = module->records.load(); }
+  };
+  explicit Receiving(tenon::Ctx c) : ctx(c), sink(c.require<tenon_log_sink>(LogSink::id)) {}
+  static void record(void* data, const tenon_log_record* r) noexcept {
+    auto& kept = *static_cast<Kept*>(data);
+    Receiving& m = *kept.module;
+    ++m.records;
+    if (m.own_thread) {
+      if (m.records == 2) m.inside = true;
+      while (m.records == 2 && Host::from(m.ctx.raw()).log_sink().attached()) std::this_thread::yield();
+    } else if (m.records == 2) {
+      (void)m.sink->detach(m.ctx.raw(), m.id);
+    }
+    kept.last = tenon::view(r->message);
+    m.written += kept.last;
+  }
+  Status init() {
+    static constexpr tenon_log_receiver receiver = {sizeof(tenon_log_receiver), 0, &record, nullptr};
+    return Status::of([&](tenon_error* e) {
+      return sink->attach(
+          ctx.raw(), &receiver, new Kept{this, {}}, [](void* data) noexcept { delete static_cast<Kept*>(data); }, &id, e);
+    });
+  }
+  void start() {
+    if (own_thread)
+      thread = std::thread([this] {
+        while (!inside) std::this_thread::yield();
+        (void)sink->detach(ctx.raw(), id);
+        written_at_return = written;
+      });
+  }
+  void stop() {
+    if (thread.joinable()) thread.join();
+  }
+  static inline bool own_thread = false;
+  tenon::Ctx ctx;
+  const tenon_log_sink* sink;
+  tenon_id id = 0;
+  std::thread thread;
+  std::atomic<bool> inside{false};
+  std::atomic<int> records{0}, released_after{0};
+  std::string written, written_at_return;
+};
+
+}  // namespace
+
+TEST_CASE("a log receiver that detaches is released when its record has returned, and gets no more") {
+  SUBCASE("inside a record") {
+    Receiving::own_thread = false;
+    Host host = Host::of<Receiving>();
+    REQUIRE(host.boot().ok());
+    for (const char* text : {"one ", "two ", "three "}) host.log_sink().write({"orders", text});
+    CHECK(host.object<Receiving>().written == "one two ");
+    CHECK(host.object<Receiving>().released_after == 2);
+    CHECK(host.finish().empty());
+  }
+  SUBCASE("inside a record that is replayed") {
+    Receiving::own_thread = false;
+    Host host = Host::of<Receiving>();
+    for (const char* text : {"one ", "two ", "three "}) host.log_sink().write({"orders", text});
+    REQUIRE(host.boot().ok());
+    CHECK(host.object<Receiving>().written == "one two ");
+    CHECK(host.finish().empty());
+  }
+  SUBCASE("on another thread") {
+    Receiving::own_thread = true;
+    Host host = Host::of<Receiving>();
+    REQUIRE(host.boot().ok());
+    for (const char* text : {"one ", "two ", "three "}) host.log_sink().write({"orders", text});
+    CHECK(host.stop().ok());
+    CHECK(host.object<Receiving>().written == "one two ");
+    CHECK(host.object<Receiving>().written_at_return == "one two ");
+    CHECK(host.finish().empty());
+  }
+}

@@ -2,10 +2,14 @@
 #ifndef TENON_TESTING_LOG_SINK_HPP
 #define TENON_TESTING_LOG_SINK_HPP
 
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <cstring>
 #include <map>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -42,8 +46,6 @@ class FakeLogSink {
   /// Numbers the record and gives it to the module, if it has attached; else it is replayed then. Its number.
   std::uint64_t write(SinkRecord record) {
     const std::lock_guard<std::mutex> turn(turn_);
-    tenon_log_receiver receiver{};
-    void* data = nullptr;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       record.seq = ++last_seq_;
@@ -51,26 +53,18 @@ class FakeLogSink {
         early_.push_back(std::move(record));
         return last_seq_;
       }
-      receiver = receiver_;
-      data = data_;
     }
-    give(receiver, data, record);
+    (void)give(record);
     return record.seq;
   }
   /// What the module keeps: its last `count` records, oldest first. Empty if it has not attached, or dumps nothing.
   [[nodiscard]] std::vector<SinkRecord> dump(std::size_t count) const {
     std::vector<SinkRecord> out;
-    tenon_log_receiver receiver{};
-    void* data = nullptr;
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      if (!attached_ || receiver_.dump == nullptr) return out;
-      receiver = receiver_;
-      data = data_;
-    }
-    receiver.dump(
-        data, count, [](void* to, const tenon_log_record* r) noexcept { static_cast<std::vector<SinkRecord>*>(to)->push_back(copy(*r)); },
-        &out);
+    const Visit visit(*this);
+    if (!visit || visit.receiver().dump == nullptr) return out;
+    visit.receiver().dump(
+        visit.data(), count,
+        [](void* to, const tenon_log_record* r) noexcept { static_cast<std::vector<SinkRecord>*>(to)->push_back(copy(*r)); }, &out);
     return out;
   }
   [[nodiscard]] bool attached() const {
@@ -120,12 +114,46 @@ class FakeLogSink {
     for (std::size_t i = 0; i < r.kv_count; ++i) out.fields.emplace_back(view(r.kv[i].key), view(r.kv[i].value));
     return out;
   }
-  static void give(const tenon_log_receiver& receiver, void* data, const SinkRecord& r) {
+  /// While it lasts, what the receiver was attached with is there.
+  class Visit {
+   public:
+    explicit Visit(const FakeLogSink& sink) : sink_(sink) {
+      const std::lock_guard<std::mutex> lock(sink.mutex_);
+      there_ = sink.attached_;
+      if (!there_) return;
+      receiver_ = sink.receiver_;
+      data_ = sink.data_;
+      sink.inside_.push_back(std::this_thread::get_id());
+    }
+    Visit(const Visit&) = delete;
+    Visit& operator=(const Visit&) = delete;
+    ~Visit() {
+      if (!there_) return;
+      std::unique_lock<std::mutex> lock(sink_.mutex_);
+      sink_.inside_.erase(std::find(sink_.inside_.begin(), sink_.inside_.end(), std::this_thread::get_id()));
+      sink_.release_if_quiet(lock);
+    }
+    explicit operator bool() const { return there_; }
+    [[nodiscard]] const tenon_log_receiver& receiver() const { return receiver_; }
+    [[nodiscard]] void* data() const { return data_; }
+
+   private:
+    const FakeLogSink& sink_;
+    tenon_log_receiver receiver_{};
+    void* data_ = nullptr;
+    bool there_ = false;
+  };
+
+  /// False if there is no receiver any more.
+  bool give(const SinkRecord& r) const {
+    const Visit visit(*this);
+    if (!visit) return false;
     std::vector<tenon_kv> kv;
     for (const auto& [key, value] : r.fields) kv.push_back({to_c(key), to_c(value)});
     const tenon_log_record raw = {sizeof(tenon_log_record), r.level,       r.seq,           r.time_ns, r.call_id, r.thread_id,
                                   to_c(r.module),           to_c(r.phase), to_c(r.message), kv.data(), kv.size()};
-    receiver.record(data, &raw);
+    visit.receiver().record(visit.data(), &raw);
+    return true;
   }
   // With the mutex held.
   [[nodiscard]] std::int32_t level_of(const std::string& name) const {
@@ -133,17 +161,25 @@ class FakeLogSink {
     return found == levels_.end() || found->second == TENON_LEVEL_DEFAULT ? levels_.at("") : found->second;
   }
   tenon_status detach(tenon_id id) {
-    void (*release)(void*) noexcept = nullptr;
-    void* data = nullptr;
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      if (!attached_ || id != id_) return TENON_NOT_FOUND;
-      attached_ = false;
-      release = release_;
-      data = data_;
-    }
-    if (release != nullptr) release(data);
+    std::unique_lock<std::mutex> lock(mutex_);
+    if (!attached_ || id != id_) return TENON_NOT_FOUND;
+    attached_ = false;
+    if (release_ != nullptr) releases_.emplace_back(release_, data_);
+    // Inside of it nobody waits for itself: the last one to leave releases.
+    if (std::find(inside_.begin(), inside_.end(), std::this_thread::get_id()) == inside_.end())
+      (void)quiet_.wait_for(lock, std::chrono::seconds(5), [this] { return inside_.empty(); });
+    release_if_quiet(lock);
     return TENON_OK;
+  }
+  /// Unlocks.
+  void release_if_quiet(std::unique_lock<std::mutex>& lock) const {
+    std::vector<std::pair<void (*)(void*) noexcept, void*>> due;
+    if (inside_.empty()) {
+      due.swap(releases_);
+      quiet_.notify_all();
+    }
+    lock.unlock();
+    for (const auto& [release, data] : due) release(data);
   }
 
   static tenon_status attach_fn(tenon_ctx* ctx, const tenon_log_receiver* receiver, void* data, void (*release)(void*) noexcept,
@@ -170,7 +206,8 @@ class FakeLogSink {
       self.attached_ = true;
       early.swap(self.early_);
     }
-    for (const SinkRecord& r : early) give(known, data, r);
+    for (const SinkRecord& r : early)
+      if (!self.give(r)) break;
     return TENON_OK;
   }
   static tenon_status detach_fn(tenon_ctx* ctx, tenon_id id) noexcept { return of(ctx).detach(id); }
@@ -205,6 +242,9 @@ class FakeLogSink {
 
   std::mutex turn_;  ///< one record at a time, in the order of their numbers
   mutable std::mutex mutex_;
+  mutable std::condition_variable quiet_;
+  mutable std::vector<std::thread::id> inside_;  ///< of whom the receiver runs
+  mutable std::vector<std::pair<void (*)(void*) noexcept, void*>> releases_;
   std::map<std::string, std::int32_t> levels_ = {{"", TENON_LEVEL_INFO}, {"host", TENON_LEVEL_DEFAULT}};
   std::vector<SinkRecord> early_;
   tenon_log_receiver receiver_{};
