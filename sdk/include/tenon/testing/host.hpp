@@ -48,6 +48,8 @@ class FakeServices;
 
 namespace detail {
 
+inline std::int64_t now_ns() { return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count(); }
+
 struct ServiceRecord;
 
 /// One call the module is in, or has deferred. Fields behind `host` are guarded by the host's mutex.

@@ -3,6 +3,7 @@
 #define TENON_TESTING_STORAGE_HPP
 
 #include <algorithm>
+#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <map>
@@ -10,6 +11,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tenon/cpp/state.hpp"
@@ -106,7 +108,8 @@ class FakeStorage {
     void* data;
     void (*release)(void*) noexcept;
     std::map<std::string, Change> waiting;
-    bool inside = false;
+    bool inside = false, ended = false, released = false;
+    std::thread::id runner;
   };
   struct Done {
     tenon_storage_done fn;
@@ -141,13 +144,14 @@ class FakeStorage {
   void fill(Cursor& cursor) const;
 
   mutable std::recursive_mutex mutex_;
+  std::condition_variable_any quiet_;  ///< a handler of a watch has returned, or its release
   std::map<std::string, Space, std::less<>> spaces_;
   std::set<std::string, std::less<>> granted_;
   std::vector<Opened> opened_, opened_state_;
   std::map<tenon_id, Cursor> cursors_;
   std::vector<std::shared_ptr<Watch>> watches_;
   std::deque<Done> done_;
-  std::deque<std::pair<void (*)(void*) noexcept, void*>> releases_;
+  std::deque<std::shared_ptr<Watch>> releases_;
   std::uint64_t revision_ = 0;
   std::int64_t now_ns_ = 1'700'000'000'000'000'000;
   tenon_id last_id_ = 0;

@@ -285,11 +285,12 @@ struct StorageTables {
     s.watches_.push_back(std::move(w));
     return TENON_OK;
   }
-  /// True if it was there.
+  /// True if it was there. Released after the handler that runs.
   static bool end_watch(FakeStorage& s, tenon_id id) {
     const auto at = std::find_if(s.watches_.begin(), s.watches_.end(), [id](const auto& w) { return w->id == id; });
     if (at == s.watches_.end()) return false;
-    if ((*at)->release != nullptr) s.releases_.emplace_back((*at)->release, (*at)->data);
+    (*at)->ended = true;
+    if (!(*at)->inside) s.releases_.push_back(*at);
     s.watches_.erase(at);
     return true;
   }
@@ -298,33 +299,47 @@ struct StorageTables {
     const Lock lock(s.mutex_);
     return end_watch(s, id) ? TENON_OK : TENON_NOT_FOUND;
   }
-  static tenon_status unwatch_wait(tenon_ctx* ctx, tenon_id id, std::int64_t, tenon_error* err) noexcept {
+  static tenon_status unwatch_wait(tenon_ctx* ctx, tenon_id id, std::int64_t deadline_ns, tenon_error* err) noexcept {
     FakeStorage& s = of(ctx);
+    std::shared_ptr<FakeStorage::Watch> w;
     {
-      const Lock lock(s.mutex_);
-      for (const auto& w : s.watches_)
-        if (w->id == id && w->inside)
-          return fail(err, TENON_FAILED_PRECONDITION, "REENTRANT", "a watch cannot wait for itself inside its own handler");
+      std::unique_lock<std::recursive_mutex> lock(s.mutex_);
+      for (const auto& other : s.watches_)
+        if (other->id == id) w = other;
+      if (w != nullptr && w->inside && w->runner == std::this_thread::get_id())
+        return fail(err, TENON_FAILED_PRECONDITION, "REENTRANT", "a watch cannot wait for itself inside its own handler");
       if (Host::from(ctx).on_own_turn())
         return fail(err, TENON_FAILED_PRECONDITION, "SERIAL", "a serial module cannot wait for its own callbacks");
       if (!end_watch(s, id)) return fail(err, TENON_NOT_FOUND, "WATCH", "there is no such watch, or it has ended");
+      wait(s, lock, w->inside, false, deadline_ns);
     }
     release_all(s);
-    return TENON_OK;
+    std::unique_lock<std::recursive_mutex> lock(s.mutex_);
+    wait(s, lock, w->released, true, deadline_ns);
+    if (w->released) return TENON_OK;
+    return fail(err, TENON_DEADLINE_EXCEEDED, "WATCH_DEADLINE", "the watch has ended, but its release has not returned in time");
+  }
+  static void wait(FakeStorage& s, std::unique_lock<std::recursive_mutex>& lock, const bool& flag, bool wanted, std::int64_t deadline_ns) {
+    constexpr std::int64_t longest_ns = 1'000'000'000;
+    for (std::int64_t left = 0; flag != wanted && (left = deadline_ns - detail::now_ns()) > 0;)
+      s.quiet_.wait_for(lock, std::chrono::nanoseconds(std::min(left, longest_ns)));
   }
 
   // ---- what the fake host does -----------------------------------------------------------------------------------------
 
   static void release_all(FakeStorage& s) {
     for (;;) {
-      std::pair<void (*)(void*) noexcept, void*> next;
+      std::shared_ptr<FakeStorage::Watch> next;
       {
         const Lock lock(s.mutex_);
         if (s.releases_.empty()) return;
         next = s.releases_.front();
         s.releases_.pop_front();
       }
-      next.first(next.second);
+      if (next->release != nullptr) next->release(next->data);
+      const Lock lock(s.mutex_);
+      next->released = true;
+      s.quiet_.notify_all();
     }
   }
 
@@ -354,13 +369,14 @@ struct StorageTables {
           for (const auto& w : s.watches_)
             if (!w->waiting.empty() && !w->inside) due.push_back(w);
       }
-      for (const auto& w : due) again = tell(h, *w) || again;
+      for (const auto& w : due) again = tell(h, w) || again;
       release_all(s);
     }
   }
 
-  static bool tell(Host& h, FakeStorage::Watch& w) {
+  static bool tell(Host& h, const std::shared_ptr<FakeStorage::Watch>& told) {
     FakeStorage& s = h.storage();
+    FakeStorage::Watch& w = *told;
     std::vector<std::pair<std::string, FakeStorage::Change>> batch;
     {
       const Lock lock(s.mutex_);
@@ -371,6 +387,7 @@ struct StorageTables {
         batch.emplace_back(std::move(first.key()), first.mapped());
       }
       w.inside = true;
+      w.runner = std::this_thread::get_id();
     }
     std::vector<tenon_state_change> rows;
     std::vector<const tenon_state_change*> pointers;
@@ -381,6 +398,8 @@ struct StorageTables {
                    [&](tenon_call* call, tenon_error* err) { return w.fn(w.data, call, pointers.data(), pointers.size(), err); });
     const Lock lock(s.mutex_);
     w.inside = false;
+    if (w.ended) s.releases_.push_back(told);
+    s.quiet_.notify_all();
     return true;
   }
 

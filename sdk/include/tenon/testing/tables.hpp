@@ -26,8 +26,6 @@ inline const Host*& asking() {
   return host;
 }
 
-inline std::int64_t now_ns() { return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count(); }
-
 }  // namespace detail
 
 struct Host::Tables {
