@@ -117,8 +117,8 @@ inline tenon_status FakeContainer::withdraw_raw(tenon_id id, bool wait, std::int
 inline Status FakeContainer::make(Lock& lock, const OfferPtr& offer, tenon_id scope, ProductPtr& out) {
   const tenon_id home = offer->lifetime == TENON_SINGLETON ? 0 : scope;
   const auto me = std::this_thread::get_id();
-  const std::int64_t until =
-      std::min(host_.running_ != nullptr ? host_.running_->deadline_ns : INT64_MAX, detail::now_ns() + 5'000'000'000);
+  const detail::CallState* const asked_in = detail::entered() == &host_ ? detail::within().call : nullptr;
+  const std::int64_t until = std::min(asked_in != nullptr ? asked_in->deadline_ns : INT64_MAX, detail::now_ns() + 5'000'000'000);
   for (;;) {
     if (offer->lifetime != TENON_TRANSIENT)
       for (const ProductPtr& p : products_)
@@ -158,7 +158,7 @@ inline Status FakeContainer::make(Lock& lock, const OfferPtr& offer, tenon_id sc
   tenon_instance made{sizeof(tenon_instance), 0, nullptr, nullptr};
   tenon_status code = TENON_OK;
   {
-    const detail::Inside inside(&host_);
+    const detail::Inside inside(&host_, TENON_THREAD_WORKER, call.get());
     code = offer->make(reinterpret_cast<tenon_call*>(call.get()), home, &made, &error);
   }
   Status status = host_.end_call(*call, code == TENON_PENDING ? Status::pending() : Status::from_c(code, error), "make");

@@ -256,7 +256,7 @@ inline void FakeEvents::deliver_one(const SubscriptionPtr& s) {
   tenon::detail::init_error(error);
   tenon_status code = TENON_OK;
   {
-    const detail::Inside inside(&host_);
+    const detail::Inside inside(&host_, TENON_THREAD_WORKER, call.get());
     code = s->fn(s->data, reinterpret_cast<tenon_call*>(call.get()), &raw, &error);
   }
   Status status = host_.end_call(*call, code == TENON_PENDING ? Status::pending() : Status::from_c(code, error), "event handler");

@@ -33,7 +33,11 @@ inline Status Host::check_health(std::string_view name) {
       call->deadline_ns = detail::now_ns() + (c.timeout_ns != 0 ? c.timeout_ns : standard_ns);
     tenon_error error;
     tenon::detail::init_error(error);
-    const tenon_status code = c.check(self_, reinterpret_cast<tenon_call*>(call.get()), &error);
+    tenon_status code = TENON_OK;
+    {
+      const detail::Inside inside(this, TENON_THREAD_WORKER, call.get());
+      code = c.check(self_, reinterpret_cast<tenon_call*>(call.get()), &error);
+    }
     Status status = end_call(*call, code == TENON_PENDING ? Status::pending() : Status::from_c(code, error), "check");
     deliver();
     return status;

@@ -253,7 +253,9 @@ class Host {
   std::shared_ptr<detail::CallState> new_call(bool may_defer);
   Status end_call(detail::CallState& call, Status returned, std::string_view phase);
   template <class F>
-  Status handle(std::string_view what, F&& handler);  // runs a handler of the module, as a call
+  Status handle(std::string_view what, F&& handler);  // runs a handler of the module, as a call [worker]
+  template <class F>
+  void as_worker(F&& f);  // a [worker] callback of the module that is no call
   void end_pending();
   void revoke();  ///< what the module has registered, anywhere, before it is destroyed, or when its create has failed
   void forget();  ///< the module is gone

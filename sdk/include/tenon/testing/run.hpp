@@ -10,16 +10,17 @@ namespace testing {
 
 namespace detail {
 
-/// Marks the thread as being inside the module, for tenon.check.
+/// Marks the thread as being inside the module, for tenon.check, and in a call, for what it asks of others. nullptr: outside.
 class Inside {
  public:
-  explicit Inside(const Host* host) : before_(std::exchange(entered(), host)) {}
+  explicit Inside(const Host* host, std::int32_t thread = TENON_THREAD_CONTROL, CallState* call = nullptr)
+      : before_(std::exchange(within(), Within{host, thread, call})) {}
   Inside(const Inside&) = delete;
   Inside& operator=(const Inside&) = delete;
-  ~Inside() { entered() = before_; }
+  ~Inside() { within() = before_; }
 
  private:
-  const Host* before_;
+  const Within before_;
 };
 
 inline std::string_view phase_name(std::int32_t phase) {
@@ -44,7 +45,7 @@ inline bool Host::declared(std::string_view id) const {
 }
 
 inline std::string Host::trace_of_this_thread() const {
-  return detail::entered() == this && running_ != nullptr ? running_->traceparent : std::string();
+  return detail::entered() == this && detail::within().call != nullptr ? detail::within().call->traceparent : std::string();
 }
 
 inline bool Host::on_own_turn() const { return (module_.flags & TENON_SERIAL) != 0 && detail::entered() == this; }
@@ -121,7 +122,7 @@ Status Host::run(std::int32_t phase, bool may_defer, bool present, F&& function)
     tenon::detail::init_error(error);
     tenon_status code = TENON_OK;
     {
-      const detail::Inside inside(this);
+      const detail::Inside inside(this, TENON_THREAD_CONTROL, call.get());
       code = function(reinterpret_cast<tenon_call*>(call.get()), &error);
     }
     status = end_call(*call, code == TENON_PENDING ? Status::pending() : Status::from_c(code, error), detail::phase_name(phase));
@@ -219,13 +220,19 @@ Status Host::handle(std::string_view what, F&& handler) {
   tenon::detail::init_error(error);
   tenon_status code = TENON_OK;
   {
-    const detail::Inside inside(this);
+    const detail::Inside inside(this, TENON_THREAD_WORKER, call.get());
     code = handler(reinterpret_cast<tenon_call*>(call.get()), &error);
   }
   Status status = end_call(*call, code == TENON_PENDING ? Status::pending() : Status::from_c(code, error), what);
   const Lock lock(mutex_);
   running_ = before;
   return status;
+}
+
+template <class F>
+void Host::as_worker(F&& f) {
+  const detail::Inside inside(this, TENON_THREAD_WORKER);
+  f();
 }
 
 inline void Host::deliver() {
@@ -289,7 +296,7 @@ inline Status Host::change(std::string_view path, Value value) {
     tenon::detail::init_error(error);
     tenon_status code = TENON_OK;
     {
-      const detail::Inside inside(this);
+      const detail::Inside inside(this, TENON_THREAD_CONTROL, call.get());
       code = s.fn(s.data, reinterpret_cast<tenon_call*>(call.get()), to_c(s.path), &error);
     }
     Status status = end_call(*call, code == TENON_PENDING ? Status::pending() : Status::from_c(code, error), "on_change");

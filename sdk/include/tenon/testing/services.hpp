@@ -163,7 +163,9 @@ class FakeServices {
   }
   [[nodiscard]] Target find(const std::string& name, bool as_module) const;
   /// Of the call the module is in on this thread.
-  [[nodiscard]] CallPtr parent() const { return detail::entered() == &host_ ? host_.running_ : nullptr; }
+  [[nodiscard]] CallPtr parent() const {
+    return detail::entered() == &host_ && detail::within().call != nullptr ? detail::within().call->shared_from_this() : nullptr;
+  }
   void close(const OfferPtr& offer) {
     offer->closed = true;
     offered_.erase(offer->name);

@@ -87,7 +87,7 @@ inline FakeServices::Outcome FakeServices::run_offer(const OfferPtr& offer, cons
   tenon::detail::init_error(error);
   tenon_status code = TENON_OK;
   {
-    const detail::Inside inside(&host_);
+    const detail::Inside inside(&host_, TENON_THREAD_WORKER, call.get());
     code = offer->service.handle(offer->service.data, reinterpret_cast<tenon_call*>(call.get()), &request, &reply, &error);
   }
   ServiceMessage message;
@@ -267,7 +267,7 @@ inline void FakeServices::tell(const std::shared_ptr<Async>& call) {
   if (status.ok()) give(std::move(call->outcome.answer), reply);
   (void)status.report(&error);
   {
-    const detail::Inside inside(&host_);
+    const detail::Inside inside(&host_, TENON_THREAD_WORKER);
     call->done(call->data, call->id, status.code(), &reply, &error);
   }
   if (reply.payload.release != nullptr) reply.payload.release(reply.payload.owner);

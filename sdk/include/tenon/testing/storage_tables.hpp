@@ -360,7 +360,7 @@ struct StorageTables {
         tenon_error error;
         tenon::detail::init_error(error);
         (void)done->status.report(&error);
-        done->fn(done->data, done->status.code(), done->revision, done->status.ok() ? nullptr : &error);
+        h.as_worker([&done, &error] { done->fn(done->data, done->status.code(), done->revision, done->status.ok() ? nullptr : &error); });
       }
       std::vector<std::shared_ptr<FakeStorage::Watch>> due;
       {

@@ -15,10 +15,17 @@ namespace testing {
 
 namespace detail {
 
-inline const Host*& entered() {
-  thread_local const Host* host = nullptr;
-  return host;
+/// Where this thread is: in the module of which host, in what kind of callback, in which call.
+struct Within {
+  const Host* host = nullptr;
+  std::int32_t thread = TENON_THREAD_OTHER;
+  CallState* call = nullptr;
+};
+inline Within& within() {
+  thread_local Within here;
+  return here;
 }
+inline const Host* entered() { return within().host; }
 
 /// Whose module waits, on this thread, for a call of a service.
 inline const Host*& asking() {
@@ -309,7 +316,9 @@ struct Host::Tables {
 
   // ---- check -------------------------------------------------------------------------------------------------------------
 
-  static std::int32_t thread(tenon_ctx* ctx) noexcept { return detail::entered() == &of(ctx) ? TENON_THREAD_CONTROL : TENON_THREAD_OTHER; }
+  static std::int32_t thread(tenon_ctx* ctx) noexcept {
+    return detail::entered() == &of(ctx) ? detail::within().thread : TENON_THREAD_OTHER;
+  }
   static std::int32_t current_phase(tenon_ctx* ctx) noexcept { return of(ctx).phase_; }
   static void violation(tenon_ctx* ctx, tenon_str rule, tenon_str message) noexcept {
     Host& h = of(ctx);

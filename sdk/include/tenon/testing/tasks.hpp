@@ -198,9 +198,10 @@ inline void FakeTasks::run_one(const TaskPtr& t, const std::shared_ptr<detail::C
   }
   tenon_status code = TENON_OK;
   {
-    const detail::Inside inside(&host_);
+    const detail::Inside inside(&host_, TENON_THREAD_WORKER, call.get());
     code = t->run(t->data, reinterpret_cast<tenon_call*>(call.get()), &error);
   }
+  host_.container_end_call(*call);
   const Lock lock(host_.mutex_);
   Status status = code == TENON_PENDING ? Status::internal("PENDING where that is not allowed") : Status::from_c(code, error);
   if (code == TENON_PENDING) host_.problem("a task returned PENDING");

@@ -1,0 +1,143 @@
+// What a thread of the module is in, on the fake host: the kind of callback, the call and its deadline, and the call's scope.
+#include <doctest/doctest.h>
+
+#include <map>
+#include <mutex>
+#include <tenon/testing.hpp>
+#include <thread>
+
+using namespace std::chrono_literals;
+using tenon::Status;
+using tenon::testing::Host;
+using tenon::testing::ServiceAnswer;
+using tenon::testing::ServiceRequest;
+
+namespace {
+
+struct Everywhere {
+  using needs = tenon::needs<tenon::Calls, tenon::Check, tenon::Config, tenon::Events, tenon::Leases, tenon::Services, tenon::State,
+                             tenon::Storage, tenon::Tasks>;
+  explicit Everywhere(tenon::Ctx ctx)
+      : check(ctx), config(ctx), events(ctx), leases(ctx), services(ctx), state(ctx), storage(ctx), tasks(ctx) {}
+  void look(const std::string& where) {
+    const std::lock_guard<std::mutex> lock(mutex);
+    seen[where] = check.thread();
+  }
+  void ask() {
+    tenon::Answer<> answer;
+    (void)services.call("other.ask", tenon::Bytes("?"), answer);
+  }
+  void init() {
+    look("init");
+    (void)config.on_change("a", [this](std::string_view) { look("on_change"); }).value();
+    (void)events.subscribe("a.b", [this](const tenon::Event&) { look("event"); }).value();
+    (void)state.open("under_test").value().watch("", [this](const tenon::StateChanges&) { look("watch"); }).value();
+    const auto answer = [this](const tenon::Request&, tenon::Reply&, tenon::Call call) {
+      look("service");
+      kind_of_service = leases.describe(leases.of(call).value()).value().kind;
+    };
+    (void)services.offer("mine.ask", answer).value();
+    const auto limited = [this](tenon::Call call) {
+      look("task");
+      scope_of_task = leases.of(call).value();
+      kind_of_task = leases.describe(scope_of_task).value().kind;
+      ask();
+    };
+    (void)tasks.post(limited, {"limited", 1s}).value();
+    (void)tasks
+        .loop([this](tenon::Call call) {
+          look("loop");
+          ask();
+          (void)call.wait_for(1h);
+        })
+        .value();
+  }
+  Status healthy() {
+    look("health");
+    return {};
+  }
+  static const void* query(std::string_view id) noexcept {
+    static constexpr tenon::HealthChecks checks(tenon::required_check<&Everywhere::healthy>("healthy"));
+    return id == TENON_HEALTH ? checks.table() : nullptr;
+  }
+  tenon::Check check;
+  tenon::Config config;
+  tenon::Events events;
+  tenon::Leases leases;
+  tenon::Services services;
+  tenon::State state;
+  tenon::Storage storage;
+  tenon::Tasks tasks;
+  std::mutex mutex;
+  std::map<std::string, std::int32_t> seen;
+  std::uint32_t kind_of_service = 0, kind_of_task = 0;
+  tenon::Scope scope_of_task;
+};
+
+}  // namespace
+
+TEST_CASE("a call a task makes is made in the call of the task, whatever else the module is in") {
+  Host host = Host::of<Everywhere>();
+  std::mutex mutex;
+  std::vector<std::chrono::nanoseconds> timeouts;
+  host.services().mock("other.ask", [&](const ServiceRequest& q) -> ServiceAnswer {
+    const std::lock_guard<std::mutex> lock(mutex);
+    timeouts.push_back(q.timeout);
+    return "!";
+  });
+  REQUIRE(host.create().ok());
+  REQUIRE(host.init().ok());
+  host.set_deadline(2s);  // of start, and of what follows: a loop has none of its own
+  REQUIRE(host.start().ok());
+  while (host.services().called().empty()) std::this_thread::yield();
+  CHECK(host.tasks().run() == 1);
+  CHECK(host.stop().ok());
+  REQUIRE(timeouts.size() == 2);
+  CHECK(timeouts[0] > 2s);
+  CHECK(timeouts[0] <= 5s);
+  CHECK(timeouts[1] <= 1s);
+  CHECK(host.finish().empty());
+}
+
+TEST_CASE("tenon.check tells [control] and [worker] callbacks apart") {
+  Host host = Host::of<Everywhere>({{"a", 1}});
+  REQUIRE(host.boot().ok());
+  auto& m = host.object<Everywhere>();
+  CHECK(host.change("a", 2).ok());
+  CHECK(host.events().publish("a.b", "x").ok());
+  host.events().deliver();
+  host.storage().put("under_test", "k", "v");
+  host.deliver();
+  CHECK(host.services().call("mine.ask", "").status.ok());
+  host.tasks().run();
+  CHECK(host.check_health("healthy").ok());
+  const auto space = m.storage.open("under_test").value();
+  tenon::StorageTransaction transaction;
+  transaction.put("a", "b");
+  REQUIRE(space.commit_async(transaction, [&m](tenon::Result<std::uint64_t>) noexcept { m.look("committed"); }).ok());
+  host.deliver();
+  m.look("test");
+  CHECK(host.stop().ok());
+  const std::map<std::string, std::int32_t> expected = {{"init", TENON_THREAD_CONTROL},   {"on_change", TENON_THREAD_CONTROL},
+                                                        {"event", TENON_THREAD_WORKER},   {"watch", TENON_THREAD_WORKER},
+                                                        {"service", TENON_THREAD_WORKER}, {"task", TENON_THREAD_WORKER},
+                                                        {"health", TENON_THREAD_WORKER},  {"committed", TENON_THREAD_WORKER},
+                                                        {"loop", TENON_THREAD_WORKER},    {"test", TENON_THREAD_OTHER}};
+  for (const auto& [where, thread] : expected) {
+    INFO(where);
+    CHECK(m.seen[where] == thread);
+  }
+  CHECK(host.finish().empty());
+}
+
+TEST_CASE("the scope of a call of a service is that of a request, of a job elsewhere") {
+  Host host = Host::of<Everywhere>();
+  REQUIRE(host.boot().ok());
+  CHECK(host.services().call("mine.ask", "").status.ok());
+  host.tasks().run();
+  CHECK(host.object<Everywhere>().kind_of_service == TENON_SCOPE_REQUEST);
+  CHECK(host.object<Everywhere>().kind_of_task == TENON_SCOPE_JOB);
+  auto& m = host.object<Everywhere>();
+  CHECK(m.leases.describe(m.scope_of_task).status().code() == TENON_NOT_FOUND);  // it has ended with the task
+  CHECK(host.finish().empty());
+}
