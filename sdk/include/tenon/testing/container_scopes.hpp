@@ -72,13 +72,11 @@ inline tenon_status FakeContainer::call_scope_raw(detail::CallState& call, const
       return TENON_OK;
     }
   }
-  tenon_scope job{sizeof(tenon_scope), TENON_SCOPE_JOB, {}, {}, {}, INT64_MAX};
-  if (said != nullptr && said->struct_size >= sizeof job) {
-    job = *said;
-    job.kind = TENON_SCOPE_JOB;
-  }
-  job.deadline_ns = std::min(job.deadline_ns, call.deadline_ns);
-  const tenon_status status = open_raw(true, 0, &job, out, err);
+  tenon_scope scope{sizeof(tenon_scope), 0, {}, {}, {}, INT64_MAX};
+  if (said != nullptr && said->struct_size >= sizeof scope) scope = *said;
+  scope.kind = call.service != nullptr ? TENON_SCOPE_REQUEST : TENON_SCOPE_JOB;
+  scope.deadline_ns = std::min(scope.deadline_ns, call.deadline_ns);
+  const tenon_status status = open_raw(true, 0, &scope, out, err);
   const Lock lock(host_.mutex_);
   if (status == TENON_OK) call_scopes_[&call] = *out;
   return status;
