@@ -237,3 +237,14 @@ TEST_CASE("a handler of on_change that ends itself is released afterwards, and a
   CHECK(host.object<EndsItself>().seen == "a");
   CHECK(host.finish().empty());
 }
+
+TEST_CASE("a number with a fallback is one look: it cannot go between two") {
+  Host other = Host::of<Configured>();
+  static tenon_config table;
+  table = *static_cast<const tenon_config*>(other.ctx()->host->query(other.ctx(), TENON_STR(TENON_CONFIG)));
+  table.has = [](tenon_ctx*, tenon_str) noexcept { return 1; };  // it was there, before the reload
+  Host host = Host::of<Configured>();
+  host.provide(TENON_CONFIG, &table);
+  REQUIRE(host.create().ok());
+  CHECK(host.object<Configured>().config.optional<int>("none", 3).value() == 3);
+}

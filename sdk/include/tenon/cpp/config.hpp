@@ -94,11 +94,13 @@ class Config {
           },
           [](std::int32_t v) { return v != 0; });
     } else if constexpr (std::is_integral_v<T>) {
-      if (fallback != nullptr && !has(path)) return *fallback;  // an uint64_t fallback need not fit the C getter
       std::int64_t out = 0;
       auto wide = call(
           out, [&](tenon_error* e) { return table_->require_i64(c, p, &out, e); }, [](std::int64_t v) { return v; });
-      if (!wide.ok()) return wide.status();
+      if (!wide.ok()) {  // one look, so that no reload comes between; and an uint64_t fallback need not fit the C getter
+        if (fallback != nullptr && wide.status().code() == TENON_NOT_FOUND) return *fallback;
+        return wide.status();
+      }
       if (!fits<T>(*wide)) return out_of_range(path, *wide);
       return static_cast<T>(*wide);
     } else if constexpr (std::is_floating_point_v<T>) {
