@@ -58,7 +58,7 @@ bool StateSpace::set(std::uint64_t hash, const StorageBatch::Row& row, bool eras
     reclaimer.retire(old, old->bytes(), free_entry);
   } else {
     // At most half full: searches stay short and always end.
-    if ((table->used + 1) * 2 > table->mask + 1) make_room(reclaimer);
+    if ((table->used + 1) * 2 > table->mask + 1) make_room(row.revision, reclaimer);
     Table* const roomy = table_.load(std::memory_order_relaxed);
     std::size_t free = hash & roomy->mask;
     while (roomy->slots[free].load(std::memory_order_relaxed) != nullptr) free = (free + 1) & roomy->mask;
@@ -74,21 +74,23 @@ bool StateSpace::set(std::uint64_t hash, const StorageBatch::Row& row, bool eras
   return true;
 }
 
-/// A new table for what is there, with room to grow. What was erased is forgotten here, but not that it was.
-void StateSpace::make_room(StateReclaimer& reclaimer) {
+/// A new table for what is there, with room to grow. What was erased is forgotten here, but not that it was. Only what this transaction itself
+/// has erased stays: what else it writes has the same revision, and must not count as forgotten.
+void StateSpace::make_room(std::uint64_t revision, StateReclaimer& reclaimer) {
+  const auto stays = [revision](const StateEntry& entry) { return !entry.erased || entry.revision >= revision; };
   Table* const old = table_.load(std::memory_order_relaxed);
-  std::size_t live = 0;
+  std::size_t staying = 0;
   for (std::size_t i = 0; i <= old->mask; ++i) {
     const StateEntry* const entry = old->slots[i].load(std::memory_order_relaxed);
-    live += entry != nullptr && !entry->erased ? 1 : 0;
+    staying += entry != nullptr && stays(*entry) ? 1 : 0;
   }
   std::size_t size = smallest_table;
-  while (size < live * 4) size *= 2;
+  while (size < staying * 4) size *= 2;
   auto table = std::make_unique<Table>(size);
   for (std::size_t i = 0; i <= old->mask; ++i) {
     StateEntry* const entry = old->slots[i].load(std::memory_order_relaxed);
     if (entry == nullptr) continue;
-    if (!entry->erased) {
+    if (stays(*entry)) {
       place(*table, entry);
       continue;
     }

@@ -74,7 +74,7 @@ class StateSpace {
   };
   static Table* empty_table();
   static void place(Table& table, StateEntry* entry);
-  void make_room(StateReclaimer& reclaimer);
+  void make_room(std::uint64_t revision, StateReclaimer& reclaimer);
 
   std::atomic<Table*> table_;
   /// Of what was forgotten: nothing up to it may come back.

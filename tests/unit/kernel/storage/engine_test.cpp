@@ -220,6 +220,19 @@ TEST_CASE("storage engine: many threads on both kinds of namespaces, and the sta
   CHECK(statistics.failed == 0);
 }
 
+TEST_CASE("storage engine: transactions that erase much and write some, and the state is the storage") {
+  Store store(Behind::memory);
+  const NamespaceId ns = store.define("orders");
+  for (int round = 0; round < 60; ++round) {
+    StorageTransaction transaction(ns);
+    // Of what is there, and of what is not.
+    for (int i = 0; i < 5 + round; ++i) transaction.erase("k" + std::to_string(round * 7 + i));
+    for (int i = 0; i < 5; ++i) transaction.put("k" + std::to_string(round * 7 + 100 + i), std::to_string(round));
+    REQUIRE(store.storage->commit(std::move(transaction)));
+    REQUIRE(state_all(store, ns) == scan_all(*store.storage, ns));
+  }
+}
+
 TEST_CASE("storage engine: a transaction may say itself whether it waits for the disk") {
   ShimVfs shim;
   StoreDir dir;

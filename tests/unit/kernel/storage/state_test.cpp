@@ -88,6 +88,24 @@ TEST_CASE("state: what was erased is forgotten in time, and still cannot come ba
   CHECK(put(state, "k17", "v", revision + 1));
 }
 
+TEST_CASE("state: what one transaction erases and what it writes have one revision, and all of it is taken") {
+  const auto key = [](int i) { return "k" + std::to_string(i); };
+  for (int erased = 1; erased <= 200; ++erased) {
+    CAPTURE(erased);
+    State empty, full;
+    for (State* state : {&empty, &full}) {
+      state->open_space(1);
+      if (state == &full)
+        for (int i = 0; i < erased; ++i) CHECK(put(*state, key(i), "v", static_cast<std::uint64_t>(i + 1)));
+      for (int i = 0; i < erased; ++i) CHECK(state->erase(1, key(i), 500));
+      for (int i = 0; i < 10; ++i) CHECK(put(*state, "new" + std::to_string(i), "v", 500));
+      CHECK(keys_of(*state).size() == 10);
+      CHECK(get(*state, "new9") == "v@500");
+      CHECK_FALSE(put(*state, key(0), "again", 500));
+    }
+  }
+}
+
 TEST_CASE("state: it grows, and every key is found and listed in order") {
   State state;
   state.open_space(1);
