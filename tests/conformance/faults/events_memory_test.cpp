@@ -84,6 +84,26 @@ void add_in_every_shortage(bool runs, Add&& add) {
 
 }  // namespace
 
+TEST_CASE("no memory: an owner has joined, or has left nothing behind") {
+  with_every_shortage([](Starving& starving) {
+    host::Owner owner("an owner with a name beyond small strings", 1, true);
+    SmallHost small;
+    host::Events& events = small.kernel().events();
+    bool joined = false;
+    try {
+      starving.during([&] { return events.join(owner, host::Permissions::all("*")); });
+      joined = true;
+    } catch (const std::bad_alloc&) {  // as its caller expects
+    }
+    // Those go through all who have joined.
+    CHECK(events.totals().size() == (joined ? 1 : 0));
+    CHECK(events.subscriptions().empty());
+    events.tick(host::monotonic_ns());
+    CHECK(events.join(owner, host::Permissions::all("*")).publish({topic, {}, {}, {}, false}));
+    CHECK(events.leave(owner, soon()).quiet);
+  });
+}
+
 TEST_CASE("no memory: subscribe leaves nothing, or a subscription that hears") {
   for (const std::string_view to : {topic, pattern, std::string_view("orders.>")})
     with_every_shortage([to](Starving& starving) {

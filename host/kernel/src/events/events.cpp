@@ -39,9 +39,10 @@ Events::~Events() {
 
 EventClient Events::join(Owner& owner, Permissions permissions) {
   const std::lock_guard lock(core_->mutex);
-  std::shared_ptr<EventAccount>& account = core_->accounts[&owner];
-  if (account == nullptr) account = std::make_shared<EventAccount>(core_, owner, std::move(permissions));
-  return EventClient(account);
+  auto at = core_->accounts.find(&owner);
+  if (at == core_->accounts.end())
+    at = core_->accounts.emplace(&owner, std::make_shared<EventAccount>(core_, owner, std::move(permissions))).first;
+  return EventClient(at->second);
 }
 
 EventClient Events::host() { return join(core_->host, Permissions::all(core_->host.name())); }
