@@ -17,27 +17,34 @@ Result<void> RetainedStore::keep(EventAccount& account, std::string_view topic, 
   const bool fresh = at == shard.values.end();
   const std::uint64_t cost = bytes + overhead;
   const std::uint64_t before = !fresh && at->second.account == &account ? at->second.cost() : 0;
+  // Booked is what the account grows by, and not before it is known to fit: others look at the sum meanwhile.
+  const std::uint64_t grows = cost > before ? cost - before : 0;
   // Given back, and the empty place with it, unless the value is kept in the end.
   bool placed = false, kept = false;
   const auto give_back = [&](const void*) {
     if (kept) return;
-    account.retained_bytes.fetch_sub(cost, std::memory_order_relaxed);
+    account.retained_bytes.fetch_sub(grows, std::memory_order_relaxed);
     if (placed) shard.values.erase(at);
   };
+  std::uint64_t held = account.retained_bytes.load(std::memory_order_relaxed);
+  do {
+    if (grows != 0 && held + grows > limit)
+      return Error{Code::resource_exhausted,
+                   "the retained values of `" + account.name + "` would need " + std::to_string(held + grows) + " bytes with that of `" +
+                       std::string(topic) + "`, and may need " + std::to_string(limit),
+                   "RETAINED_FULL", 0, ExitCode::unavailable};
+  } while (!account.retained_bytes.compare_exchange_weak(held, held + grows, std::memory_order_relaxed));
   const std::unique_ptr<const void, decltype(give_back)> claim(&cost, give_back);
-  const std::uint64_t held = account.retained_bytes.fetch_add(cost, std::memory_order_relaxed) + cost - before;
-  if (held > limit)
-    return Error{Code::resource_exhausted,
-                 "the retained values of `" + account.name + "` would need " + std::to_string(held) + " bytes with that of `" +
-                     std::string(topic) + "`, and may need " + std::to_string(limit),
-                 "RETAINED_FULL", 0, ExitCode::unavailable};
   if (fresh) {  // before anything is published: there must be a place to keep it
     at = shard.values.try_emplace(std::string(topic)).first;
     placed = true;
   }
   Result<EventRef> event = publish();
   if (!event) return event.error();
-  if (!fresh) at->second.account->retained_bytes.fetch_sub(at->second.cost(), std::memory_order_relaxed);
+  if (!fresh) {
+    const std::uint64_t freed = at->second.account == &account ? before + grows - cost : at->second.cost();
+    at->second.account->retained_bytes.fetch_sub(freed, std::memory_order_relaxed);
+  }
   at->second = {std::move(*event), &account};
   kept = true;
   return {};

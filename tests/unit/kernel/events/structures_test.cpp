@@ -5,6 +5,7 @@
 #include <random>
 #include <thread>
 
+#include "core.hpp"
 #include "grace.hpp"
 #include "kernel/names.hpp"
 #include "queue.hpp"
@@ -214,4 +215,39 @@ TEST_CASE("events: a queue keeps its order while it wraps and grows, and its sum
   CHECK(before <= 99);
   queue.unreserve(10);
   CHECK(queue.bytes() == 0);
+}
+
+TEST_CASE("events: a retained value that is replaced counts once, also while it is being published") {
+  EventHost host;
+  const auto core = std::make_shared<EventCore>(host.self, host.pool, EventLimits{}, EventHooks{});
+  EventAccount account(core, host.self, Permissions::all("host")), other(core, host.self, Permissions::all("host"));
+  RetainedStore& store = core->retained;
+  std::uint64_t id = 0;
+  const auto keep = [&](EventAccount& by, std::string_view topic, std::size_t cost, bool published = true, std::uint64_t meanwhile = 0) {
+    const std::string payload(cost - RetainedStore::overhead - topic.size(), 'x');
+    const auto publish = [&]() -> Result<EventRef> {
+      CHECK(by.retained_bytes == meanwhile);
+      if (!published) return Error{Code::resource_exhausted, "no", "QUEUE_FULL"};
+      return EventRef(EventRecord::make(core->spares, {topic, payload, {}, {}, true}, ++id, 0));
+    };
+    const auto kept = store.keep(by, topic, cost - RetainedStore::overhead, 1000, publish);
+    return kept ? std::string("kept") : kept.error().reason;
+  };
+  CHECK(keep(account, "a", 600, true, 600) == "kept");
+  CHECK(keep(account, "a", 600, true, 600) == "kept");
+  CHECK(keep(account, "a", 500, true, 600) == "kept");  // less only when it is replaced
+  CHECK(account.retained_bytes == 500);
+  CHECK(keep(account, "a", 900, false, 900) == "QUEUE_FULL");
+  CHECK(keep(account, "a", 400, false, 500) == "QUEUE_FULL");
+  CHECK(account.retained_bytes == 500);
+  CHECK(keep(account, "a", 1001) == "RETAINED_FULL");
+  CHECK(keep(account, "b", 501) == "RETAINED_FULL");
+  CHECK(keep(account, "b", 500, true, 1000) == "kept");
+  CHECK(keep(account, "a", 500, true, 1000) == "kept");
+  CHECK(keep(other, "a", 300, true, 300) == "kept");
+  CHECK(account.retained_bytes == 500);
+  store.forget_all(account);
+  CHECK(account.retained_bytes == 0);
+  store.forget_all(other);
+  CHECK(other.retained_bytes == 0);
 }
