@@ -49,6 +49,7 @@ Result<void> Kernel::open_storage(std::unique_ptr<StorageBackend> backend, Stora
 void Kernel::tick_storage(std::int64_t now) {
   if (now - storage_ticked_ns_ < second_ns) return;
   storage_ticked_ns_ = now;
+  state_->retry_watches();
   storage_->expire_soon();
   const std::int64_t since = storage_->busy_since_ns();
   const bool slow = since != 0 && now - since >= slow_ns;

@@ -40,7 +40,8 @@ struct WatchOptions {
   NamespaceId space = 0;
   std::string prefix;  ///< of keys; empty = all
   /// Runs on the executor, inside the gate of its owner, never twice at once, and not before that is callable. At most 256 changes, ordered by key.
-  /// Several changes of a key that waited meanwhile are one, the last. What is seen in the state when it runs is at least as new.
+  /// Several changes of a key that waited meanwhile are one, the last. What is seen in the state when it runs is at least as new. If it throws
+  /// std::bad_alloc it is told later, by one `reset`, that there was something; what else it throws is its own.
   std::function<void(std::span<const StateChange>)> on_change;
   /// Called exactly once, after the last on_change, without a lock, on whichever thread ends it: unwatch, revoke, the executor, the destructor.
   std::function<void()> release;
@@ -49,7 +50,7 @@ struct WatchOptions {
 
 struct StateOptions {
   /// Runs what it is given for an owner (null: the host) later, on any thread; never at once, as it is called by the storage's writer. Empty: there is no
-  /// watching.
+  /// watching. May throw if there is no memory: tried again by retry_watches.
   using Executor = std::function<void(Owner*, std::function<void()>)>;
   Executor executor = {};
   /// Realtime; asked only for values that expire. A coarse clock is meant: its steps of 4 ms are those of a time to live.
@@ -88,6 +89,8 @@ class State {
   void revoke(const Owner& owner);
   /// To be called after each `set_reach` of an owner that watches: what has waited is delivered once it is callable. [any]
   void owner_reach_changed(const Owner& owner);
+  /// What could not be delivered for want of memory is tried again. Call about once a second. [any]
+  void retry_watches();
   [[nodiscard]] std::size_t watch_count() const;
 
   // The writer's side. Returns false if what is there is as new; what was deleted leaves its revision behind.

@@ -108,6 +108,7 @@ Result<void> State::unwatch(std::uint64_t id) { return watches_->remove(id); }
 Result<void> State::unwatch_wait(std::uint64_t id, std::int64_t deadline_ns) { return watches_->remove_wait(id, deadline_ns); }
 void State::revoke(const Owner& owner) { watches_->revoke(owner); }
 void State::owner_reach_changed(const Owner& owner) { watches_->reach_changed(owner); }
+void State::retry_watches() { watches_->retry(); }
 std::size_t State::watch_count() const { return watches_->count(); }
 
 void State::open_space(NamespaceId space) {

@@ -21,8 +21,8 @@ constexpr std::size_t batch_changes = 256;
 /// One watch. It is delivered to by at most one task at a time, which is posted when there is something to say.
 class StateWatch : public std::enable_shared_from_this<StateWatch> {
  public:
-  StateWatch(std::uint64_t id, Owner* owner, WatchOptions options, std::shared_ptr<const StateWatches::Executor> executor)
-      : id_(id), owner_(owner), options_(std::move(options)), executor_(std::move(executor)) {}
+  StateWatch(std::uint64_t id, Owner* owner, WatchOptions options, std::shared_ptr<StateWatches::Posting> posting)
+      : id_(id), owner_(owner), options_(std::move(options)), posting_(std::move(posting)) {}
 
   [[nodiscard]] std::uint64_t id() const { return id_; }
   [[nodiscard]] const Owner* owner() const { return owner_; }
@@ -41,13 +41,17 @@ class StateWatch : public std::enable_shared_from_this<StateWatch> {
     waiting_.insert_or_assign(std::move(key), std::move(change));
   }
 
-  void post_if_needed() {
+  void post_if_needed() noexcept {
     // Under the lock: the owner is there for as long as the watch is not closed.
     const std::lock_guard lock(mutex_);
     if (closed_ || posted_ || waiting_.empty()) return;
     if (owner_ != nullptr && owner_->reach() != Reach::callable) return;
-    posted_ = true;
-    (*executor_)(owner_, [self = shared_from_this()] { self->deliver(); });
+    try {
+      posting_->executor(owner_, [self = shared_from_this()] { self->deliver(); });
+      posted_ = true;
+    } catch (...) {  // no memory
+      posting_->late = true;
+    }
   }
 
   void close() {
@@ -75,21 +79,38 @@ class StateWatch : public std::enable_shared_from_this<StateWatch> {
   }
 
  private:
+  using Waiting = std::map<std::string, StateChange>;  ///< by key: a newer change takes the place of an older one
+
+  /// Needs no memory: without any it tells one change at a time.
   void deliver() {
-    std::vector<StateChange> batch;
+    std::vector<StateChange> many;
+    StateChange one;
+    std::span<StateChange> batch;
+    Waiting::node_type place;
     std::optional<GateEntry> inside;
     bool entered = true;
     {
       const std::lock_guard lock(mutex_);
       if (closed_) return;
-      while (!waiting_.empty() && batch.size() < batch_changes) batch.push_back(std::move(waiting_.extract(waiting_.begin()).mapped()));
+      if (waiting_.empty()) {
+        posted_ = false;
+        return;
+      }
+      place = waiting_.extract(waiting_.begin());
+      one = std::move(place.mapped());
+      batch = std::span(&one, 1);
+      if (const std::size_t more = std::min(waiting_.size(), batch_changes - 1); more != 0 && has_room(many, more + 1)) {
+        many.push_back(std::move(one));
+        while (many.size() <= more) many.push_back(std::move(waiting_.extract(waiting_.begin()).mapped()));
+        batch = many;
+      }
       // Under the lock: whoever ends the watch afterwards finds this thread inside its owner, and so does not destroy that.
       if (owner_ != nullptr)
         entered = static_cast<bool>(inside.emplace(*owner_, Phase::run, ThreadTag::worker, options_.call, Gate::State::open));
       delivering_ = true;
       deliverer_ = std::this_thread::get_id();
     }
-    if (entered) call(batch);
+    const bool heard = !entered || call(batch);
     inside.reset();
     bool ended = false;
     {
@@ -98,22 +119,49 @@ class StateWatch : public std::enable_shared_from_this<StateWatch> {
       if (!closed_) delivering_ = false;
       ended = closed_;
       if (!entered) waiting_.clear();  // the owner is leaving
+      if (!heard && !closed_) {
+        StateChange& reset = place.mapped();
+        reset = {StateChange::Kind::reset, newest(batch), {}};
+        place.key().clear();
+        waiting_.insert(std::move(place));
+      }
     }
     if (ended) {
       end();
       const std::lock_guard lock(mutex_);
       delivering_ = false;
       returned_.notify_all();
-    } else {
+    } else if (heard) {
       post_if_needed();
+    } else {
+      posting_->late = true;  // not at once: there is no memory
     }
   }
 
-  void call(std::span<const StateChange> changes) {
+  static bool has_room(std::vector<StateChange>& list, std::size_t n) {
+    try {
+      list.reserve(n);
+      return true;
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+  }
+
+  static std::uint64_t newest(std::span<const StateChange> changes) {
+    std::uint64_t out = 0;
+    for (const StateChange& c : changes) out = std::max(out, c.revision);
+    return out;
+  }
+
+  /// False: it had no memory, and may have heard nothing of it.
+  bool call(std::span<const StateChange> changes) {
     try {
       options_.on_change(changes);
+    } catch (const std::bad_alloc&) {
+      return false;
     } catch (...) {  // NOLINT(bugprone-empty-catch): its failure is its own, and what comes next is told again
     }
+    return true;
   }
 
   /// Once: by whoever closed it, or by the delivery that was going on.
@@ -133,28 +181,28 @@ class StateWatch : public std::enable_shared_from_this<StateWatch> {
   const std::uint64_t id_;
   Owner* const owner_;
   WatchOptions options_;
-  const std::shared_ptr<const StateWatches::Executor> executor_;
+  const std::shared_ptr<StateWatches::Posting> posting_;
   std::mutex mutex_;
   std::condition_variable returned_;
-  std::map<std::string, StateChange> waiting_;  ///< by key: a newer change takes the place of an older one
+  Waiting waiting_;
   bool posted_ = false, delivering_ = false, closed_ = false, ended_ = false;
   std::thread::id deliverer_;
 };
 
-StateWatches::StateWatches(Executor executor) : executor_(std::make_shared<const Executor>(std::move(executor))) {}
+StateWatches::StateWatches(Executor executor) : posting_(std::make_shared<Posting>(std::move(executor))) {}
 
 StateWatches::~StateWatches() {
   for (const auto& [id, watch] : by_id_) watch->close();
 }
 
 Result<std::uint64_t> StateWatches::add(Owner* owner, WatchOptions options) {
-  if (!*executor_ || !options.on_change)
+  if (!posting_->executor || !options.on_change)
     return Error{Code::failed_precondition, "nothing can be watched: there is no executor or no on_change", "WATCH"};
   const std::lock_guard lock(mutex_);
   std::vector<Ref>& of_space = by_space_[options.space];
   if (of_space.size() >= State::max_watches)
     return Error{Code::resource_exhausted, "the namespace is watched " + std::to_string(State::max_watches) + " times already", "WATCHES"};
-  const auto watch = std::make_shared<StateWatch>(++last_id_, owner, std::move(options), executor_);
+  const auto watch = std::make_shared<StateWatch>(++last_id_, owner, std::move(options), posting_);
   make_room(of_space, of_space.size() + 1);
   by_id_.emplace(watch->id(), watch);
   of_space.push_back(watch);
@@ -207,13 +255,15 @@ void StateWatches::revoke(const Owner& owner) {
 }
 
 void StateWatches::reach_changed(const Owner& owner) {
-  std::vector<Ref> mine;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [id, watch] : by_id_)
-      if (watch->owner() == &owner) mine.push_back(watch);
-  }
-  for (const Ref& watch : mine) watch->post_if_needed();
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, watch] : by_id_)
+    if (watch->owner() == &owner) watch->post_if_needed();
+}
+
+void StateWatches::retry() {
+  if (!posting_->late.exchange(false)) return;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, watch] : by_id_) watch->post_if_needed();
 }
 
 std::size_t StateWatches::count() const { return count_.load(std::memory_order_relaxed); }

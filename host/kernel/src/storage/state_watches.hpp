@@ -22,6 +22,12 @@ class StateWatch;
 class StateWatches {
  public:
   using Executor = StateOptions::Executor;
+  /// What all watches share; a delivery may outlast the list of them.
+  struct Posting {
+    explicit Posting(Executor e) : executor(std::move(e)) {}
+    const Executor executor;
+    std::atomic<bool> late{false};  ///< one has something to say, and there was no memory for it
+  };
   explicit StateWatches(Executor executor);
   ~StateWatches();
   StateWatches(const StateWatches&) = delete;
@@ -32,6 +38,8 @@ class StateWatches {
   Result<void> remove_wait(std::uint64_t id, std::int64_t deadline_ns);
   void revoke(const Owner& owner);
   void reach_changed(const Owner& owner);
+  /// Posts again what there was no memory for.
+  void retry();
   [[nodiscard]] std::size_t count() const;
 
   /// Remembers a change; an empty key concerns all. Nobody hears of it before dispatch().
@@ -43,7 +51,7 @@ class StateWatches {
   Ref take(std::uint64_t id);
   void forget(const Ref& watch);
 
-  const std::shared_ptr<const Executor> executor_;
+  const std::shared_ptr<Posting> posting_;
   mutable std::mutex mutex_;
   std::uint64_t last_id_ = 0;
   std::map<std::uint64_t, Ref> by_id_;

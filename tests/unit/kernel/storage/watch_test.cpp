@@ -232,6 +232,81 @@ TEST_CASE("watch: one that throws harms nobody, and hears of what comes next") {
   CHECK(thrown == 2);
 }
 
+TEST_CASE("watch: one that has no memory for what it hears is told later that there was something") {
+  Fixture f;
+  int calls = 0, failures = 2;
+  WatchOptions options = f.options("a");
+  options.on_change = [&, inner = std::move(options.on_change)](std::span<const StateChange> changes) {
+    ++calls;
+    if (failures-- > 0) throw std::bad_alloc();
+    inner(changes);
+  };
+  REQUIRE(f.state.watch(nullptr, std::move(options)));
+  for (const char* key : {"a1", "a2", "a3"}) f.put(key);
+  CHECK(f.hear().empty());
+  CHECK(calls == 1);  // not over and over while there is none
+  f.put("b");
+  CHECK(f.hear().empty());
+  CHECK(calls == 1);
+  f.state.retry_watches();
+  CHECK(f.hear().empty());
+  CHECK(calls == 2);
+  f.put("a4");
+  CHECK(f.hear() == Heard{"reset:@3 put:a4@5"});
+  f.state.retry_watches();
+  CHECK(f.hear().empty());
+  CHECK(calls == 3);
+}
+
+TEST_CASE("watch: what could not be given to the executor is given to it later") {
+  Later later;
+  int failures = 0, heard = 0;
+  StateOptions options{[&](Owner* owner, std::function<void()> work) {
+                         if (failures > 0) {
+                           --failures;
+                           throw std::bad_alloc();
+                         }
+                         later.for_state()(owner, std::move(work));
+                       },
+                       [] { return std::int64_t{0}; }};
+  prepare_gates();
+  State state{std::move(options)};
+  state.open_space(1);
+  Owner owner("orders", 1, false);
+  const auto watch = [&](Owner* of) {
+    WatchOptions w;
+    w.space = 1;
+    w.on_change = [&](std::span<const StateChange> changes) { heard += static_cast<int>(changes.size()); };
+    REQUIRE(state.watch(of, std::move(w)));
+  };
+  watch(nullptr);
+  watch(&owner);
+  const auto hears = [&](int n) {
+    later.run();
+    return std::exchange(heard, 0) == n;
+  };
+  failures = 1;
+  CHECK(state.put(1, {"a", "", "v", 1, 0}));
+  state.notify();
+  CHECK(hears(0));
+  state.retry_watches();
+  CHECK(hears(1));
+  // By the next change, too.
+  failures = 1;
+  CHECK(state.put(1, {"a", "", "v", 2, 0}));
+  state.notify();
+  CHECK(state.put(1, {"b", "", "v", 3, 0}));
+  state.notify();
+  CHECK(hears(2));
+  failures = 1;
+  owner.set_reach(Reach::callable);
+  state.owner_reach_changed(owner);
+  CHECK(hears(0));
+  state.retry_watches();
+  CHECK(hears(2));
+  state.revoke(owner);
+}
+
 TEST_CASE("watch: it is delivered inside the gate of its owner, and not to one that leaves") {
   prepare_gates();
   Fixture f;
