@@ -82,7 +82,8 @@ typedef struct tenon_service {
   tenon_str name;
   tenon_service_handler handle;
   void* data;
-  /* Called exactly once, after the last handler has returned; not if registering failed or found it there already. May be NULL. [worker] */
+  /* Called exactly once, after the last handler has returned, on a thread of the host, at the latest some tenths of a second later; not if
+   * registering failed or found it there already. It is no turn of a TENON_SERIAL module: it may overlap with one. May be NULL. */
   void (*release)(void* data) TENON_NOEXCEPT;
 } tenon_service;
 

@@ -136,7 +136,8 @@ void ServicesCore::deliver(Notice& notice) {
   CallRecord* record = notice.record.get();
   if (!seat.owner->wedged()) {
     // Closed is let in too: in `leave` this is the last that ever comes.
-    const GateEntry entry(*seat.owner, Phase::run, ThreadTag::worker, nullptr, Gate::State::closed);
+    const ThreadTag tag = notice.kind == Notice::Kind::ended ? ThreadTag::other : ThreadTag::worker;  // on_cancel is [any]
+    const GateEntry entry(*seat.owner, Phase::run, tag, nullptr, Gate::State::closed);
     try {
       switch (notice.kind) {
         case Notice::Kind::done:
