@@ -101,6 +101,7 @@ Outcome LoadedModule::create(std::int64_t deadline_ns) {
   });
   if (outcome.kind == Outcome::Kind::failed) {  // destroy is not owed, but what it registered must go
     close(deadline_ns);
+    if (!is_quiet(deadline_ns)) record.instance.wedge();
     if (!record.instance.wedged() && record.instance.finish_parts(deadline_ns) != Part::Pinned::no) record.instance.leak();
     if (!record.instance.wedged() && !record.instance.leaked()) record.instance.parts_destroyed();
     return outcome;
@@ -200,12 +201,20 @@ void LoadedModule::close(std::int64_t until_ns) {
   if (instance.wedged()) return;  // somebody is inside for good: nothing of it is called any more
   instance.gate().advance(Gate::State::draining);
   instance.answer_deferred();
-  instance.host().notifier().flush(&instance, until_ns);
-  if (instance.wedged()) return;
+  // Behind a closed gate nobody would hear that a call has ended: the gate stays as it is, and destroy tries once more.
+  if (!instance.host().notifier().flush(&instance, until_ns) || instance.wedged()) return;
   const bool left = instance.leave_parts(until_ns);
   instance.revoke_all();
   instance.gate().advance(Gate::State::closed);
   if (!instance.close_parts(until_ns) || !left) instance.wedge();  // a thread is inside for good
+}
+
+// Nobody is inside, and nobody will be: all that it was to be told has been told. What is inside may leave something to be told, and who tells it is
+// inside for a moment.
+bool LoadedModule::is_quiet(std::int64_t until_ns) {
+  Instance& instance = record_.load()->instance;
+  return !instance.wedged() && instance.gate().state() == Gate::State::closed && Gate::wait_until_empty(instance, until_ns) &&
+         instance.host().notifier().flush(&instance, until_ns) && Gate::wait_until_empty(instance, until_ns) && !instance.wedged();
 }
 
 Outcome LoadedModule::destroy(std::int64_t deadline_ns) {
@@ -213,7 +222,7 @@ Outcome LoadedModule::destroy(std::int64_t deadline_ns) {
   Instance& instance = record.instance;
   if (instance.gate().state() != Gate::State::closed) close(deadline_ns);
   const std::int64_t now = monotonic_ns();
-  if (instance.wedged() || !Gate::wait_until_empty(instance, now + (deadline_ns - now) / 2)) {
+  if (!is_quiet(now + (deadline_ns - now) / 2)) {
     std::string who;
     for (const std::string& h : holders()) who += (who.empty() ? "" : ", ") + h;
     instance.wedge();
@@ -279,6 +288,7 @@ std::vector<std::string> LoadedModule::holders() const {
   }
   if (const std::size_t n = record->instance.deferred_count(); n != 0)
     out.push_back(std::to_string(n) + " unanswered call" + (n == 1 ? "" : "s"));
+  if (!shared_->host.notifier().flush(&record->instance, 0)) out.emplace_back("something it is still to be told");
   for (std::string& holder : record->instance.part_holders()) out.push_back(std::move(holder));
   return out;
 }

@@ -66,6 +66,7 @@ class LoadedModule final : public ModuleInstance {
   Outcome call_stop(std::int64_t deadline_ns);
   Outcome destroy(std::int64_t deadline_ns);
   void close(std::int64_t until_ns);
+  bool is_quiet(std::int64_t until_ns);
   void passed(Phase phase);
   [[nodiscard]] Callback callback(Phase phase) const;
 

@@ -3,10 +3,14 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <cstdlib>
+#include <future>
 #include <optional>
 #include <thread>
 
+#include "abi/instance.hpp"
+#include "abi/notifier.hpp"
 #include "base/clock.hpp"
 #include "process.hpp"
 #include "tenon/calls.h"
@@ -192,4 +196,44 @@ TEST_CASE("loader: who is still inside is named and pins the module, what it can
   // The waiting thread keeps its module, its call and what it waits on: freeing them here would hang or crash.
   l.modules.clear();
   l.loader.reset();
+}
+
+TEST_CASE("loader: what a module is still to be told comes before destroy, or keeps it from being destroyed") {
+  std::promise<void> other_is_done;
+  Loading l;
+  Instance* instance = nullptr;
+  LoadSpec spec = l.spec();
+  spec.may_change = [&](std::string_view path) {
+    instance = static_cast<Instance*>(current_frame()->owner.load());
+    return path == "live_value";
+  };
+  l.prepare({std::move(spec)});
+  l.live();
+  REQUIRE(instance != nullptr);
+  l.host.notifier().post(nullptr, [until = other_is_done.get_future().share()] { until.wait(); });
+  std::atomic<int> told{0};
+  l.host.notifier().post(instance, [&] {
+    const GateEntry entry(*instance, Phase::stop, ThreadTag::other, nullptr, Gate::State::draining);
+    if (entry && !l.traced("alpha destroy enter")) ++told;
+  });
+  CHECK(l.modules[0]->run(Phase::stop, monotonic_ns() + 20'000'000).kind == Outcome::Kind::done);
+  CHECK(told == 0);
+  bool in_time = false;
+  SUBCASE("in time") { in_time = true; }
+  SUBCASE("too late") {}
+  if (in_time) {
+    other_is_done.set_value();
+    CHECK(l.run(Phase::destroy).kind == Outcome::Kind::done);
+    CHECK(l.traced("alpha destroy leave"));
+  } else {
+    const Outcome o = l.modules[0]->run(Phase::destroy, monotonic_ns() + 20'000'000);
+    CHECK(o.error.reason == "PINNED");
+    CHECK(o.error.message.find("still to be told") != std::string::npos);
+    CHECK_FALSE(l.traced("alpha destroy enter"));
+    l.modules.clear();
+    l.loader.reset();
+    other_is_done.set_value();
+    CHECK(l.host.notifier().flush(instance, in_a_minute()));  // what is told late finds its instance
+  }
+  CHECK(told == 1);
 }
