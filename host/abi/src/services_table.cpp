@@ -103,7 +103,8 @@ tenon_status cancel(tenon_ctx* ctx, tenon_id id) noexcept {
 
 tenon_status complete(tenon_ctx* ctx, tenon_id id, tenon_status status, const tenon_error* error, tenon_reply* reply) noexcept {
   tenon_reply answer{};
-  if (reply != nullptr && reply->struct_size >= sizeof answer) {
+  if (reply != nullptr) {
+    if (reply->struct_size < sizeof answer) return TENON_INVALID_ARGUMENT;  // what would be ignored is the answer itself
     answer = *reply;
     answer.buffer = nullptr;
     answer.capacity = 0;

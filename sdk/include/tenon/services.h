@@ -137,7 +137,8 @@ typedef struct tenon_services {
   /* Gives an asynchronous call up: done gets CANCELLED. NOT_FOUND: it is answered already. [any] */
   tenon_status (*cancel)(tenon_ctx* ctx, tenon_id id) TENON_NOEXCEPT;
   /* As tenon_calls.complete, with all of a reply: payload as from a handler (release taken whatever this returns, else copied), buffer
-   * unused. reply and error may be NULL. [any] */
+   * unused. reply and error may be NULL. INVALID_ARGUMENT: the struct_size of reply is not set; nothing of it was taken, and the call is still to be
+   * ended. [any] */
   tenon_status (*complete)(tenon_ctx* ctx, tenon_id id, tenon_status status, const tenon_error* error, tenon_reply* reply) TENON_NOEXCEPT;
   /* Fills *out, as far as its struct_size reaches. FAILED_PRECONDITION for a call that is none of a service. Of the handler's thread. [control][worker] */
   tenon_status (*info)(tenon_call* call, tenon_call_info* out) TENON_NOEXCEPT;

@@ -1,6 +1,7 @@
 // What is the C table's own: buffers, blobs and their release, arguments that are none, the short way of many calls.
 #include <atomic>
 #include <cstring>
+#include <future>
 #include <map>
 #include <thread>
 
@@ -168,6 +169,35 @@ TEST_CASE("services table: replies of every kind arrive, and their blobs are rel
     CHECK(f.call(handle, "", "q").status == TENON_ABORTED);
     CHECK(freed == 3 * i + 3);
   }
+}
+
+TEST_CASE("services table: a reply whose size is not set completes nothing") {
+  static std::atomic<int> freed{0};
+  freed = 0;
+  std::promise<tenon_id> opened;
+  PuppetService s;
+  Fixture f;
+  f.offer("orders.later", s, [&](tenon_call* call, const tenon_request*, tenon_reply*, tenon_error*) -> tenon_status {
+    tenon_id id = 0;
+    CHECK(f.orders().calls->defer(call, &id) == TENON_OK);
+    opened.set_value(id);
+    return TENON_PENDING;
+  });
+  Outcome got;
+  std::thread caller([&] { got = f.call(0, "orders.later", "q"); });
+  const tenon_id id = opened.get_future().get();
+  const puppet& orders = f.orders();
+  tenon_reply r{};
+  r.payload = {reinterpret_cast<const std::uint8_t*>("the answer"), 10, [](void*) noexcept { ++freed; }, nullptr};
+  CHECK(orders.services->complete(orders.ctx, id, TENON_OK, nullptr, &r) == TENON_INVALID_ARGUMENT);
+  CHECK((r.payload.release != nullptr));
+  CHECK(freed == 0);
+  r.struct_size = sizeof r;
+  CHECK(orders.services->complete(orders.ctx, id, TENON_OK, nullptr, &r) == TENON_OK);
+  CHECK((r.payload.release == nullptr));
+  caller.join();
+  CHECK(got.payload == "the answer");
+  CHECK(freed == 1);
 }
 
 TEST_CASE("services table: arguments that are none") {

@@ -221,7 +221,8 @@ struct FakeServices::Table {
   }
   static tenon_status complete(tenon_ctx* ctx, tenon_id id, tenon_status status, const tenon_error* error, tenon_reply* reply) noexcept {
     tenon_reply answer = {};
-    if (reply != nullptr && reply->struct_size >= sizeof answer) {
+    if (reply != nullptr) {
+      if (reply->struct_size < sizeof answer) return TENON_INVALID_ARGUMENT;
       answer = *reply;
       reply->payload.release = nullptr;  // taken whatever happens
     }
