@@ -166,8 +166,7 @@ Error bad_reply(Code code, std::string_view service) noexcept {
   return worded(code, "BAD_REPLY", [&] {
     return "`" + std::string(service) +
            "` gave a reply that cannot be one: expected at most 64 MiB, a content type of 127 bytes, 64 pairs and 16 KiB of them, UTF-8, "
-           "and no "
-           "payload without an address";
+           "and no payload without an address or beyond the caller's buffer";
   });
 }
 

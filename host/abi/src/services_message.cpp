@@ -52,13 +52,18 @@ Code take_payload(ServicesPart& provider, const tenon_blob& body, Reply& to) {
     return to.give(blob) ? Code::ok : Code::internal;
   }
   if (body.len != 0 && (body.ptr == nullptr || body.len > max_service_payload)) return Code::internal;
-  bool good = false;
-  if (body.len != 0 && reinterpret_cast<const char*>(body.ptr) == to.buffer().data() && body.len <= to.buffer().size()) {
-    good = to.reserve(body.len) != nullptr;
-  } else {
-    good = to.assign({reinterpret_cast<const char*>(body.ptr), body.len});
+  if (body.len == 0) {
+    to.assign({});
+    return Code::ok;
   }
-  return good ? Code::ok : Code::resource_exhausted;
+  const std::span<char> buffer = to.buffer();
+  const auto at = reinterpret_cast<std::uintptr_t>(body.ptr), begin = reinterpret_cast<std::uintptr_t>(buffer.data());
+  const bool starts_inside = at == begin || (at > begin && at - begin < buffer.size());
+  if (starts_inside && body.len > buffer.size() - (at - begin)) return Code::internal;  // as told by snprintf of what did not fit
+  char* const room = to.reserve(body.len);
+  if (room == nullptr) return Code::resource_exhausted;
+  if (room != reinterpret_cast<const char*>(body.ptr)) std::memmove(room, body.ptr, body.len);
+  return Code::ok;
 }
 
 }  // namespace

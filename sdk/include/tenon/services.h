@@ -48,7 +48,8 @@ typedef struct tenon_request {
  *
  * The handler finds buffer and capacity (which may be 0), and the rest empty. Its payload is one of: up to capacity bytes written to buffer;
  * memory from tenon_calls.reserve(call, n); bytes that live for ever; all of these with release NULL, copied when it returns unless they lie
- * in the buffer; or a blob with a release, which the host takes whatever the handler returns. content_type and metadata are copied when it returns. */
+ * in the buffer; or a blob with a release, which the host takes whatever the handler returns. content_type and metadata are copied when it returns.
+ * A payload that begins in the buffer and ends behind it is INTERNAL `BAD_REPLY`. What the handler writes to struct_size, buffer and capacity is ignored. */
 typedef struct tenon_reply {
   uint32_t struct_size;
   uint32_t reserved; /* 0 */

@@ -171,6 +171,37 @@ TEST_CASE("services table: replies of every kind arrive, and their blobs are rel
   }
 }
 
+TEST_CASE("services table: a payload in the caller's buffer is where it says, and nothing behind the buffer is read") {
+  bool strict = false;
+  SUBCASE("plain") {}
+  SUBCASE("strict") { strict = true; }
+  std::size_t begin = 0, size = 0;
+  PuppetService s;
+  Fixture f(strict);
+  f.offer("orders.part", s, [&](tenon_call*, const tenon_request*, tenon_reply* r, tenon_error*) {
+    for (std::size_t i = 0; i < r->capacity; ++i) r->buffer[i] = static_cast<std::uint8_t>('0' + i);
+    r->payload = {r->buffer + begin, size, nullptr, nullptr};
+    return TENON_OK;
+  });
+  const tenon_id handle = f.resolve("orders.part");
+  const auto part = [&](std::size_t from, std::size_t bytes, std::size_t capacity = 16) {
+    begin = from;
+    size = bytes;
+    const Outcome a = f.call(handle, "", "q", capacity);
+    return a.status == TENON_OK ? a.payload : a.reason;
+  };
+  for (int i = 0; i < 260; ++i) {  // the long way is taken now and then
+    CHECK(part(0, 16) == "0123456789:;<=>?");
+    CHECK(part(0, 17) == "BAD_REPLY");
+    CHECK(part(0, 1000) == "BAD_REPLY");
+    CHECK(part(2, 14) == "23456789:;<=>?");
+    CHECK(part(2, 15) == "BAD_REPLY");
+    CHECK(part(15, 1) == "?");
+    CHECK(part(15, 2) == "BAD_REPLY");
+    CHECK(part(1, 0).empty());
+  }
+}
+
 TEST_CASE("services table: a reply whose size is not set completes nothing") {
   static std::atomic<int> freed{0};
   freed = 0;
