@@ -117,7 +117,14 @@ template <class Key>
   const auto& handler = *static_cast<const CHandler*>(target->data);
   tenon_error said_here;
   clear_error(said_here);
+  // Where the caller's buffer is, is his word: what the handler has made of it is put right before anybody looks.
+  const std::uint32_t struct_size = reply->struct_size;
+  std::uint8_t* const buffer = reply->buffer;
+  const std::size_t capacity = reply->capacity;
   const tenon_status status = handler.handle(handler.data, room.raw(), request, reply, &said_here);
+  reply->struct_size = struct_size;
+  reply->buffer = buffer;
+  reply->capacity = capacity;
   if (status == TENON_OK && is_plain(*reply)) [[likely]] {
     if (!is_touched(room.place.call)) [[likely]] {
       way.end_untouched();

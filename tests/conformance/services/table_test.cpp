@@ -202,6 +202,39 @@ TEST_CASE("services table: a payload in the caller's buffer is where it says, an
   }
 }
 
+TEST_CASE("services table: where the caller's buffer is, is his word") {
+  static std::uint8_t mine[] = {'m', 'i', 'n', 'e'};
+  std::atomic<int> answer{TENON_OK};
+  PuppetService s;
+  Fixture f;
+  f.offer("orders.mine", s, [&](tenon_call*, const tenon_request*, tenon_reply* r, tenon_error*) -> tenon_status {
+    r->struct_size = 0;
+    r->buffer = mine;
+    r->capacity = sizeof mine;
+    r->payload = {mine, sizeof mine, nullptr, nullptr};
+    return answer;
+  });
+  const tenon_id handle = f.resolve("orders.mine");
+  std::uint8_t buffer[8] = {};
+  tenon_request q{};
+  q.struct_size = sizeof q;
+  q.payload = {buffer, 0};
+  tenon_reply r{};
+  r.struct_size = sizeof r;
+  r.buffer = buffer;
+  r.capacity = sizeof buffer;
+  for (int i = 0; i < 600; ++i) {
+    answer = i % 3 == 2 ? TENON_ABORTED : TENON_OK;
+    CHECK(f.web().call(&f.web(), handle, &q, &r, nullptr, nullptr) == answer);
+    CHECK(r.struct_size == sizeof r);
+    CHECK(r.buffer == buffer);
+    CHECK(r.capacity == sizeof buffer);
+    if (answer != TENON_OK) continue;
+    CHECK(text_of(r.payload) == "mine");
+    CHECK(r.payload.ptr == buffer);
+  }
+}
+
 TEST_CASE("services table: a reply whose size is not set completes nothing") {
   static std::atomic<int> freed{0};
   freed = 0;
