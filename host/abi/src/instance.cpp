@@ -117,11 +117,11 @@ std::vector<Instance::Deferred>::iterator Instance::find_deferred(tenon_id id) {
 
 void Instance::notify_ended(Deferred& d, tenon_status why) {
   if (d.ended == nullptr) return;
-  const tenon_call_ended fn = std::exchange(d.ended, nullptr);
-  host_.notifier().post(this, [this, fn, data = d.data, why] {
+  host_.notifier().post(this, [this, fn = d.ended, data = d.data, why] {
     const GateEntry entry(*this, phase(), ThreadTag::other, nullptr, Gate::State::draining);
     if (entry) fn(data, why);
   });
+  d.ended = nullptr;  // without memory for the post it is still to be told
 }
 
 tenon_status Instance::defer(tenon_call* call, tenon_id* out) {
@@ -171,10 +171,15 @@ tenon_status Instance::on_cancel(tenon_id id, tenon_call_ended fn, void* data) {
   const auto d = find_deferred(id);
   if (d == deferred_.end() || d->answered) return TENON_NOT_FOUND;
   if (d->has_ended) return TENON_ALREADY_EXISTS;
-  d->has_ended = true;
   d->ended = fn;
   d->data = data;
-  if (d->cancelled) notify_ended(*d, TENON_CANCELLED);
+  try {
+    if (d->cancelled) notify_ended(*d, TENON_CANCELLED);
+  } catch (...) {  // nothing was registered: it can be tried again
+    d->ended = nullptr;
+    throw;
+  }
+  d->has_ended = true;
   return TENON_OK;
 }
 
@@ -185,7 +190,10 @@ void Instance::cancel(std::int64_t deadline_ns) {
   for (Deferred& d : deferred_) {
     if (d.cancelled) continue;
     d.cancelled = true;
-    notify_ended(d, TENON_CANCELLED);
+    try {
+      notify_ended(d, TENON_CANCELLED);
+    } catch (const std::bad_alloc&) {  // it is told when the call has ended
+    }
   }
 }
 

@@ -40,8 +40,8 @@ tenon_status Instance::subscribe(std::string path, tenon_config_changed fn, void
       return TENON_OK;
     }
   if (subscriptions_.size() >= 256) return fail(Code::resource_exhausted, "more than 256 on_change registrations", "TOO_MANY");
+  subscriptions_.push_back({next_id_, std::move(path), fn, data, release, 0, false});
   *out = next_id_++;
-  subscriptions_.push_back({*out, std::move(path), fn, data, release, 0, false});
   return TENON_OK;
 }
 
