@@ -14,14 +14,26 @@ namespace {
 
 constexpr std::size_t max_reserved = 64 * 1024;
 
+/// What functions for any thread may see of a call: the tenon_call of the short way is made, and used, by the thread of the handler alone.
+struct Seen {
+  explicit Seen(tenon_call* raw) {
+    if (raw == nullptr) return;
+    auto& known = *reinterpret_cast<Call*>(raw);
+    target = known.is_service ? &known : raw->target;
+    provider = known.is_service ? static_cast<const CHandler*>(target_of(static_cast<ServiceCall&>(known)).data)->provider : raw->instance;
+  }
+  Call* target = nullptr;
+  const Instance* provider = nullptr;
+};
+
 std::int64_t deadline_ns(tenon_call* raw) noexcept {
-  tenon_call* const call = full_call(raw);
-  return call == nullptr ? no_deadline : deadline_of(*call->target);
+  const Seen call(raw);
+  return call.target == nullptr ? no_deadline : deadline_of(*call.target);
 }
 
 std::int32_t cancelled(tenon_call* raw) noexcept {
-  tenon_call* const call = full_call(raw);
-  return call == nullptr || call->instance->wedged() || is_cancelled(*call->target) ? 1 : 0;
+  const Seen call(raw);
+  return call.target == nullptr || call.provider->wedged() || is_cancelled(*call.target) ? 1 : 0;
 }
 
 std::int32_t wait(tenon_call* raw, std::int64_t until_ns) noexcept {

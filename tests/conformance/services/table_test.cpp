@@ -235,6 +235,34 @@ TEST_CASE("services table: where the caller's buffer is, is his word") {
   }
 }
 
+TEST_CASE("services table: any thread may ask how long a call has, and whether somebody waits, while its handler uses it") {
+  PuppetService s;
+  Fixture f;
+  f.offer("orders.asked", s, [&](tenon_call* call, const tenon_request*, tenon_reply* r, tenon_error*) -> tenon_status {
+    const tenon_calls& calls = *f.orders().calls;
+    std::atomic<int> asked{0};
+    std::atomic<bool> done{false};
+    std::thread helper([&] {
+      do {
+        CHECK(calls.cancelled(call) == 0);
+        CHECK(calls.deadline_ns(call) < INT64_MAX);
+        ++asked;
+      } while (!done);
+    });
+    std::uint8_t* const kept = calls.reserve(call, 16);
+    REQUIRE(kept != nullptr);
+    std::memset(kept, 'k', 16);
+    while (asked < 3) std::this_thread::yield();
+    for (int i = 0; i < 100; ++i) CHECK(calls.reserve(call, 16) != nullptr);
+    done = true;
+    helper.join();
+    r->payload = {kept, 16, nullptr, nullptr};
+    return TENON_OK;
+  });
+  const tenon_id handle = f.resolve("orders.asked");
+  for (int i = 0; i < 20; ++i) CHECK(f.call(handle, "", "q").payload == std::string(16, 'k'));
+}
+
 TEST_CASE("services table: a reply whose size is not set completes nothing") {
   static std::atomic<int> freed{0};
   freed = 0;

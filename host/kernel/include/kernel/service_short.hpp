@@ -52,7 +52,7 @@ class ShortCall {
   /// The handler has returned `code` (0 to 16, or `pending`). True: that is the outcome, the call is over. False: it was deferred, or is late, and
   /// `finish` tells.
   [[nodiscard]] [[gnu::always_inline]] bool end(const ServiceCall& call, Code code) const {
-    if ((call.touched_ && !in_time(call)) || code == pending) [[unlikely]] {
+    if ((is_touched(call) && !in_time(call)) || code == pending) [[unlikely]] {
       ThreadFrames& thread = *own_thread_frames;
       GateEntry::pop(thread, depth(thread));
       return false;
@@ -142,7 +142,7 @@ class ShortCall {
       if (is_over(deadline)) [[unlikely]]
         return refuse(frame);
       call.deadline_ns.store(deadline, std::memory_order_relaxed);
-      call.touched_ = true;
+      call.touch();
     }
     if (!GateEntry::push(*thread, frame, depth, *target->owner, Phase::run, ThreadTag::worker, &call, Gate::State::open, membarrier))
         [[unlikely]]

@@ -48,7 +48,8 @@ bool is_cancelled(const Call& call);
 /// thread that makes the call.
 std::uint64_t call_id_of(const Call& call);
 
-/// One call, as its handler sees it; valid until the handler returns. Used by the handler's thread only, what others may ask goes by id.
+/// One call, as its handler sees it; valid until the handler returns. Of the handler's thread, but for `deadline` and `is_cancelled`; what others may ask
+/// goes by id.
 class ServiceCall : public Call {
  public:
   [[nodiscard]] std::string_view service() const;  ///< as registered: "orders.create", "orders.create/2"
@@ -82,23 +83,27 @@ class ServiceCall : public Call {
   ServiceCall() = default;
   ServiceCall(ServiceSeat& caller, const ServiceTarget& target, Call* parent)
       : Call(true), caller_(&caller), target_(&target), parent_(parent) {}
-  friend bool is_touched(const ServiceCall& call) { return call.touched_; }
+  friend bool is_touched(const ServiceCall& call) { return call.touched_.load(std::memory_order_relaxed); }
   friend bool has_room(const ServiceCall& call) { return call.room_; }
-  friend void use_room(ServiceCall& call) { call.touched_ = call.room_ = true; }
+  friend void use_room(ServiceCall& call) {
+    call.room_ = true;
+    call.touch();
+  }
   [[nodiscard]] ServicesCore& core() const;
+  void touch() { touched_.store(true, std::memory_order_relaxed); }
   // In this order: what begins as zero is together, and cleared with few stores.
   ServiceSeat* caller_ = nullptr;
   const ServiceTarget* target_ = nullptr;
   Call* parent_ = nullptr;  ///< of this thread, below
   std::uint32_t depth_ = 1;
-  std::uint8_t admission_ = 0;      ///< of the breaker
-  bool failed_ = false;             ///< `error_` is this call's
-  bool touched_ = false;            ///< it has a deadline, a record or room_: to be looked at in the end
-  bool room_ = false;               ///< who made it has put something beside it
-  Error* error_ = nullptr;          ///< nullptr: nobody reads it
-  const Origin* origin_ = nullptr;  ///< nullptr = it began here, without a trace
-  CallRecord* record_ = nullptr;    ///< once deferred, or if a worker runs it
-  std::int64_t sampled_from_ = 0;   ///< 0 = not sampled
+  std::uint8_t admission_ = 0;        ///< of the breaker
+  bool failed_ = false;               ///< `error_` is this call's
+  std::atomic<bool> touched_{false};  ///< it has a deadline, a record or room_: to be looked at in the end
+  bool room_ = false;                 ///< who made it has put something beside it
+  Error* error_ = nullptr;            ///< nullptr: nobody reads it
+  const Origin* origin_ = nullptr;    ///< nullptr = it began here, without a trace
+  CallRecord* record_ = nullptr;      ///< once deferred, or if a worker runs it. Set atomically: `is_cancelled` reads it on any thread
+  std::int64_t sampled_from_ = 0;     ///< 0 = not sampled
 };
 
 /// Answers `request` on the calling thread (or on a worker, see `offload`). Any Code or `pending`. What it throws ends this call with INTERNAL.

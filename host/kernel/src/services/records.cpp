@@ -141,8 +141,8 @@ Code ServicesCore::defer(ServiceCall& call, std::uint64_t& id) {
     }
     record = fresh;
     adopt(call.parent_, record);
-    call.record_ = record.get();
-    call.touched_ = true;
+    __atomic_store_n(&call.record_, record.get(), __ATOMIC_RELEASE);
+    call.touch();
   }
   bool ended = false;
   {

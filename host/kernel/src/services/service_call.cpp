@@ -19,7 +19,7 @@ std::int64_t ServiceCall::deadline() {
   if (parent_ != nullptr) deadline = deadline_of(*parent_);
   if (deadline == no_deadline) deadline = monotonic_ns() + core().options.timeout_ns;
   deadline_ns.store(deadline, std::memory_order_relaxed);
-  touched_ = true;
+  touch();
   return deadline;
 }
 
@@ -28,7 +28,8 @@ bool ServiceCall::is_cancelled() const {
   // What it answers from now on is discarded, also if the caller is on this very stack.
   if (const std::int64_t deadline = deadline_ns.load(std::memory_order_relaxed); deadline != no_deadline && monotonic_ns() >= deadline)
     return true;
-  if (record_ != nullptr && (record_->given_up.load(std::memory_order_relaxed) || record_->asked_to_end.load(std::memory_order_relaxed)))
+  if (const CallRecord* record = __atomic_load_n(&record_, __ATOMIC_ACQUIRE);
+      record != nullptr && (record->given_up.load(std::memory_order_relaxed) || record->asked_to_end.load(std::memory_order_relaxed)))
     return true;
   return parent_ != nullptr && tenon::host::is_cancelled(*parent_);
 }
