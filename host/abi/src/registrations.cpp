@@ -1,5 +1,6 @@
 // What a module registers: configuration subscriptions and the log sink. Owned by its instance, revoked with it.
 #include <algorithm>
+#include <chrono>
 #include <optional>
 
 #include "abi/instance.hpp"
@@ -125,7 +126,8 @@ tenon_status Instance::attach_sink(const tenon_log_receiver& receiver, void* dat
              "WRONG_PHASE", 0, ExitCode::unavailable};
     return TENON_FAILED_PRECONDITION;
   }
-  std::uint64_t id = 0;
+  const auto sink = std::make_shared<Sink>();
+  const tenon_id before = *out;
   {
     const std::lock_guard lock(mutex_);
     if (gate().state() != Gate::State::open) {  // see subscribe
@@ -136,82 +138,114 @@ tenon_status Instance::attach_sink(const tenon_log_receiver& receiver, void* dat
       error = {Code::already_exists, "this instance has a log receiver already", "ONE_SINK", 0, ExitCode::unavailable};
       return TENON_ALREADY_EXISTS;
     }
-    sink_ = std::make_unique<Sink>();
-    sink_->id = *out = id = next_id_++;
-    sink_->receiver = receiver;
-    sink_->data = data;
-    sink_->release = release;
+    sink->id = next_id_++;
+    sink->receiver = receiver;
+    sink->data = data;
+    sink->release = release;
+    *out = sink->id;  // here, as `record` may detach it
+    sink_ = sink;
   }
-  const auto record = receiver.record;
-  const std::uint64_t handle = host_.log().add_receiver([this, record, data](const LogRecordView& r) {
-    thread_local std::vector<tenon_kv> pairs;  // grows once per thread, then no allocation per line
-    pairs.clear();
-    for (const LogField& f : r.fields) pairs.push_back({c_str(f.key), c_str(f.value)});
-    const tenon_log_record out_record = {
-        sizeof(tenon_log_record), r.level,          r.seq,        r.time_ns,   r.call_id, r.thread_id, c_str(r.module),
-        c_str(r.phase),           c_str(r.message), pairs.data(), pairs.size()};
-    const GateEntry entry(*this, Phase::run, ThreadTag::other, nullptr, Gate::State::draining);
-    if (entry) record(data, &out_record);
-  });
+  std::uint64_t handle = 0;
+  try {
+    handle = host_.log().add_receiver([this, sink](const LogRecordView& r) {
+      thread_local std::vector<tenon_kv> pairs;  // grows once per thread, then no allocation per line
+      pairs.clear();
+      for (const LogField& f : r.fields) pairs.push_back({c_str(f.key), c_str(f.value)});
+      const tenon_log_record out_record = {
+          sizeof(tenon_log_record), r.level,          r.seq,        r.time_ns,   r.call_id, r.thread_id, c_str(r.module),
+          c_str(r.phase),           c_str(r.message), pairs.data(), pairs.size()};
+      const GateEntry entry(*this, Phase::run, ThreadTag::other, nullptr, Gate::State::draining);
+      if (entry && !sink->ended.load(std::memory_order_acquire)) sink->receiver.record(sink->data, &out_record);
+    });
+  } catch (...) {  // no memory: nobody has been told anything
+    const std::lock_guard lock(mutex_);
+    if (sink_ == sink) sink_ = nullptr;
+    *out = before;
+    throw;
+  }
   {
     const std::lock_guard lock(mutex_);
-    if (sink_ && sink_->id == id) {
-      sink_->handle = handle;
-      return TENON_OK;
-    }
+    sink->handle = handle;
+    sink->attaching = false;
+    if (!sink->ended) return TENON_OK;
   }
-  static_cast<void>(
-      host_.log().remove_receiver(handle, monotonic_ns() + Notifier::limit_ns));  // detached meanwhile, by another thread of the module
+  end_sink(sink);  // detached meanwhile
   return TENON_OK;
 }
 
 tenon_status Instance::detach_sink(tenon_id id) {
-  std::unique_ptr<Sink> gone;
+  std::shared_ptr<Sink> sink;
   {
     const std::lock_guard lock(mutex_);
     if (!sink_ || sink_->id != id) return TENON_NOT_FOUND;
-    gone = std::move(sink_);
+    sink = sink_;
+    sink->ended = true;
+    sink_ = nullptr;
+    if (sink->attaching) return TENON_OK;
   }
-  // A receiver that hangs keeps its data: released under its feet it would crash.
-  const bool quiet = host_.log().remove_receiver(gone->handle, monotonic_ns() + Notifier::limit_ns);
-  if (quiet && gone->release != nullptr)
-    host_.notifier().post(this, [this, handle = gone->handle, release = gone->release, data = gone->data] {
-      // Detached from inside its own record, the receiver is still there: another thread can wait for it.
-      if (host_.log().remove_receiver(handle, monotonic_ns() + Notifier::limit_ns / 2)) call_release(release, data);
-    });
+  end_sink(sink);
   return TENON_OK;
 }
 
+// It is `ended`, and not sink_ any more.
+void Instance::end_sink(const std::shared_ptr<Sink>& sink) {
+  // A receiver that hangs keeps its data: released under its feet it would crash.
+  if (!host_.log().remove_receiver(sink->handle, monotonic_ns() + Notifier::limit_ns) || sink->release == nullptr) return;
+  try {
+    host_.notifier().post(this, [this, sink] {
+      if (wait_until_unused(*sink, monotonic_ns() + Notifier::limit_ns / 2)) call_release(sink->release, sink->data);
+    });
+  } catch (...) {  // no memory: it can be detached once more, and goes with the instance at the latest
+    const std::lock_guard lock(mutex_);
+    if (!sink_) {
+      sink->ended = false;
+      sink_ = sink;
+    }
+    throw;
+  }
+}
+
+// Detached from inside its own record or dump it is still in use: another thread can wait for it.
+bool Instance::wait_until_unused(const Sink& sink, std::int64_t deadline_ns) {
+  if (!host_.log().remove_receiver(sink.handle, deadline_ns)) return false;
+  std::unique_lock lock(mutex_);
+  const auto until = std::chrono::steady_clock::time_point(std::chrono::nanoseconds(deadline_ns));
+  return dumped_.wait_until(lock, until, [&sink] { return sink.dumping == 0; });
+}
+
 bool Instance::dump_log(std::size_t count, const std::function<void(const tenon_log_record&)>& emit) {
-  Sink sink;
+  const GateEntry entry(*this, Phase::run, ThreadTag::other, nullptr, Gate::State::open);
+  if (!entry) return false;
+  std::shared_ptr<Sink> sink;
   {
     const std::lock_guard lock(mutex_);
     if (!sink_ || !TENON_HAS(&sink_->receiver, dump)) return false;
-    sink.receiver = sink_->receiver;
-    sink.data = sink_->data;
+    sink = sink_;
+    ++sink->dumping;
   }
-  const GateEntry entry(*this, Phase::run, ThreadTag::other, nullptr, Gate::State::open);
-  if (!entry) return false;
-  sink.receiver.dump(
-      sink.data, count,
+  sink->receiver.dump(
+      sink->data, count,
       [](void* data, const tenon_log_record* record) noexcept {
         (*static_cast<const std::function<void(const tenon_log_record&)>*>(data))(*record);
       },
       const_cast<void*>(static_cast<const void*>(&emit)));
+  const std::lock_guard lock(mutex_);
+  --sink->dumping;
+  dumped_.notify_all();
   return true;
 }
 
 void Instance::revoke_all() {
-  std::unique_ptr<Sink> sink;
+  std::shared_ptr<Sink> sink;
   {
     const std::lock_guard lock(mutex_);
     for (Subscription& s : subscriptions_) s.ended = true;
     sink = std::move(sink_);
+    if (sink) sink->ended = true;
+    if (sink && sink->attaching) sink = nullptr;  // attach ends it
   }
-  if (sink) {
-    const bool quiet = host_.log().remove_receiver(sink->handle, monotonic_ns() + Notifier::limit_ns);
-    if (quiet && sink->release != nullptr) call_release(sink->release, sink->data);
-  }
+  if (sink && wait_until_unused(*sink, monotonic_ns() + Notifier::limit_ns) && sink->release != nullptr)
+    call_release(sink->release, sink->data);
   for (;;) {
     Subscription gone{};
     {

@@ -184,6 +184,48 @@ TEST_CASE("sink: detached from inside its own record, it is released after that"
   CHECK(a.sink.lines.size() == 1);
 }
 
+TEST_CASE("sink: detached while early records are replayed, it hears no more of them and is released behind them") {
+  World world;
+  world.log.log(info, "one");
+  world.log.log(info, "two");
+  Instance instance(world.host, options_of("logger", true));
+  instance.set_phase(Phase::pre_init);
+  const auto& table = table_of<tenon_log_sink>(instance, TENON_LOG_SINK);
+  const tenon_log_receiver receiver{sizeof(tenon_log_receiver), 0, &record, nullptr};
+  Sink sink;
+  tenon_id id = 0;
+  sink.inside = [&] {
+    const auto detach = [&] { CHECK(table.detach(instance.ctx(), id) == TENON_OK); };
+    SUBCASE("by its own record") { detach(); }
+    SUBCASE("by another thread") { std::thread(detach).join(); }
+    SUBCASE("by the host") { instance.revoke_all(); }
+    CHECK(table.detach(instance.ctx(), id) == TENON_NOT_FOUND);
+    CHECK(world.host.notifier().flush(&instance, in_a_minute()));
+    CHECK(sink.released.value() == 0);
+  };
+  CHECK(table.attach(instance.ctx(), &receiver, &sink, &release, &id, nullptr) == TENON_OK);
+  CHECK(sink.lines.size() == 1);
+  CHECK(world.host.notifier().flush(&instance, in_a_minute()));
+  CHECK(sink.released.value() == 1);
+  world.log.log(warn, "nobody hears it");
+  instance.revoke_all();
+  CHECK(sink.lines.size() == 1);
+  CHECK(sink.released.value() == 1);
+}
+
+TEST_CASE("sink: detached while it dumps, it is released when that is done") {
+  Attached a;
+  REQUIRE(a.attach() == TENON_OK);
+  a.world.log.log(warn, "one");
+  CHECK(a.instance.dump_log(1, [&](const tenon_log_record&) {
+    CHECK(a.table.detach(a.instance.ctx(), a.id) == TENON_OK);
+    CHECK_FALSE(a.world.host.notifier().flush(&a.instance, monotonic_ns() + 20'000'000));
+    CHECK(a.sink.released.value() == 0);
+  }));
+  CHECK(a.sink.released.wait_for(1));
+  CHECK_FALSE(a.instance.dump_log(1, [](const tenon_log_record&) {}));
+}
+
 TEST_CASE("sink: attached and detached while others log") {
   Attached a;
   std::atomic<bool> done{false};

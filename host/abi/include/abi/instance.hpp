@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -188,8 +189,13 @@ class Instance final : public Owner, private tenon_ctx {
     tenon_log_receiver receiver{};
     void* data = nullptr;
     void (*release)(void*) noexcept = nullptr;
+    bool attaching = true;           ///< early records are being replayed: attach does what a detach that comes now leaves to do
+    std::atomic<bool> ended{false};  ///< detached: nothing of it is called any more
+    std::uint32_t dumping = 0;       ///< threads in `dump`
   };
   std::vector<Subscription>::iterator find_subscription(tenon_id id);
+  void end_sink(const std::shared_ptr<Sink>& sink);
+  bool wait_until_unused(const Sink& sink, std::int64_t deadline_ns);
   bool begin_delivery(tenon_id id);
   void end_delivery(tenon_id id);
   Part* make_part(const struct Interface& interface);
@@ -213,7 +219,8 @@ class Instance final : public Owner, private tenon_ctx {
   tenon_error error_{};
   std::vector<Deferred> deferred_;
   std::vector<Subscription> subscriptions_;
-  std::unique_ptr<Sink> sink_;
+  std::shared_ptr<Sink> sink_;
+  std::condition_variable dumped_;
   std::uint64_t next_id_ = 1;
 };
 
