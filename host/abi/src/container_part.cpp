@@ -10,6 +10,25 @@ namespace tenon::host {
 
 /// A factory of a module: the C functions behind the kernel's.
 struct ContainerPart::Factory {
+  /// This thread is inside a function of it.
+  class Inside {
+   public:
+    explicit Inside(const Factory& factory) : factory_(&factory), outer_(std::exchange(innermost_, this)) {}
+    ~Inside() { innermost_ = outer_; }
+    Inside(const Inside&) = delete;
+    Inside& operator=(const Inside&) = delete;
+    static bool of(const Factory& factory) {
+      const Inside* i = innermost_;
+      while (i != nullptr && i->factory_ != &factory) i = i->outer_;
+      return i != nullptr;
+    }
+
+   private:
+    const Factory* const factory_;
+    const Inside* const outer_;
+    static constinit thread_local const Inside* innermost_;
+  };
+
   ContainerPart* part = nullptr;
   tenon_factory functions{};
   void* data = nullptr;
@@ -29,6 +48,7 @@ struct ContainerPart::Factory {
     e.struct_size = sizeof e;
     tenon_instance made{sizeof(tenon_instance), 0, nullptr, nullptr};
     const StrictCall live(f.part->instance_.host().strict(), &c);
+    const Inside here(f);
     tenon_status status = f.functions.make(f.data, &c, scope, &made, &e);
     if (status == TENON_OK) {
       out = {made.table, made.self};
@@ -47,6 +67,7 @@ struct ContainerPart::Factory {
   }
   static void dispose(void* self, const TokenInstance& instance) {
     const auto& f = *static_cast<Factory*>(self);
+    const Inside here(f);
     if (f.functions.dispose != nullptr) f.functions.dispose(f.data, instance.self);
   }
   static void end(void* self) {
@@ -55,6 +76,8 @@ struct ContainerPart::Factory {
     f.part->forget(f);
   }
 };
+
+constinit thread_local const ContainerPart::Factory::Inside* ContainerPart::Factory::Inside::innermost_ = nullptr;
 
 std::unique_ptr<Part> ContainerPart::make(Instance& instance) { return std::make_unique<ContainerPart>(instance); }
 
@@ -118,7 +141,7 @@ Code ContainerPart::withdraw(std::uint64_t registration, const std::int64_t* dea
   {
     const std::lock_guard lock(mutex_);
     for (Factory& f : factories_)
-      if (f.id == registration) f.id = 0;
+      if (f.id == registration && (deadline_ns == nullptr || !Factory::Inside::of(f))) f.id = 0;  // who would wait for himself is refused
   }
   return deadline_ns == nullptr ? container_.withdraw(*seat_, registration) : container_.withdraw_wait(*seat_, registration, *deadline_ns);
 }

@@ -183,14 +183,16 @@ TEST_CASE("container conformance: withdraw_wait waits for the last lease until i
   three_ways([](Driver& d) {
     std::uint64_t id = 0;
     Answer inside;
-    const Answer made = d.factory("catalog.one/1", singleton, d.thing("one", 1, [&](std::uint64_t) {
+    Thing& one = d.thing("one", 1, [&](std::uint64_t) {
       inside = d.withdraw_wait(id, INT64_MAX);
       return 0;
-    }));
+    });
+    const Answer made = d.factory("catalog.one/1", singleton, one);
     REQUIRE(made.ok());
     id = made.id;
     const Answer lease = d.get(Who::orders, "catalog.one/1");
     CHECK(inside.status == TENON_FAILED_PRECONDITION);
+    CHECK(d.factory("catalog.one/1", singleton, one).id == id);  // what was refused has changed nothing
     CHECK(d.release(Who::orders, lease.id).ok());
     CHECK(d.withdraw_wait(id, INT64_MAX).ok());
     CHECK(d.lines() == Lines{"make one", "dispose one", "release one"});
