@@ -84,6 +84,17 @@ const tenon_container strict_container_table = {
 
 namespace {
 
+// What a factory answers is the answer of somebody who may have been refused himself.
+tenon_status acquire(tenon_ctx* ctx, const tenon_token* token, tenon_id scope, tenon_leased* out, tenon_error* err) noexcept {
+  Instance* const instance = Instance::from(ctx);
+  const bool may = instance != nullptr && check_caller(*instance, From::blocking, "tenon_lease.acquire");
+  Listening listening;
+  listening.to(err);
+  const tenon_status status = lease_table.acquire(ctx, token, scope, out, err);
+  if (may) check_call_refusal(*instance, status, *listening.error(), "tenon_lease.acquire");
+  return status;
+}
+
 tenon_status call_scope(tenon_ctx* ctx, tenon_call* call, const tenon_scope* said, tenon_id* out, tenon_error* err) noexcept {
   if (Instance* instance = Instance::from(ctx)) check_caller(*instance, From::blocking, "tenon_lease.call_scope");
   return check_call(call, "tenon_lease.call_scope") ? lease_table.call_scope(ctx, call, said, out, err) : TENON_FAILED_PRECONDITION;
@@ -93,7 +104,7 @@ tenon_status call_scope(tenon_ctx* ctx, tenon_call* call, const tenon_scope* sai
 
 const tenon_lease strict_lease_table = {sizeof(tenon_lease),
                                         0,
-                                        guarded<&tenon_lease::acquire, From::blocking, "tenon_lease.acquire">,
+                                        &acquire,
                                         guarded<&tenon_lease::release, From::any, "tenon_lease.release">,
                                         &call_scope,
                                         guarded<&tenon_lease::open_scope, From::any, "tenon_lease.open_scope">,

@@ -283,7 +283,7 @@ void Tasks::Core::release(std::unique_lock<std::mutex>& lock, Task& t) {
     t.state = TaskState::ended;
     lock.unlock();
     if (t.handler.release != nullptr && !t.owner->wedged()) {
-      const GateEntry entry(*t.owner, t.owner->phase(), ThreadTag::other, nullptr, Gate::State::closed);
+      const GateEntry entry(*t.owner, t.owner->phase(), ThreadTag::worker, nullptr, Gate::State::closed);
       const Running mark(&t);
       t.handler.release(t.handler.data);
     }

@@ -30,7 +30,7 @@ typedef struct tenon_task {
   uint32_t flags; /* 0 */
   tenon_task_run run;
   void* data;
-  /* Exactly once, after the last run, on a thread of the host; not if the registration failed. May be NULL. */
+  /* Exactly once, after the last run, on a thread of the host; not if the registration failed. May be NULL. [worker] */
   void (*release)(void* data) TENON_NOEXCEPT;
   tenon_str name; /* for people, at most TENON_TASK_MAX_NAME bytes; may be empty */
   int64_t

@@ -137,6 +137,14 @@ TEST_CASE("strict: a thread that is left behind when the instance has gone") {
   CHECK(c.rules().front() == "careless AFTER_DESTROY");
 }
 
+TEST_CASE("strict: what is called for another module, inside of it, is nobody left behind") {
+  Checked c;
+  Instance holder(c.world.host, options_of("holder"));
+  c.instance.gate().advance(Gate::State::closed);
+  run_as(holder, Phase::destroy, [&](tenon_call*, tenon_error*) { CHECK(c.config.has(c.ctx(), str("live")) == 0); });
+  CHECK(c.rules().empty());
+}
+
 TEST_CASE("strict: what was lent is unreadable afterwards, and is known by its address") {
   Checked c;
   Strict& strict = *c.world.host.strict();
