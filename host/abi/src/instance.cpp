@@ -8,7 +8,7 @@
 #include "base/text.hpp"
 #include "interfaces.hpp"
 #include "kernel/kernel.hpp"
-#include "tables.hpp"
+#include "strict_tables.hpp"
 
 namespace tenon::host {
 
@@ -19,7 +19,7 @@ Instance::Instance(HostContext& host, InstanceOptions options)
       log_(host.log().module(name())),
       config_(std::move(options_.config)) {
   tenon_ctx::host = host.c_host();
-  log_table_ = make_log_table(log_->min_level());
+  log_table_ = host.strict() != nullptr ? make_strict_log_table(log_->min_level()) : make_log_table(log_->min_level());
   static_assert(sizeof(std::atomic<std::int32_t>) == sizeof(std::int32_t));
   log_->bind_min_level(reinterpret_cast<std::atomic<std::int32_t>*>(&log_table_.min_level));
 }

@@ -17,7 +17,7 @@ std::span<const Interface> interfaces() {
   static const std::array all = {
       Interface{{TENON_AUDIT, sizeof(tenon_audit)}, &audit_table, nullptr, PartId::count, &strict_audit_table},
       Interface{{TENON_CALLS, sizeof(tenon_calls)}, &calls_table, nullptr, PartId::count, &strict_calls_table},
-      Interface{{TENON_CHECK, sizeof(tenon_check)}, &check_table},
+      Interface{{TENON_CHECK, sizeof(tenon_check)}, &check_table, nullptr, PartId::count, &strict_check_table},
       Interface{{TENON_CONFIG, sizeof(tenon_config)}, &config_table, nullptr, PartId::count, &strict_config_table},
       Interface{
           {TENON_CONTAINER, sizeof(tenon_container)}, &container_table, &ContainerPart::make, ContainerPart::id, &strict_container_table},

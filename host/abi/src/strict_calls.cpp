@@ -49,8 +49,10 @@ tenon_status defer(tenon_call* call, tenon_id* out) noexcept {
 }
 
 tenon_status complete(tenon_ctx* ctx, tenon_id id, tenon_status status, const tenon_error* error, tenon_blob* body) noexcept {
+  Instance* const instance = Instance::from(ctx);
+  if (instance != nullptr) check_caller(*instance, From::any, "tenon_calls.complete");
   const tenon_status result = calls_table.complete(ctx, id, status, error, body);
-  if (Instance* instance = Instance::from(ctx)) check_completed(*instance, result, id, "tenon_calls.complete");
+  if (instance != nullptr) check_completed(*instance, result, id, "tenon_calls.complete");
   return result;
 }
 

@@ -101,6 +101,19 @@ struct GuardedId<member, from, name> {
   }
 };
 
+/// Of a function for any thread whose outcome says nothing of rules: it is only for those who are still there.
+template <auto member, Name name>
+struct Present;
+template <class Table, class R, class... A, R (*Table::*member)(tenon_ctx*, A...) noexcept, Name name>
+struct Present<member, name> {
+  static R call(tenon_ctx* ctx, A... arguments) noexcept {
+    if (Instance* const instance = Instance::from(ctx)) check_caller(*instance, From::any, name.view());
+    return (real<Table>().*member)(ctx, arguments...);
+  }
+};
+
+template <auto member, Name name>
+inline constexpr auto present = &Present<member, name>::call;
 template <auto member, From from, Name name>
 inline constexpr auto guarded = &Guarded<member, from, name>::call;
 template <auto member, From from, Name name>

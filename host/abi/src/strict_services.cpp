@@ -36,8 +36,10 @@ tenon_status by_name(tenon_ctx* ctx, tenon_str name, const tenon_request* reques
 }
 
 tenon_status complete(tenon_ctx* ctx, tenon_id id, tenon_status status, const tenon_error* error, tenon_reply* reply) noexcept {
+  Instance* const instance = Instance::from(ctx);
+  if (instance != nullptr) check_caller(*instance, From::any, "tenon_services.complete");
   const tenon_status result = services_table.complete(ctx, id, status, error, reply);
-  if (Instance* instance = Instance::from(ctx)) check_completed(*instance, result, id, "tenon_services.complete");
+  if (instance != nullptr) check_completed(*instance, result, id, "tenon_services.complete");
   return result;
 }
 
@@ -54,6 +56,11 @@ const tenon_services strict_services_table = [] {
   table.unregister = guarded_id<&tenon_services::unregister, From::any, "tenon_services.unregister">;
   table.unregister_wait = guarded_id<&tenon_services::unregister_wait, From::blocking, "tenon_services.unregister_wait">;
   table.release_handle = guarded_id<&tenon_services::release_handle, From::any, "tenon_services.release_handle">;
+  table.has = present<&tenon_services::has, "tenon_services.has">;
+  table.resolve = present<&tenon_services::resolve, "tenon_services.resolve">;
+  table.call_async = present<&tenon_services::call_async, "tenon_services.call_async">;
+  table.call_async_by_name = present<&tenon_services::call_async_by_name, "tenon_services.call_async_by_name">;
+  table.cancel = present<&tenon_services::cancel, "tenon_services.cancel">;
   table.call = &call;
   table.call_by_name = &by_name;
   table.complete = &complete;

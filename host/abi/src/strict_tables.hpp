@@ -8,7 +8,9 @@
 
 namespace tenon::host {
 
+tenon_log make_strict_log_table(std::int32_t min_level);
 extern const tenon_calls strict_calls_table;
+extern const tenon_check strict_check_table;
 extern const tenon_config strict_config_table;
 extern const tenon_log_sink strict_log_sink_table;
 extern const tenon_events strict_events_table;

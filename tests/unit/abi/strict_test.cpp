@@ -145,6 +145,26 @@ TEST_CASE("strict: what is called for another module, inside of it, is nobody le
   CHECK(c.rules().empty());
 }
 
+TEST_CASE("strict: every function asks whether the module is still there") {
+  Checked c;
+  const auto& check = table_of<tenon_check>(c.instance, TENON_CHECK);
+  const auto& log = table_of<tenon_log>(c.instance, TENON_LOG);
+  tenon_str text{};
+  const auto use = [&] {
+    static_cast<void>(c.config.optional_str(c.ctx(), str("live"), {}, &text, nullptr));
+    static_cast<void>(c.config.has(c.ctx(), str("live")));
+    static_cast<void>(check.thread(c.ctx()));
+    log.write(c.ctx(), TENON_LEVEL_ERROR, str("a line"), nullptr, 0);
+    static_cast<void>(c.calls.complete(c.ctx(), 0, TENON_OK, nullptr, nullptr));
+  };
+  run_as(c.instance, Phase::init, [&](tenon_call*, tenon_error*) { use(); });
+  CHECK(c.rules() == std::vector<std::string>{"careless STALE_ID"});  // of complete
+  c.instance.gate().advance(Gate::State::closed);
+  use();
+  CHECK(c.rules().size() == 6);
+  CHECK(c.rules().back() == "careless AFTER_DESTROY");
+}
+
 TEST_CASE("strict: what was lent is unreadable afterwards, and is known by its address") {
   Checked c;
   Strict& strict = *c.world.host.strict();
