@@ -34,7 +34,8 @@ struct Subscriber {
   // All of the event on pages that are gone when the handler has returned.
   tenon_status lent(Strict& strict, tenon_call* call, const tenon_event& event, tenon_error* error) {
     Borrowed borrowed(strict, callback.instance());
-    tenon_event* copy = borrowed.object("an event", event);
+    tenon_event own = event;
+    tenon_event* copy = borrowed.object("an event", own);
     copy->topic = borrowed.text("the topic of an event", event.topic);
     copy->payload = borrowed.bytes("the payload of an event", event.payload);
     copy->content_type = borrowed.text("the content type of an event", event.content_type);

@@ -31,7 +31,7 @@ struct HealthPart::Check {
     Borrowed borrowed(*strict, instance);
     tenon_error* lent = borrowed.object("the error of a health check", error);
     const tenon_status status = check.check(self, &call, lent);
-    error = *lent;
+    if (lent != &error) error = *lent;
     return status;
   }
 

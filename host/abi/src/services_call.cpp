@@ -212,15 +212,16 @@ namespace {
 tenon_status handle_lent(Strict& strict, const CHandler& handler, tenon_call& call, const tenon_request& request, tenon_reply& reply,
                          tenon_error& error) {
   Borrowed borrowed(strict, *handler.provider);
-  tenon_request* lent = borrowed.object("a request", request);
+  tenon_request own = request;
+  tenon_request* lent = borrowed.object("a request", own);
   lent->payload = borrowed.bytes("the payload of a request", request.payload);
   lent->content_type = borrowed.text("the content type of a request", request.content_type);
   if (request.metadata_count != 0) {
     auto* pairs = borrowed.array<tenon_kv>("the metadata of a request", request.metadata_count);
-    for (std::size_t i = 0; i < request.metadata_count; ++i)
+    for (std::size_t i = 0; pairs != nullptr && i < request.metadata_count; ++i)
       pairs[i] = {borrowed.text("the metadata of a request", request.metadata[i].key),
                   borrowed.text("the metadata of a request", request.metadata[i].value)};
-    lent->metadata = pairs;
+    if (pairs != nullptr) lent->metadata = pairs;
   }
   const StrictCall live(&strict, &call);
   return handler.handle(handler.data, &call, lent, &reply, &error);

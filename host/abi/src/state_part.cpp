@@ -103,12 +103,13 @@ struct StatePart::Watch : std::enable_shared_from_this<StatePart::Watch> {
     // All of it on pages that are gone when the handler has returned.
     Borrowed borrowed(*strict, instance);
     auto* list = borrowed.array<const tenon_state_change*>("the changes of a watch", changes.size());
-    for (std::size_t i = 0; i < changes.size(); ++i) {
-      tenon_state_change* copy = borrowed.object("the changes of a watch", *changes[i]);
-      copy->key = borrowed.bytes("the key of a change", changes[i]->key);
-      list[i] = copy;
+    for (std::size_t i = 0; list != nullptr && i < changes.size(); ++i) {
+      tenon_state_change own = *changes[i];
+      tenon_state_change* copy = borrowed.object("the changes of a watch", own);
+      list[i] = copy == &own ? changes[i] : copy;
+      if (copy != &own) copy->key = borrowed.bytes("the key of a change", own.key);
     }
-    return handler.fn(handler.data, &call, list, changes.size(), &error);
+    return handler.fn(handler.data, &call, list == nullptr ? changes.data() : list, changes.size(), &error);
   }
 
   /// The kernel's watch has ended, whoever ended it: on a worker, as nobody who ends one expects to be called back.

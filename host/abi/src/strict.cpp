@@ -120,19 +120,24 @@ bool Strict::was_completed(const Instance& instance, tenon_id id) const {
   return std::find(completed_.begin(), completed_.end(), std::pair{&instance, id}) != completed_.end();
 }
 
-std::byte* Strict::lend(const Instance& instance, const char* what, std::size_t bytes) {
+std::byte* Strict::lend(const Instance& instance, const char* what, std::size_t bytes) noexcept {
   const std::size_t size = (std::max<std::size_t>(bytes, 1) + page_size() - 1) / page_size() * page_size();
   void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return nullptr;
   // At the end of the page, as far as alignment allows: reading beyond it mostly crashes too.
   constexpr std::size_t alignment = 16;
   std::byte* lent = static_cast<std::byte*>(memory) + (size - bytes) / alignment * alignment;
-  const std::lock_guard lock(mutex_);
-  Slot& slot = lent_[lent];
-  slot.begin = reinterpret_cast<std::uintptr_t>(memory);
-  slot.bytes = size;
-  slot.lent.what = what;
-  std::strncpy(slot.lent.module, instance.name().c_str(), sizeof slot.lent.module - 1);
+  try {
+    const std::lock_guard lock(mutex_);
+    Slot& slot = lent_[lent];
+    slot.begin = reinterpret_cast<std::uintptr_t>(memory);
+    slot.bytes = size;
+    slot.lent.what = what;
+    std::strncpy(slot.lent.module, instance.name().c_str(), sizeof slot.lent.module - 1);
+  } catch (const std::bad_alloc&) {
+    ::munmap(memory, size);
+    return nullptr;
+  }
   return lent;
 }
 
@@ -165,25 +170,32 @@ bool Strict::find_lent(const void* address, Lent& out) const noexcept {
   return false;
 }
 
-void* Borrowed::room(const char* what, std::size_t n) {
-  std::byte* lent = strict_.lend(instance_, what, n);
-  if (lent == nullptr) throw std::bad_alloc();
-  blocks_.push_back(lent);
+void* Borrowed::room(const char* what, std::size_t n) noexcept {
+  std::byte* const lent = strict_.lend(instance_, what, n);
+  if (lent == nullptr) return nullptr;
+  try {
+    blocks_.push_back(lent);
+  } catch (const std::bad_alloc&) {
+    strict_.take_back(lent);
+    return nullptr;
+  }
   return lent;
 }
 
-void* Borrowed::copy(const char* what, const void* from, std::size_t n) {
-  void* to = room(what, n);
-  if (n != 0) std::memcpy(to, from, n);
+void* Borrowed::copy(const char* what, const void* from, std::size_t n) noexcept {
+  void* const to = room(what, n);
+  if (to != nullptr && n != 0) std::memcpy(to, from, n);
   return to;
 }
 
 tenon_str Borrowed::text(const char* what, tenon_str s) {
-  return s.len == 0 ? s : tenon_str{static_cast<const char*>(copy(what, s.ptr, s.len)), s.len};
+  const void* const lent = s.len == 0 ? nullptr : copy(what, s.ptr, s.len);
+  return lent == nullptr ? s : tenon_str{static_cast<const char*>(lent), s.len};
 }
 
 tenon_bytes Borrowed::bytes(const char* what, tenon_bytes b) {
-  return b.len == 0 ? b : tenon_bytes{static_cast<const std::uint8_t*>(copy(what, b.ptr, b.len)), b.len};
+  const void* const lent = b.len == 0 ? nullptr : copy(what, b.ptr, b.len);
+  return lent == nullptr ? b : tenon_bytes{static_cast<const std::uint8_t*>(lent), b.len};
 }
 
 }  // namespace tenon::host

@@ -27,9 +27,10 @@ struct Violation {
   std::string message;  ///< one sentence naming the function
 };
 
-/// What the proxies know together. Violations are logged as errors and go on: what the host itself refuses is refused as ever. With it every borrowed
-/// view is a copy on pages of its own that become unreadable when the function it was given to returns: who reads it later crashes on the spot, and the
-/// crash handler names module and view. At most one per process. Thread-safe; slow by nature.
+/// What the proxies know together. Violations are logged as errors and go on: what the host itself refuses is refused as ever. With it requests, events,
+/// changes of a state, paths of on_change and the error of a health check are copies on pages of their own that become unreadable when the function they
+/// were given to returns: who uses them later crashes on the spot, and the crash handler names module and view. (Outcomes of asynchronous calls and
+/// records of the log are given as they are.) At most one per process. Thread-safe; slow by nature.
 class Strict {
  public:
   explicit Strict(LogCore& log);
@@ -68,8 +69,8 @@ class Strict {
   /// As holder_of_ended, of the last 4096 handles.
   [[nodiscard]] std::string holder_of_ended_handle(const void* handle) const;
 
-  /// A copy of borrowed bytes on pages of its own; nullptr without memory (then the original is given).
-  std::byte* lend(const Instance& instance, const char* what, std::size_t bytes);
+  /// Room for borrowed bytes on pages of its own; nullptr without memory (then the original is given).
+  std::byte* lend(const Instance& instance, const char* what, std::size_t bytes) noexcept;
   /// The function it was given to has returned: unreadable from now on, until 1024 later ones.
   void take_back(std::byte* lent);
   /// For the crash handler: what view `address` lies in, "" if none. Async-signal-safe.
@@ -117,7 +118,7 @@ class StrictCall {
   const tenon_call* call_;
 };
 
-/// The bytes of views for the time of one call, as Strict lends them.
+/// The bytes of views for the time of one call, as Strict lends them. Without memory for it, what was to be lent is given itself.
 class Borrowed {
  public:
   Borrowed(Strict& strict, const Instance& instance) : strict_(strict), instance_(instance) {}
@@ -129,20 +130,21 @@ class Borrowed {
 
   tenon_str text(const char* what, tenon_str s);
   tenon_bytes bytes(const char* what, tenon_bytes b);
-  /// A copy of a struct, whose own views the caller replaces.
+  /// A copy of a struct, whose own views the caller replaces; `from` itself without memory.
   template <class T>
-  T* object(const char* what, const T& from) {
-    return static_cast<T*>(copy(what, &from, sizeof(T)));
+  T* object(const char* what, T& from) {
+    void* const lent = copy(what, &from, sizeof(T));
+    return lent == nullptr ? &from : static_cast<T*>(lent);
   }
-  /// Room for `count` of T, zeroed.
+  /// Room for `count` of T, zeroed; nullptr without memory.
   template <class T>
   T* array(const char* what, std::size_t count) {
     return static_cast<T*>(room(what, count * sizeof(T)));
   }
 
  private:
-  void* copy(const char* what, const void* from, std::size_t n);
-  void* room(const char* what, std::size_t n);
+  void* copy(const char* what, const void* from, std::size_t n) noexcept;
+  void* room(const char* what, std::size_t n) noexcept;
   Strict& strict_;
   const Instance& instance_;
   std::vector<std::byte*> blocks_;
