@@ -247,6 +247,7 @@ static const char* kind_name(uint32_t kind) {
 static tenon_status changed(void* data, tenon_call* call, const tenon_state_change* const* changes, size_t count, tenon_error* err) {
   (void)call;
   struct kv_c* kv = data;
+  tenon_status first = TENON_OK;
   for (size_t i = 0; i < count; ++i) {
     struct text json = {NULL, 0, 0, 0};
     text_add_literal(&json, "{\"kind\":\"");
@@ -256,18 +257,21 @@ static tenon_status changed(void* data, tenon_call* call, const tenon_state_chan
     text_add_literal(&json, ",\"revision\":");
     text_add_number(&json, changes[i]->revision);
     text_add_literal(&json, "}");
-    if (json.failed) return no_memory(err);
+    if (json.failed) {
+      if (first == TENON_OK) first = no_memory(err);
+      continue;
+    }
     const tenon_event_draft draft = {
         .struct_size = sizeof draft,
         .topic = TENON_STR("kv_c.changed"),
         .payload = {(const uint8_t*)json.ptr, json.len},
         .content_type = TENON_STR("application/json"),
     };
-    const tenon_status status = kv->events->publish(kv->ctx, &draft, NULL, err);
+    const tenon_status status = kv->events->publish(kv->ctx, &draft, NULL, first == TENON_OK ? err : NULL);
     free(json.ptr);
-    if (status != TENON_OK) return status; /* the host logs it */
+    if (first == TENON_OK) first = status; /* the others are told all the same */
   }
-  return TENON_OK;
+  return first; /* the host logs it */
 }
 
 /* ---- life ----------------------------------------------------------------------------------------------------------------------- */

@@ -219,3 +219,14 @@ TEST_CASE("kv_c: a write whose answer finds no memory is answered with less") {
   CHECK(host.storage().get("kv_c", "a")->value == "v");
   CHECK(host.finish().empty());
 }
+
+TEST_CASE("kv_c: a change that cannot be published does not take the others of its batch with it") {
+  Host host(tenon_entry_v1, defaults);
+  const Refusing refusing(host);
+  REQUIRE(host.boot().ok());
+  for (const char* key : {"a", "b", "c"}) host.storage().put("kv_c", key, "v");
+  Refusing::left = 1;
+  host.deliver();
+  CHECK(host.events().published("kv_c.changed").size() == 2);
+  CHECK(host.finish().empty());
+}
