@@ -50,6 +50,14 @@ TEST_CASE("renderer: PENDING now, the answer later") {
   CHECK(host.finish().empty());
 }
 
+TEST_CASE("renderer: stop without a thread, as after a start that failed") {
+  Host host(cookbook_renderer);
+  REQUIRE(host.create().ok());
+  REQUIRE(host.init().ok());
+  CHECK(host.stop().ok());
+  CHECK(host.finish().empty());
+}
+
 TEST_CASE("echo: a service in C") {
   Host host(cookbook_echo);
   REQUIRE(host.boot().ok());

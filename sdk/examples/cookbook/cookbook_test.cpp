@@ -45,6 +45,13 @@ TEST_CASE("ledger: a transfer is whole, is tried again when somebody was faster,
   CHECK(host.events().failures()[0].code() == TENON_FAILED_PRECONDITION);
   CHECK(host.storage().get("ledger", "cash")->value == "70");
 
+  for (const char* amount : {"-10", "0"}) {
+    REQUIRE(host.events().publish("ledger.transfer", amount).ok());
+    host.events().deliver();
+    CHECK(host.events().failures().back().code() == TENON_INVALID_ARGUMENT);
+  }
+  CHECK(host.storage().get("ledger", "cash")->value == "70");
+
   host.storage().conflict_next(5);
   REQUIRE(host.events().publish("ledger.transfer", "1").ok());
   host.events().deliver();

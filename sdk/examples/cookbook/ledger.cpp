@@ -28,6 +28,7 @@ class Ledger {
     return {};
   }
   tenon::Status transfer(const char* from, const char* to, long amount) {
+    if (amount <= 0) return tenon::Status::invalid_argument("an amount is above zero");
     for (int attempt = 1; attempt <= 5; ++attempt) {
       const Account a = read(from), b = read(to);
       if (a.balance < amount) return tenon::Status::failed_precondition("there is not enough on the account");

@@ -32,7 +32,7 @@ class Renderer {
       stopping_ = true;
     }
     wake_.notify_one();
-    worker_.join();  // on return no thread of the module runs
+    if (worker_.joinable()) worker_.join();  // on return no thread of the module runs; after a start that failed there is none
   }
 
  private:
