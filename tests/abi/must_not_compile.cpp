@@ -71,4 +71,15 @@ struct Inheriting : Database {
   }
 };
 TENON_MODULE_AS(Inheriting, "x", "1.0.0");
+#elif CASE == 16  // expect: f makes a std::unique_ptr<Object>
+struct Table {
+  std::uint32_t struct_size, reserved;
+};
+struct Closes {
+  void operator()(int*) const {}
+};
+void f(const tenon::Container& container, const Table* table) {
+  const auto make = [](tenon::Scope) -> tenon::Result<std::unique_ptr<int, Closes>> { return std::unique_ptr<int, Closes>(); };
+  (void)container.provide_factory(tenon::Token<Table>{"a.b/1"}, tenon::Lifetime::singleton, table, make);
+}
 #endif

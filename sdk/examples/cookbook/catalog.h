@@ -11,6 +11,6 @@ typedef struct catalog_client {
 
 #ifdef __cplusplus
 #include <tenon/cpp/container.hpp>
-inline constexpr tenon::Token<catalog_client> catalog_token{"catalog.client/1"};
+inline constexpr tenon::Token<catalog_client> catalog_token{"catalog.client/1", {}, TENON_UP_TO(catalog_client, price)};
 #endif
 #endif

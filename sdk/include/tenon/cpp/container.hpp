@@ -12,9 +12,10 @@ inline namespace v1 {
 template <class Table>
 struct Token {
   static_assert(offsetof(Table, struct_size) == 0, "a table begins with `uint32_t struct_size`");
-  std::string_view name;                   ///< "catalog.client/1"
-  std::string_view key{};                  ///< where several modules provide it
-  std::uint32_t min_size = sizeof(Table);  ///< TENON_UP_TO(table, last member used)
+  std::string_view name;   ///< "catalog.client/1"
+  std::string_view key{};  ///< where several modules provide it
+  /// TENON_UP_TO(table, last member used). Without it all of the table is asked for: once that has grown, older providers are refused.
+  std::uint32_t min_size = sizeof(Table);
   [[nodiscard]] constexpr tenon_token raw() const noexcept {
     return {sizeof(tenon_token), min_size, {name.data(), name.size()}, {key.data(), key.size()}};
   }
@@ -220,6 +221,7 @@ class Container {
     };
     using Made = std::decay_t<decltype(*make_with<takes_call>(std::declval<Factory&>(), nullptr, Scope{}))>;
     using Object = typename Made::element_type;
+    static_assert(std::is_same_v<Made, std::unique_ptr<Object>>, "f makes a std::unique_ptr<Object>, which is deleted by `delete`");
     auto owned = std::unique_ptr<Factory>(
         new Factory{std::move(f), table, ctx_, takes_call ? Ctx(ctx_).require<tenon_calls>(TENON_CALLS) : nullptr});
     tenon_factory functions{};
