@@ -132,8 +132,10 @@ class StorageTransaction {
   StorageTransaction& add(std::uint32_t kind, std::uint32_t flags, std::uint64_t expected, BytesArg key, BytesArg value,
                           const PutOptions& options) {
     const auto type = view(options.raw().content_type);
-    ops_.push_back({kind, flags, expected, options.raw().ttl_ns, data_.size(), key.text().size(), value.text().size(), type.size()});
+    const std::size_t offset = data_.size();
     data_.append(key.text()).append(value.text()).append(type);
+    // Last: without memory for the bytes there is no operation that has none.
+    ops_.push_back({kind, flags, expected, options.raw().ttl_ns, offset, key.text().size(), value.text().size(), type.size()});
     return *this;
   }
 
