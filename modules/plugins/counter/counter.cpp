@@ -127,19 +127,26 @@ class Counter {
   Status flush() {
     const std::lock_guard one_at_a_time(flushing_);  // else an older value could be written over a newer one
     tenon::StorageTransaction transaction;
-    std::set<std::string, std::less<>> written;
+    Unwritten unwritten{*this, {}};
     {
       const std::lock_guard lock(mutex_);
-      written.swap(dirty_);
-      for (const std::string& name : written) transaction.put(name, std::to_string(values_[name]));
+      unwritten.names.swap(dirty_);
+      for (const std::string& name : unwritten.names) transaction.put(name, std::to_string(values_[name]));
     }
     if (transaction.empty()) return {};
     const auto revision = space_.commit(transaction);  // mutex_ is free meanwhile: nobody waits for the disk but this thread
-    if (revision.ok()) return {};
-    const std::lock_guard lock(mutex_);
-    dirty_.merge(written);
+    if (revision.ok()) unwritten.names.clear();
     return revision.status();
   }
+  /// What is left of it is dirty again, also when there was no memory for the rest.
+  struct Unwritten {
+    Counter& counter;
+    std::set<std::string, std::less<>> names;
+    ~Unwritten() {
+      const std::lock_guard lock(counter.mutex_);
+      counter.dirty_.merge(names);
+    }
+  };
 
   void schedule_flush() {
     const auto interval = config_.require<nanoseconds>("flush_interval").value();
