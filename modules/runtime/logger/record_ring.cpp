@@ -181,19 +181,16 @@ RecordRing::Found RecordRing::find(const Filter& filter) const {
   return found;
 }
 
-void RecordRing::emit(const std::vector<std::byte>& records, tenon_log_emit emit, void* emit_data) {
-  std::vector<tenon_kv> kv;
-  for (std::size_t at = 0; at != records.size(); at += size_at(records.data() + at)) {
-    const tenon_log_record record = load(records.data() + at, kv);
-    emit(emit_data, &record);
-  }
+std::size_t RecordRing::load_at(const std::vector<std::byte>& records, std::size_t at, std::vector<tenon_kv>& kv, tenon_log_record& out) {
+  out = load(records.data() + at, kv);
+  return at + size_at(records.data() + at);
 }
 
 void RecordRing::emit_last(std::size_t count, tenon_log_emit to, void* emit_data) const noexcept {
   try {
     Filter last;
     last.count = count;
-    emit(find(last).records, to, emit_data);
+    each(find(last), [&](const tenon_log_record& record) { to(emit_data, &record); });
   } catch (const std::bad_alloc&) {
     return;  // what was emitted so far stands
   }

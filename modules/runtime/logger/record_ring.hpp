@@ -8,7 +8,6 @@
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <vector>
 
 #include "tenon/log_sink.h"
@@ -42,17 +41,20 @@ class RecordRing {
     std::size_t bytes = SIZE_MAX;  ///< as stored, at most; the oldest give way
   };
   struct Found {
-    std::vector<std::byte> records;  ///< as stored: for emit()
+    std::vector<std::byte> records;  ///< as stored: for each()
     bool truncated = false;          ///< for want of bytes
   };
   /// A copy of what fits the filter. Throws bad_alloc.
   [[nodiscard]] Found find(const Filter& filter) const;
-  /// Calls f(const tenon_log_record&) for each, oldest first.
+  /// Calls f(const tenon_log_record&), which may throw, for each, oldest first. Throws bad_alloc.
   template <class F>
   static void each(const Found& found, F&& f) {
-    emit(
-        found.records,
-        [](void* data, const tenon_log_record* record) noexcept { (*static_cast<std::remove_reference_t<F>*>(data))(*record); }, &f);
+    std::vector<tenon_kv> kv;
+    tenon_log_record record{};
+    for (std::size_t at = 0; at != found.records.size();) {
+      at = load_at(found.records, at, kv, record);
+      f(record);
+    }
   }
 
   struct Use {
@@ -68,7 +70,8 @@ class RecordRing {
   };
   std::byte* room_for(std::size_t size);
   void drop_oldest();
-  static void emit(const std::vector<std::byte>& records, tenon_log_emit emit, void* emit_data);
+  /// The record at that place, as views; where the next one is. `kv` is scratch space.
+  static std::size_t load_at(const std::vector<std::byte>& records, std::size_t at, std::vector<tenon_kv>& kv, tenon_log_record& out);
 
   const RingLimits limits_;
   mutable std::mutex mutex_;

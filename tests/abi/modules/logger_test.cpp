@@ -142,6 +142,17 @@ TEST_CASE("a ring without room loses everything and survives") {
   CHECK(none.use().lost == 1);
 }
 
+TEST_CASE("what looks at each record may throw: it finds no memory, say") {
+  RecordRing ring;
+  for (std::uint64_t seq = 1; seq <= 3; ++seq) ring.add(record(seq, "text"));
+  std::size_t seen = 0;
+  const auto gives_up = [&seen](const tenon_log_record&) {
+    if (++seen == 2) throw std::bad_alloc();
+  };
+  CHECK_THROWS_AS(RecordRing::each(ring.find({}), gives_up), std::bad_alloc);
+  CHECK(seen == 2);
+}
+
 TEST_CASE("adding and emitting at the same time") {
   RecordRing ring({.records = 500, .bytes = 4 * RecordRing::page_size});
   std::thread writer([&] {
