@@ -232,15 +232,24 @@ TEST_CASE("configuration from JSON text") {
 
 TEST_CASE("durations and sizes as text") {
   std::int64_t ns = 0;
-  for (const auto& pair : std::initializer_list<std::pair<const char*, std::int64_t>>{
-           {"5s", 5'000'000'000}, {"250ms", 250'000'000}, {"1h30m", 5'400'000'000'000}, {"1.5s", 1'500'000'000}, {"0s", 0}, {"7ns", 7}}) {
+  for (const auto& pair : std::initializer_list<std::pair<const char*, std::int64_t>>{{"5s", 5'000'000'000},
+                                                                                      {"250ms", 250'000'000},
+                                                                                      {"1h30m", 5'400'000'000'000},
+                                                                                      {"1.5s", 1'500'000'000},
+                                                                                      {"0s", 0},
+                                                                                      {"7ns", 7},
+                                                                                      {"9007199254740993ns", 9'007'199'254'740'993},
+                                                                                      {"0.000000001s", 1},
+                                                                                      {"9223372036854775807ns", INT64_MAX},
+                                                                                      {"1d2h3m4s5ms6us7ns", 93'784'005'006'007}}) {
     const char* const text = pair.first;  // clang 14 captures no structured binding
     const std::int64_t expected = pair.second;
     CAPTURE(text);
     CHECK(tenon::testing::detail::parse_duration(text, ns));
     CHECK(ns == expected);
   }
-  for (const char* bad : {"", "5", "s", "-1s", "1x", "1 s", "1..5s", "1.2.3s", ".s", "400000d"}) {
+  for (const char* bad : {"", "5", "s", "-1s", "1x", "1 s", "1..5s", "1.2.3s", ".s", "400000d", "5.s", "30m1h", "1s2s", "0.1ns",
+                          "0.0000000001s", "1.5", "+1s", "9223372036854775808ns", "1h 2m"}) {
     CAPTURE(bad);
     CHECK_FALSE(tenon::testing::detail::parse_duration(bad, ns));
   }
@@ -249,6 +258,12 @@ TEST_CASE("durations and sizes as text") {
   CHECK(bytes == 16U << 20U);
   CHECK(tenon::testing::detail::parse_size("4kB", bytes));
   CHECK(bytes == 4000);
+  CHECK(tenon::testing::detail::parse_size("18446744073709551615B", bytes));
+  CHECK(bytes == UINT64_MAX);
+  CHECK(tenon::testing::detail::parse_size("1.5KiB", bytes));
+  CHECK(bytes == 1536);
+  for (const char* bad : {"", "0.1B", "18446744073709551616B", "17179869184GiB", "1B1B"})
+    CHECK_FALSE(tenon::testing::detail::parse_size(bad, bytes));
   CHECK_FALSE(tenon::testing::detail::parse_size("4", bytes));
   CHECK_FALSE(tenon::testing::detail::parse_size("1MiB1KiB", bytes));
 }

@@ -2,8 +2,10 @@
 #ifndef TENON_TESTING_CONFIG_HPP
 #define TENON_TESTING_CONFIG_HPP
 
+#include <charconv>
 #include <cmath>
 #include <initializer_list>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -279,54 +281,71 @@ inline void append_json_text(std::string& out, std::string_view text) {
   out += '"';
 }
 
-/// "1h30m", "250ms", "1.5s": a sum of numbers with units, in nanoseconds or bytes. False if it is none, or too large.
-inline bool parse_quantity(std::string_view text, std::initializer_list<std::pair<std::string_view, double>> units, bool sum, double& out) {
+struct Unit {
+  std::string_view name;
+  std::uint64_t factor;
+};
+
+/// "1h30m", "250ms", "1.5s": numbers with units as listed, each at most once; one only, unless it may be a sum. False if the daemon would refuse it, too:
+/// it is none, no whole number of the smallest unit, or beyond `most`.
+inline bool parse_quantity(std::string_view text, std::initializer_list<Unit> units, bool sum, std::uint64_t most, std::uint64_t& out) {
   out = 0;
-  bool any = false;
-  while (!text.empty() && (sum || !any)) {
-    const auto digits = text.substr(0, text.find_first_not_of("0123456789."));
-    text.remove_prefix(digits.size());
-    const auto unit = text.substr(0, text.find_first_of("0123456789."));
-    text.remove_prefix(unit.size());
-    double factor = 0;
-    for (const auto& [name, value] : units)
-      if (unit == name) factor = value;
-    const auto dot = digits.find('.');
-    const bool digits_ok =
-        !digits.empty() && digits != "." && (dot == std::string_view::npos || digits.find('.', dot + 1) == std::string_view::npos);
-    if (factor == 0 || !digits_ok) return false;
-    out += std::strtod(std::string(digits).c_str(), nullptr) * factor;
-    any = true;
-  }
-  return any && text.empty();
+  const Unit* unit = units.begin();
+  do {
+    std::uint64_t whole = 0, fraction = 0, scale = 1;
+    const auto number = std::from_chars(text.data(), text.data() + text.size(), whole);
+    if (number.ec != std::errc()) return false;
+    text.remove_prefix(static_cast<std::size_t>(number.ptr - text.data()));
+    if (!text.empty() && text[0] == '.') {
+      const auto digits = text.substr(1, text.find_first_not_of("0123456789", 1) - 1);
+      if (digits.empty() || digits.size() > 9) return false;
+      for (const char c : digits) {
+        fraction = fraction * 10 + static_cast<std::uint64_t>(c - '0');
+        scale *= 10;
+      }
+      text.remove_prefix(1 + digits.size());
+    }
+    const auto name = text.substr(0, text.find_first_of("0123456789."));
+    text.remove_prefix(name.size());
+    while (unit != units.end() && unit->name != name) ++unit;
+    if (unit == units.end()) return false;
+    const std::uint64_t common = std::gcd(unit->factor, scale);
+    if (fraction % (scale / common) != 0) return false;
+    std::uint64_t part = 0;
+    if (__builtin_mul_overflow(whole, unit->factor, &part) ||
+        __builtin_add_overflow(part, fraction / (scale / common) * (unit->factor / common), &part) || part > most - out)
+      return false;
+    out += part;
+    ++unit;
+  } while (sum && !text.empty());
+  return text.empty();
 }
 
 inline bool parse_duration(std::string_view text, std::int64_t& ns) {
-  double value = 0;
-  if (!parse_quantity(text, {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}, {"d", 86400e9}}, true, value))
-    return false;
-  if (value >= 9.2e18) return false;
+  std::uint64_t value = 0;
+  const std::initializer_list<Unit> units = {{"d", 86'400'000'000'000},
+                                             {"h", 3'600'000'000'000},
+                                             {"m", 60'000'000'000},
+                                             {"s", 1'000'000'000},
+                                             {"ms", 1'000'000},
+                                             {"us", 1'000},
+                                             {"ns", 1}};
+  if (!parse_quantity(text, units, true, static_cast<std::uint64_t>(INT64_MAX), value)) return false;
   ns = static_cast<std::int64_t>(value);
   return true;
 }
 
 inline bool parse_size(std::string_view text, std::uint64_t& bytes) {
-  double value = 0;
-  if (!parse_quantity(text,
-                      {{"B", 1},
-                       {"kB", 1e3},
-                       {"MB", 1e6},
-                       {"GB", 1e9},
-                       {"TB", 1e12},
-                       {"KiB", 1024.0},
-                       {"MiB", 1048576.0},
-                       {"GiB", 1073741824.0},
-                       {"TiB", 1099511627776.0}},
-                      false, value))
-    return false;
-  if (value >= 1.8e19) return false;
-  bytes = static_cast<std::uint64_t>(value);
-  return true;
+  const std::initializer_list<Unit> units = {{"TiB", std::uint64_t{1} << 40U},
+                                             {"GiB", std::uint64_t{1} << 30U},
+                                             {"MiB", 1U << 20U},
+                                             {"KiB", 1U << 10U},
+                                             {"TB", 1'000'000'000'000},
+                                             {"GB", 1'000'000'000},
+                                             {"MB", 1'000'000},
+                                             {"kB", 1'000},
+                                             {"B", 1}};
+  return parse_quantity(text, units, false, UINT64_MAX, bytes);
 }
 
 }  // namespace detail
