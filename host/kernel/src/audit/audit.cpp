@@ -44,7 +44,8 @@ struct AuditLog::Impl {
   std::size_t torn = 0;  ///< bytes at the end of the file that are no line
   bool unended = false;  ///< the last record lacks its newline
   std::uint64_t lost = 0, lost_untold = 0;
-  bool dirty = false;  ///< written, not yet durable
+  bool dirty = false;          ///< written, not yet durable
+  std::vector<UniqueFd> left;  ///< files that were rotated away with records that are not durable yet
   std::map<std::string, Account, std::less<>> accounts;
 
   std::thread syncer;  ///< started when there is something to make durable
@@ -100,6 +101,7 @@ Result<void> AuditLog::Impl::open_file(bool starting) {
   }
   // Under the lock of the file: nobody else makes notes.
   remove_temporaries(audit_head_path(path));
+  if (fd && dirty) left.push_back(std::move(fd));
   fd = std::move(next);
   identity = st;
   size = st.st_size;
@@ -217,14 +219,19 @@ void AuditLog::Impl::look_after() {
 // other.
 void AuditLog::Impl::sync(std::unique_lock<std::mutex>& lock) {
   wake.wait(lock, [this] { return !syncing; });
-  if (!dirty || !fd) return;
+  if (!fd || (!dirty && left.empty())) return;
   const UniqueFd same(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
+  if (!same) return;  // the next tick tries again
   const AuditSeal noted = last;
   const ino_t inode = identity.st_ino;
+  std::vector<UniqueFd> before = std::exchange(left, {});
   dirty = false;
   syncing = true;
   lock.unlock();
-  const bool durable = same && ::fdatasync(same.get()) == 0;
+  bool durable = true;
+  for (const UniqueFd& file : before) durable = ::fdatasync(file.get()) == 0 && durable;
+  durable = ::fdatasync(same.get()) == 0 && durable;
+  before.clear();
   lock.lock();
   syncing = false;
   wake.notify_all();
@@ -303,7 +310,7 @@ void AuditLog::tick() noexcept {
   const std::lock_guard lock(impl_->mutex);
   try {
     impl_->look_after();
-    if (!impl_->dirty || !impl_->fd || impl_->ending) return;
+    if ((!impl_->dirty && impl_->left.empty()) || !impl_->fd || impl_->ending) return;
     if (!impl_->syncer.joinable()) impl_->syncer = std::thread([impl = impl_.get()] { impl->sync_loop(); });
     impl_->sync_wanted = true;
     impl_->wake.notify_all();

@@ -1,11 +1,17 @@
 // Writing the audit log: chain, starts and rotations, torn ends, full disks, floods.
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <filesystem>
+#include <mutex>
 #include <thread>
+#include <vector>
 
 #include "audit_line.hpp"
 #include "skip.hpp"
@@ -15,6 +21,39 @@ using namespace tenon::host;
 using namespace tenon::host::test;
 using tenon::test::read_file;
 namespace fs = std::filesystem;
+
+namespace {
+
+/// What the disk has been asked for, and what it refuses.
+struct Disk {
+  std::mutex mutex;
+  std::vector<ino_t> synced;  ///< by fdatasync
+
+  bool has_synced(ino_t file) {
+    const std::lock_guard lock(mutex);
+    return std::find(synced.begin(), synced.end(), file) != synced.end();
+  }
+};
+Disk disk;
+
+ino_t inode_of(const std::string& path) {
+  struct stat st {};
+  REQUIRE(::stat(path.c_str(), &st) == 0);
+  return st.st_ino;
+}
+
+}  // namespace
+
+// In place of the C library's.
+extern "C" int fdatasync(int fd) {
+  struct stat st {};
+  if (::fstat(fd, &st) != 0) return -1;
+  {
+    const std::lock_guard lock(disk.mutex);
+    disk.synced.push_back(st.st_ino);
+  }
+  return static_cast<int>(::syscall(SYS_fdatasync, fd));
+}
 
 TEST_CASE("audit: a record is one line of JSON, sealed with the one before it") {
   const AuditFile f;
@@ -147,6 +186,23 @@ TEST_CASE("audit: a file that is rotated or removed is followed, and the chain g
     CHECK(old->last_seq == 2);
     CHECK(f.lines()[0].find(old->last_hash) != std::string::npos);
   }
+}
+
+TEST_CASE("audit: what was written before a file was rotated is made durable there") {
+  const AuditFile f;
+  const auto log = f.open();
+  log->record(event("a"));
+  const std::string old = f.path + ".1";
+  fs::rename(f.path, old);
+  disk.synced.clear();
+  log->flush();
+  CHECK(disk.has_synced(inode_of(old)));
+  CHECK(disk.has_synced(inode_of(f.path)));
+  disk.synced.clear();
+  log->record(event("b"));
+  log->flush();
+  CHECK_FALSE(disk.has_synced(inode_of(old)));
+  CHECK(f.verify().ok());
 }
 
 TEST_CASE("audit: a disk without room loses records, says how many, and goes on") {
