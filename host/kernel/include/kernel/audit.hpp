@@ -37,7 +37,8 @@ struct AuditOptions {
 
 /// Records are written at once (one write(2) each, so that kill -9 loses none) and made durable by `tick` and by the end. Thread-safe;
 /// only the end waits for the disk.
-/// A record that cannot be written is lost, counted, and the first record that can be written again says how many.
+/// A record that cannot be written is lost, counted, and the first record that can be written again says how many. If the disk refuses to make
+/// records durable they count as lost, too, a record says so, and the end of that file is not noted any more.
 class AuditLog {
  public:
   /// Continues the file's chain, or that of the file which was at the path before, if the note of its end is still there. Errors:
@@ -55,7 +56,7 @@ class AuditLog {
   void tick() noexcept;
   /// The same, and waits until all of it is on the disk. At the end of a process that runs no destructors.
   void flush() noexcept;
-  /// Records that could not be written, and the last error; 0 if all is well.
+  /// Records that could not be written or made durable; 0 if all is well.
   [[nodiscard]] std::uint64_t lost() const;
 
  private:

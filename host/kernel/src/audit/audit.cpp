@@ -11,7 +11,9 @@
 #include <cstdio>
 #include <map>
 #include <mutex>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "audit_line.hpp"
@@ -46,6 +48,8 @@ struct AuditLog::Impl {
   std::uint64_t lost = 0, lost_untold = 0;
   bool dirty = false;          ///< written, not yet durable
   std::vector<UniqueFd> left;  ///< files that were rotated away with records that are not durable yet
+  std::uint64_t settled = 0;   ///< number of the last record that is durable, or was told not to be
+  bool untrusted = false;      ///< the disk has refused records of the file
   std::map<std::string, Account, std::less<>> accounts;
 
   std::thread syncer;  ///< started when there is something to make durable
@@ -69,6 +73,7 @@ struct AuditLog::Impl {
   void follow_path();
   void look_after();
   void sync(std::unique_lock<std::mutex>& lock);
+  void say_unsynced(std::uint64_t records, int error, bool here);
   void sync_loop();
 };
 
@@ -109,6 +114,8 @@ Result<void> AuditLog::Impl::open_file(bool starting) {
   unended = tail->unended;
   // An empty file after one of ours goes on with the chain: it was rotated.
   if (tail->last.seq != 0 || last.seq == 0) last = tail->last;
+  if (starting) settled = goes_on ? goes_on->seq : last.seq;
+  untrusted = false;
   if (goes_on) begin_after(*goes_on);
   return {};
 }
@@ -228,16 +235,28 @@ void AuditLog::Impl::sync(std::unique_lock<std::mutex>& lock) {
   dirty = false;
   syncing = true;
   lock.unlock();
-  bool durable = true;
-  for (const UniqueFd& file : before) durable = ::fdatasync(file.get()) == 0 && durable;
-  durable = ::fdatasync(same.get()) == 0 && durable;
+  int refused_before = 0, refused = 0;  // errno
+  for (const UniqueFd& file : before)
+    if (::fdatasync(file.get()) != 0) refused_before = errno;
+  if (::fdatasync(same.get()) != 0) refused = errno;
   before.clear();
   lock.lock();
   syncing = false;
   wake.notify_all();
+  const std::uint64_t records = noted.seq - std::exchange(settled, noted.seq);
+  const bool still_here = inode == identity.st_ino;
+  if (refused != 0 || refused_before != 0) say_unsynced(records, refused != 0 ? refused : refused_before, refused != 0 && still_here);
   // The note itself need not be durable: an older one is as true.
-  if (!durable || (inode == identity.st_ino && !write_file_atomic(audit_head_path(options.path), make_audit_head(noted), 0600)))
-    dirty = true;
+  if (still_here && !untrusted && !write_file_atomic(audit_head_path(options.path), make_audit_head(noted), 0600)) dirty = true;
+}
+
+// What the disk has refused is given up by the system: asked again, it would say that all is well. So nothing is asked again, it is said once,
+// and the end of the file is not noted any more: an older note stays true.
+void AuditLog::Impl::say_unsynced(std::uint64_t records, int error, bool here) {
+  lost += records;
+  if (here && std::exchange(untrusted, true)) return;
+  const std::string count = std::to_string(records), why = std::generic_category().message(error);
+  if (!emit({"audit.unsynced", "error", "host", {}, {}, "failed", {{"records", count}, {"error", why}}})) ++lost, ++lost_untold;
 }
 
 void AuditLog::Impl::sync_loop() {

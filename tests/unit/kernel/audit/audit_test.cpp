@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "audit_line.hpp"
@@ -28,6 +29,7 @@ namespace {
 struct Disk {
   std::mutex mutex;
   std::vector<ino_t> synced;  ///< by fdatasync
+  ino_t refused = 0;          ///< the next fdatasync of this file fails
 
   bool has_synced(ino_t file) {
     const std::lock_guard lock(mutex);
@@ -51,6 +53,10 @@ extern "C" int fdatasync(int fd) {
   {
     const std::lock_guard lock(disk.mutex);
     disk.synced.push_back(st.st_ino);
+    if (std::exchange(disk.refused, disk.refused == st.st_ino ? 0 : disk.refused) == st.st_ino) {
+      errno = EIO;
+      return -1;
+    }
   }
   return static_cast<int>(::syscall(SYS_fdatasync, fd));
 }
@@ -202,6 +208,54 @@ TEST_CASE("audit: what was written before a file was rotated is made durable the
   log->record(event("b"));
   log->flush();
   CHECK_FALSE(disk.has_synced(inode_of(old)));
+  CHECK(f.verify().ok());
+}
+
+TEST_CASE("audit: what the disk has refused to keep is told once, and never noted as written") {
+  const AuditFile f;
+  const auto log = f.open();
+  const auto head = [&f] { return read_file(f.path + ".head"); };
+  const auto told = [&f] {
+    const auto lines = f.lines();
+    return std::count_if(lines.begin(), lines.end(),
+                         [](const auto& l) { return l.find(R"("type":"audit.unsynced")") != std::string::npos; });
+  };
+  log->record(event("a"));
+  log->flush();
+  CHECK(head().starts_with("1 "));
+  log->record(event("b"));
+  log->record(event("c"));
+  disk.refused = inode_of(f.path);
+  log->flush();
+  CHECK(log->lost() == 2);
+  CHECK(told() == 1);
+  CHECK(f.lines().back().find(R"("meta":{"records":"2","error":"Input/output error"})") != std::string::npos);
+  log->flush();
+  log->record(event("d"));
+  log->flush();
+  CHECK(log->lost() == 2);
+  CHECK(head().starts_with("1 "));  // nothing behind the records that may be gone
+  log->record(event("e"));
+  disk.refused = inode_of(f.path);
+  log->flush();
+  CHECK(log->lost() == 3);
+  CHECK(told() == 1);
+  CHECK(f.verify().ok());
+  // In another file all is well again.
+  log->record(event("f"));
+  const std::string old = f.path + ".1";
+  fs::rename(f.path, old);
+  log->flush();
+  CHECK(head().starts_with("8 "));
+  // Refused when it is not at its place any more: told in the next one, which can be trusted.
+  log->record(event("g"));
+  disk.refused = inode_of(f.path);
+  fs::rename(f.path, old);
+  log->flush();
+  CHECK(log->lost() == 5);
+  CHECK(told() == 1);
+  log->flush();
+  CHECK(head().starts_with("11 "));
   CHECK(f.verify().ok());
 }
 
