@@ -80,7 +80,7 @@ struct AuditReport {
   [[nodiscard]] bool ok() const { return findings.empty(); }
 };
 
-/// Reads the whole file: every record's own hash, its link to the one before, its number; a torn line is accepted where the record behind it says
+/// Reads the whole file: every record's own hash, its link to the one before, its number; torn lines are accepted where the record behind them says
 /// so; the noted end (`<path>.head`), if there is one, must be in the file. Detects edits, removals, reordering and insertions, and cutting
 /// off what was noted; not the exchange of the whole file together with its note.
 /// Errors: the file cannot be read.

@@ -137,7 +137,8 @@ bool AuditLog::Impl::put(std::string_view text) {
     if (n <= 0) {
       if (done > 0 && ::ftruncate(fd.get(), size) != 0) {
         size += static_cast<off_t>(done);
-        torn += done;
+        torn += unended ? done - 1 : done;  // the newline that came first has ended the last record
+        unended = false;
       }
       return false;
     }

@@ -13,16 +13,21 @@ namespace tenon::host {
 namespace {
 
 constexpr off_t tail_bytes = 512 * 1024;
+constexpr std::string_view record_begin = "{\"seq\":";
 
 // Somebody else's file must be neither appended to nor moved away: ours begins with a record, or has a note beside it. (Zeros are what a
 // loss of power may leave of a first record.)
 bool is_foreign(int fd, off_t size, const std::string& path) {
-  constexpr std::string_view begin = "{\"seq\":";
-  char text[begin.size()] = {};
+  char text[record_begin.size()] = {};
   const ssize_t n = size > 0 ? ::pread(fd, text, sizeof text, 0) : 0;
-  if (n <= 0 || text[0] == '\0' || begin.starts_with(std::string_view(text, static_cast<std::size_t>(n)))) return false;
+  if (n <= 0 || text[0] == '\0' || record_begin.starts_with(std::string_view(text, static_cast<std::size_t>(n)))) return false;
   struct stat st {};
   return ::stat(audit_head_path(path).c_str(), &st) != 0;
+}
+
+// What is left of a record whose write was cut off: its beginning, or the zeros of a loss of power.
+bool may_be_torn(std::string_view line) {
+  return line.substr(0, record_begin.size()) == record_begin.substr(0, line.size()) || line.find('\0') != std::string_view::npos;
 }
 
 }  // namespace
@@ -72,18 +77,24 @@ Result<AuditTail> read_audit_tail(int fd, off_t size, const std::string& path) {
     return Error{Code::data_loss, "`" + printable(path, 4096) + "` is no audit file: it has no lines", "NO_AUDIT_FILE", 0,
                  ExitCode::data_error};
   }
-  text = text.substr(0, whole);
-  const std::size_t before = text.rfind('\n');
-  const std::string_view line = before == std::string_view::npos ? text : text.substr(before + 1);
-  const std::optional<ReadSeal> read = read_audit_line(line);
-  if (!read || !read->intact)
-    return Error{
-        Code::data_loss,
-        "the last record of the audit file `" + printable(path, 4096) +
-            "` is damaged or was changed, so that nothing can be appended; look at it with `tenond audit verify`, then move it away",
-        "AUDIT_CHANGED", 0, ExitCode::data_error};
-  out.last = read->seal;
-  return out;
+  // Upwards to the last record: the one that would have told of a torn line may be torn itself.
+  for (std::size_t end = whole;;) {
+    const std::size_t before = end == 0 ? std::string_view::npos : text.rfind('\n', end - 1);
+    const std::size_t begin = before == std::string_view::npos ? 0 : before + 1;
+    const std::string_view line = text.substr(begin, end - begin);
+    const std::optional<ReadSeal> read = read_audit_line(line);
+    if (read && read->intact) {
+      out.last = read->seal;
+      out.torn = text.size() - end - 1;
+      return out;
+    }
+    if (read || before == std::string_view::npos || !may_be_torn(line)) break;
+    end = before;
+  }
+  return Error{Code::data_loss,
+               "the last record of the audit file `" + printable(path, 4096) +
+                   "` is damaged or was changed, so that nothing can be appended; look at it with `tenond audit verify`, then move it away",
+               "AUDIT_CHANGED", 0, ExitCode::data_error};
 }
 
 }  // namespace tenon::host

@@ -12,7 +12,7 @@
 
 namespace tenon::host {
 
-/// Its last whole record, and what is torn behind it.
+/// Its last whole record, and what is torn behind it: one line, or several with their newlines.
 struct AuditTail {
   AuditSeal last{0, {}, std::string(audit_chain_begin)};
   std::size_t torn = 0;  ///< bytes

@@ -25,15 +25,13 @@ class Verifier {
     ++line_;
     const std::optional<ReadSeal> read = read_audit_line(text);
     if (!read) {
-      // A line that a crash or a full disk tore: the record behind it tells of it.
-      if (torn_line_ != 0) tell(torn_line_, "is no record");
-      torn_line_ = line_;
-      torn_size_ = text.size();
+      // A line that a crash or a full disk tore: the record behind it tells of it, or of several with the newlines between them.
+      torn_size_ += text.size() + (torn_lines_ == 0 ? 0 : 1);
+      ++torn_lines_;
       return;
     }
     const AuditSeal& seal = read->seal;
-    if (torn_line_ != 0 && !(read->intact && torn_bytes(text) == torn_size_)) tell(torn_line_, "is no record");
-    torn_line_ = 0;
+    end_torn(line_, read->intact && torn_bytes(text) == torn_size_);
     if (!read->intact) tell(line_, "was changed: its hash is not that of its text");
     if (report.records == 0) {
       report.first_seq = seal.seq;
@@ -58,11 +56,18 @@ class Verifier {
       line(rest);  // only its newline is missing: the next start adds it
     else if (!rest.empty())
       tell(line_ + 1, "is torn: " + std::to_string(rest.size()) + " bytes without an end; the next start tells of it");
-    if (torn_line_ != 0) tell(torn_line_, "is no record");
+    end_torn(line_ + 1, false);
     if (head_ && !head_seen_)
       tell(line_, "is the last one, but record " + std::to_string(head_->seq) + " was noted as written: the file was cut or exchanged");
     report.last_seq = last_.seq;
     report.last_hash = last_.hash;
+  }
+
+  /// `next` is the line behind those that are no records.
+  void end_torn(std::uint64_t next, bool told) {
+    for (std::uint64_t i = torn_lines_; !told && i > 0 && report.findings.size() < max_findings; --i) tell(next - i, "is no record");
+    torn_lines_ = 0;
+    torn_size_ = 0;
   }
 
   void tell(std::uint64_t line, std::string what) {
@@ -75,7 +80,7 @@ class Verifier {
   std::optional<AuditSeal> head_;
   bool head_seen_ = false;
   AuditSeal last_;
-  std::uint64_t line_ = 0, torn_line_ = 0;
+  std::uint64_t line_ = 0, torn_lines_ = 0;
   std::size_t torn_size_ = 0;
 };
 

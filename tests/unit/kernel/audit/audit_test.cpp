@@ -28,8 +28,9 @@ namespace {
 /// What the disk has been asked for, and what it refuses.
 struct Disk {
   std::mutex mutex;
-  std::vector<ino_t> synced;  ///< by fdatasync
-  ino_t refused = 0;          ///< the next fdatasync of this file fails
+  std::vector<ino_t> synced;              ///< by fdatasync
+  ino_t refused = 0;                      ///< the next fdatasync of this file fails
+  std::atomic<bool> appends_only{false};  ///< nothing that was written can be taken back
 
   bool has_synced(ino_t file) {
     const std::lock_guard lock(mutex);
@@ -109,6 +110,68 @@ TEST_CASE("audit: a torn end is told of by the next start and accepted by verify
     CHECK(report.ok());
     CHECK(report.records == 4);  // two, the one about the tear, and the new one
     CHECK(f.text().find(R"("type":"audit.torn")") != std::string::npos);
+  }
+}
+
+// In place of the C library's.
+extern "C" int ftruncate(int fd, off_t size) noexcept {
+  if (!disk.appends_only) return static_cast<int>(::syscall(SYS_ftruncate, fd, size));
+  errno = EPERM;
+  return -1;
+}
+
+TEST_CASE("audit: several torn lines are one tear, whether the record that should tell of the first is torn by a crash or by the disk") {
+  const AuditFile whole;
+  whole.write(3);
+  const std::string text = whole.text();
+  const std::size_t last = text.rfind('\n', text.size() - 2) + 1;
+  for (const std::string& torn :
+       {text.substr(last, 100) + "\n" + text.substr(last, 30), text.substr(last, 5) + "\n", std::string("\n\n{"),
+        text.substr(last, 7) + "\n" + std::string(50, '\0') + "\n" + text.substr(last, 1), std::string(20, '\0') + "\n"}) {
+    const AuditFile f;
+    f.dir.write("audit.log", text.substr(0, last) + torn, 0600);
+    CHECK_FALSE(f.verify().ok());
+    f.write(1);
+    const AuditReport report = f.verify();
+    CHECK_MESSAGE(report.ok(), report.findings[0].what);
+    CHECK(report.records == 4);
+    CHECK(f.text().find(R"("meta":{"bytes":")" + std::to_string(torn.size()) + "\"}") != std::string::npos);
+  }
+  // Not what a tear leaves.
+  for (const std::string& other : {std::string("a remark\n"), text.substr(last + 1)}) {
+    const AuditFile f;
+    f.dir.write("audit.log", text.substr(0, last) + other, 0600);
+    AuditOptions options;
+    options.writer = AuditWriter::file;
+    options.path = f.path;
+    const auto refused = AuditLog::open(std::move(options));
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().reason == "AUDIT_CHANGED");
+  }
+
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+  for (const bool unended : {false, true}) {
+    const AuditFile f;
+    f.write(1);
+    if (unended) f.dir.write("audit.log", f.text().substr(0, f.text().size() - 1), 0600);
+    const auto log = f.open();
+    disk.appends_only = true;
+    for (const rlim_t room : {rlim_t{40}, rlim_t{1}, rlim_t{60}}) {
+      const rlimit limit{f.text().size() + room, before.rlim_max};
+      REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
+      log->record(event("lost"));
+      CHECK(f.text().size() == limit.rlim_cur);
+    }
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
+    disk.appends_only = false;
+    log->record(event("kept"));
+    CHECK(log->lost() == 3);
+    const AuditReport report = f.verify();
+    CHECK_MESSAGE(report.ok(), report.findings[0].what);
+    CHECK(report.records == 4);
+    CHECK(f.text().find(R"("meta":{"bytes":")" + std::to_string(unended ? 100 : 101) + "\"}") != std::string::npos);
   }
 }
 

@@ -62,6 +62,12 @@ TEST_CASE("verify: records removed, moved, doubled or added are found, with the 
     f.put_lines(lines);
     CHECK(f.verify().findings[0].line == 2);
     CHECK(first_finding(f.verify()) == "is no record");
+    lines.insert(lines.begin() + 2, "{");
+    f.put_lines(lines);
+    const auto findings = f.verify().findings;
+    REQUIRE(findings.size() == 2);
+    CHECK((findings[0].line == 2 && findings[1].line == 3));
+    lines.erase(lines.begin() + 2);
     lines[1] = "# a remark";
     f.put_lines(lines);
     CHECK(first_finding(f.verify()) == "is no record");
