@@ -2,6 +2,7 @@
 #include <map>
 
 #include "base/memory.hpp"
+#include "memory_backend.hpp"
 #include "starved.hpp"
 #include "tenon/state.h"
 #include "tenon/storage.h"
@@ -115,6 +116,27 @@ TEST_CASE("no memory: what writes has written, or has changed nothing") {
       return s.storage->commit(s.orders.ctx(), s.space, list, 3, nullptr, &s.error);
     });
   }
+}
+
+TEST_CASE("no memory: what could not be queued takes no place in the queue") {
+  with_every_shortage([](Starving& starving) {
+    host::StorageOptions options;
+    options.max_queued = 4;  // of which one namespace may have one
+    auto storage = host::Storage::open(host::test::memory_backend(std::make_shared<host::test::MemoryFile>()), std::move(options));
+    REQUIRE(storage);
+    const auto space = (*storage)->define("orders");
+    REQUIRE(space);
+    // A queue that is longer than its first block has to grow at some time.
+    for (int i = 0; i < 20; ++i) {
+      host::StorageTransaction transaction(*space);
+      transaction.put("key", long_value);
+      try {
+        (void)starving.during([&] { return (*storage)->commit(std::move(transaction)); });
+      } catch (const std::bad_alloc&) {  // as its caller expects
+      }
+      REQUIRE((*storage)->put(*space, "key", "value"));
+    }
+  });
 }
 
 TEST_CASE("no memory: compare_and_set") {

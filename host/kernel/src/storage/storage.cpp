@@ -222,11 +222,11 @@ Result<void> Storage::enqueue(StorageTransaction transaction, Completion done, b
         space.queued >= options_.max_queued / 4 || space.queued_bytes + bytes > options_.max_queued_bytes / 4)
       return Error{Code::resource_exhausted,
                    "too many transactions wait to be written to `" + space.name + "`: wait for those that were sent", "STORAGE_QUEUE_FULL"};
+    const bool durable = transaction.durable().value_or(space.options.durability == NamespaceOptions::Durability::full);
+    queue_.push_back({std::move(transaction), std::move(done), on_writer, {}, space.options.quota, durable});
     ++space.queued;
     space.queued_bytes += bytes;
     queued_bytes_ += bytes;
-    const bool durable = transaction.durable().value_or(space.options.durability == NamespaceOptions::Durability::full);
-    queue_.push_back({std::move(transaction), std::move(done), on_writer, {}, space.options.quota, durable});
   }
   work_.notify_one();
   return {};
