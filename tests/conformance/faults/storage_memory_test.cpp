@@ -2,8 +2,8 @@
 #include <map>
 
 #include "base/memory.hpp"
-#include "memory_backend.hpp"
 #include "starved.hpp"
+#include "support.hpp"
 #include "tenon/state.h"
 #include "tenon/storage.h"
 
@@ -136,6 +136,29 @@ TEST_CASE("no memory: what could not be queued takes no place in the queue") {
       }
       REQUIRE((*storage)->put(*space, "key", "value"));
     }
+  });
+}
+
+TEST_CASE("no memory: readers that could not be made are made later") {
+  with_every_shortage([](Starving& starving) {
+    const host::test::StoreDir dir;
+    const auto backend = host::sqlite_storage_backend(dir.sqlite());
+    REQUIRE(backend->open());
+    const auto space = backend->space("orders");
+    REQUIRE(space);
+    char buffer[16];
+    host::ValueInfo info;
+    const auto get = [&] { return backend->get(space->id, "key", 1, buffer, info); };
+    for (int i = 0; i < 10; ++i) {  // more often than there may be readers
+      try {
+        (void)starving.during(get);
+      } catch (const std::bad_alloc&) {  // as its caller expects
+      }
+    }
+    const auto found = get();
+    REQUIRE_MESSAGE(found, found.error().message);
+    CHECK_FALSE(*found);
+    CHECK(backend->close());
   });
 }
 

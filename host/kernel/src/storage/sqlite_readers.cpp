@@ -1,6 +1,7 @@
 #include "sqlite_readers.hpp"
 
 #include <chrono>
+#include <new>
 
 namespace tenon::host {
 namespace {
@@ -9,6 +10,11 @@ constexpr std::size_t max_readers = 8;
 constexpr std::chrono::seconds longest_wait{5};
 
 }  // namespace
+
+SqliteReaders::SqliteReaders(std::string path, const char* vfs, std::string shown)
+    : path_(std::move(path)), vfs_(vfs), shown_(std::move(shown)) {
+  idle_.reserve(max_readers);
+}
 
 Result<SqliteReaders::Lease> SqliteReaders::take() {
   {
@@ -23,14 +29,23 @@ Result<SqliteReaders::Lease> SqliteReaders::take() {
     }
     ++made_;
   }
-  Result<std::unique_ptr<SqliteReader>> reader = make();
-  if (reader) return Lease(*this, std::move(*reader));
+  try {
+    Result<std::unique_ptr<SqliteReader>> reader = make();
+    if (reader) return Lease(*this, std::move(*reader));
+    give_up();
+    return reader.error();
+  } catch (const std::bad_alloc&) {
+    give_up();
+    throw;
+  }
+}
+
+void SqliteReaders::give_up() {
   {
     const std::lock_guard lock(mutex_);
     --made_;
   }
   returned_.notify_one();
-  return reader.error();
 }
 
 void SqliteReaders::give_back(std::unique_ptr<SqliteReader> reader) {

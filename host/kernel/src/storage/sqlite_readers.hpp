@@ -37,7 +37,7 @@ class SqliteReaders {
     std::unique_ptr<SqliteReader> reader_;
   };
 
-  SqliteReaders(std::string path, const char* vfs, std::string shown) : path_(std::move(path)), vfs_(vfs), shown_(std::move(shown)) {}
+  SqliteReaders(std::string path, const char* vfs, std::string shown);
   /// Waits up to 5 s if all are in use: each reads one bounded batch, so that does not happen unless the disk stands still (UNAVAILABLE).
   Result<Lease> take();
   /// When nobody reads any more.
@@ -45,6 +45,7 @@ class SqliteReaders {
 
  private:
   void give_back(std::unique_ptr<SqliteReader> reader);
+  void give_up();  ///< the place of one that could not be made
   Result<std::unique_ptr<SqliteReader>> make() const;
 
   const std::string path_;
@@ -52,7 +53,7 @@ class SqliteReaders {
   const std::string shown_;
   std::mutex mutex_;
   std::condition_variable returned_;
-  std::vector<std::unique_ptr<SqliteReader>> idle_;
+  std::vector<std::unique_ptr<SqliteReader>> idle_;  ///< with room for all there can be: giving one back needs no memory
   std::size_t made_ = 0;
 };
 
