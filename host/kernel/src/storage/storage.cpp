@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <chrono>
+#include <system_error>
 
 #include "base/text.hpp"
 #include "kernel/host_thread.hpp"
@@ -48,7 +49,12 @@ Result<std::unique_ptr<Storage>> Storage::open(std::unique_ptr<StorageBackend> b
     storage->closed_ = true;
     return r.error();
   }
-  storage->writer_ = host_thread([s = storage.get()] { s->write_until_closed(); });
+  try {
+    storage->writer_ = host_thread([s = storage.get()] { s->write_until_closed(); });
+  } catch (const std::system_error& e) {
+    return Error{Code::resource_exhausted, "the system gives no thread for the storage: raise the limit of threads", "NO_THREAD",
+                 e.code().value(), ExitCode::os_error};
+  }
   storage->writer_id_ = storage->writer_.get_id();
   pthread_setname_np(storage->writer_.native_handle(), "storage");
   return storage;
@@ -67,7 +73,7 @@ Result<void> Storage::close() {
     closing_ = true;
   }
   work_.notify_one();
-  writer_.join();
+  if (writer_.joinable()) writer_.join();
   close_result_ = backend_->close();
   closed_ = true;
   return close_result_;

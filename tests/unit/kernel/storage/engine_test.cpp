@@ -233,6 +233,25 @@ TEST_CASE("storage engine: transactions that erase much and write some, and the 
   }
 }
 
+TEST_CASE("storage engine: without a thread it does not open, and can be opened later") {
+  StoreDir dir;
+  pthread_attr_t before, impossible;
+  REQUIRE(pthread_getattr_default_np(&before) == 0);
+  REQUIRE(pthread_attr_init(&impossible) == 0);
+  REQUIRE(pthread_attr_setstacksize(&impossible, std::size_t{1} << 60U) == 0);
+  REQUIRE(pthread_setattr_default_np(&impossible) == 0);
+  auto opened = Storage::open(sqlite_storage_backend(dir.sqlite()));
+  CHECK(pthread_setattr_default_np(&before) == 0);
+  REQUIRE_FALSE(opened);
+  CHECK(opened.error().reason == "NO_THREAD");
+  CHECK(opened.error().exit == ExitCode::os_error);
+  opened = Storage::open(sqlite_storage_backend(dir.sqlite()));
+  REQUIRE(opened);
+  const auto space = (*opened)->define("orders");
+  REQUIRE(space);
+  CHECK((*opened)->put(*space, "a", "1"));
+}
+
 TEST_CASE("storage engine: a transaction may say itself whether it waits for the disk") {
   ShimVfs shim;
   StoreDir dir;
