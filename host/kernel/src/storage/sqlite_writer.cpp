@@ -169,6 +169,7 @@ int SqliteWriter::apply(BackendItem& item) {
   if (!space.touched) {
     space.touched = true;
     space.bytes_before = space.bytes;
+    space.revision_before = space.revision;
     touched_.push_back(transaction.space());
   }
   // A savepoint makes SQLite copy each page before it is changed: only where the transaction could be refused.
@@ -256,6 +257,7 @@ void SqliteWriter::forget_group() {
   for (const NamespaceId id : touched_) {
     Space& space = spaces_[id];
     space.bytes = space.bytes_before;
+    space.revision = space.revision_before;
     space.touched = false;
   }
   touched_.clear();

@@ -41,7 +41,7 @@ class SqliteWriter {
     bool secret = false;
     // While a group is applied: as it was before.
     bool touched = false;
-    std::uint64_t bytes_before = 0;
+    std::uint64_t bytes_before = 0, revision_before = 0;
   };
   /// What the statement being run found in place of its key; filled in by the SQL function `tenon_admit`.
   struct Found {

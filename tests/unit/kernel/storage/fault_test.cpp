@@ -147,6 +147,24 @@ TEST_CASE("fault: a failed sync behind writes that did not wait stops all writin
   CHECK(store.storage->put(full, "a", "4"));
 }
 
+TEST_CASE("fault: a namespace whose first write failed becomes secret without a write that would wait for others") {
+  ShimVfs shim;
+  StoreDir dir;
+  Store store(over(dir, shim));
+  const NamespaceId full = store.define("full"), late = store.define("late");
+  const NamespaceId normal = store.define("normal", {.durability = NamespaceOptions::Durability::normal});
+  REQUIRE(store.storage->put(full, "a", "1"));
+  shim.fail(Fault::write_error, 1, 1);
+  CHECK(reason_of(store.storage->put(late, "a", "1")) == "STORAGE_IO");
+  REQUIRE(store.storage->put(normal, "a", "1"));
+  CHECK(store.define("late", {.secret = true}) == late);
+  // It has made nothing durable, so the write that did not wait may be lost now.
+  shim.fail(Fault::sync_error, 1, 1);
+  CHECK(reason_of(store.storage->put(full, "a", "2")) == "STORAGE_SYNC_FAILED");
+  CHECK(shim.faults() == 1);
+  CHECK_FALSE(store.storage->close());
+}
+
 TEST_CASE("fault: namespaces that do not wait for the disk cause no sync, and a full one in their group does") {
   ShimVfs shim;
   StoreDir dir;
