@@ -206,14 +206,14 @@ Result<std::uint64_t> StateWatches::add(Owner* owner, WatchOptions options) {
   make_room(of_space, of_space.size() + 1);
   by_id_.emplace(watch->id(), watch);
   of_space.push_back(watch);
-  count_.store(by_id_.size(), std::memory_order_relaxed);
+  count_.store(by_id_.size(), std::memory_order_seq_cst);
   return watch->id();
 }
 
 void StateWatches::forget(const Ref& watch) {
   std::erase(by_space_[watch->space()], watch);
   by_id_.erase(watch->id());
-  count_.store(by_id_.size(), std::memory_order_relaxed);
+  count_.store(by_id_.size(), std::memory_order_seq_cst);
 }
 
 StateWatches::Ref StateWatches::take(std::uint64_t id) {
@@ -266,7 +266,8 @@ void StateWatches::retry() {
   for (const auto& [id, watch] : by_id_) watch->post_if_needed();
 }
 
-std::size_t StateWatches::count() const { return count_.load(std::memory_order_relaxed); }
+// In one order with the entries of the state: who has begun to watch, and then does not see a change yet, is told of it.
+std::size_t StateWatches::count() const { return count_.load(std::memory_order_seq_cst); }
 
 void StateWatches::note(NamespaceId space, StateChange::Kind kind, std::uint64_t revision, std::string_view key) {
   if (count() == 0) return;
