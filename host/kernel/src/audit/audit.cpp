@@ -232,6 +232,7 @@ void AuditLog::Impl::sync(std::unique_lock<std::mutex>& lock) {
   if (!same) return;  // the next tick tries again
   const AuditSeal noted = last;
   const ino_t inode = identity.st_ino;
+  const bool notes = !untrusted;
   std::vector<UniqueFd> before = std::exchange(left, {});
   dirty = false;
   syncing = true;
@@ -241,14 +242,19 @@ void AuditLog::Impl::sync(std::unique_lock<std::mutex>& lock) {
     if (::fdatasync(file.get()) != 0) refused_before = errno;
   if (::fdatasync(same.get()) != 0) refused = errno;
   before.clear();
+  // The note has to be on the disk before it takes its place, else a loss of power may leave an empty one there.
+  const bool made = notes && refused == 0 && make_audit_note(options.path, noted);
   lock.lock();
   syncing = false;
   wake.notify_all();
   const std::uint64_t records = noted.seq - std::exchange(settled, noted.seq);
   const bool still_here = inode == identity.st_ino;
   if (refused != 0 || refused_before != 0) say_unsynced(records, refused != 0 ? refused : refused_before, refused != 0 && still_here);
-  // The note itself need not be durable: an older one is as true.
-  if (still_here && !untrusted && !write_file_atomic(audit_head_path(options.path), make_audit_head(noted), 0600)) dirty = true;
+  // That it has its place need not be durable: an older one is as true.
+  if (made && still_here && !untrusted)
+    dirty = !put_audit_note(options.path) || dirty;
+  else if (notes && !made && refused == 0)
+    dirty = true;
 }
 
 // What the disk has refused is given up by the system: asked again, it would say that all is well. So nothing is asked again, it is said once,

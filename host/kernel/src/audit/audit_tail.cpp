@@ -1,10 +1,13 @@
 #include "audit_tail.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
+#include <new>
 
 #include "base/file.hpp"
 #include "base/text.hpp"
@@ -30,6 +33,9 @@ bool may_be_torn(std::string_view line) {
   return line.substr(0, record_begin.size()) == record_begin.substr(0, line.size()) || line.find('\0') != std::string_view::npos;
 }
 
+// A name that remove_temporaries knows.
+std::string made_note_path(const std::string& path) { return audit_head_path(path) + ".synced"; }
+
 }  // namespace
 
 Error audit_file_error(const char* what, const std::string& path, ExitCode exit) {
@@ -40,6 +46,19 @@ std::optional<AuditSeal> read_audit_note(const std::string& path) {
   const auto text = read_text_file(audit_head_path(path), 256);
   return text ? read_audit_head(*text) : std::nullopt;
 }
+
+bool make_audit_note(const std::string& path, const AuditSeal& seal) noexcept {
+  try {
+    const std::string made = made_note_path(path);
+    ::unlink(made.c_str());
+    const UniqueFd fd(::open(made.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    return fd && write_all(fd.get(), make_audit_head(seal)) && ::fsync(fd.get()) == 0;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
+
+bool put_audit_note(const std::string& path) { return ::rename(made_note_path(path).c_str(), audit_head_path(path).c_str()) == 0; }
 
 Error audit_not_as_noted(const std::string& path, const AuditSeal& last, const AuditSeal& noted) {
   const std::string seq = std::to_string(noted.seq);

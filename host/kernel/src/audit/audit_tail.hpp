@@ -23,6 +23,9 @@ struct AuditTail {
 Result<AuditTail> read_audit_tail(int fd, off_t size, const std::string& path);
 /// The note of a former life; nullopt if there is none, or none that can be read.
 std::optional<AuditSeal> read_audit_note(const std::string& path);
+/// A new note, on the disk, beside the place where it is read; and into that place, instead of the one that is there. False: not done.
+bool make_audit_note(const std::string& path, const AuditSeal& seal) noexcept;
+bool put_audit_note(const std::string& path);
 /// The file ends with `last`, but `noted` was written.
 Error audit_not_as_noted(const std::string& path, const AuditSeal& last, const AuditSeal& noted);
 /// errno, as an error about the file: "`what` the audit file …".
