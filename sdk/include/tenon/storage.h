@@ -17,7 +17,8 @@
  *   NOT_FOUND           of a space: not an id open() gave to this instance (SPACE)
  *   ABORTED             STORAGE_CONFLICT: another revision is there than expected; nothing was changed
  *   RESOURCE_EXHAUSTED  STORAGE_QUOTA, STORAGE_FULL (the disk; reads go on, the next write tries again), STORAGE_QUEUE_FULL (wait for what was
- *                       sent), VALUE_TOO_LARGE, TRANSACTION_TOO_LARGE; nothing was changed
+ *                       sent), VALUE_TOO_LARGE, TRANSACTION_TOO_LARGE, OUT_OF_MEMORY; nothing was changed, but after STORAGE_FULL and
+ *                       OUT_OF_MEMORY see STORAGE_IO
  *   UNAVAILABLE         STORAGE_IO: nothing was changed, unless the process ends before the next commit: then it may be there. STORAGE_SYNC_FAILED:
  *                       nothing is written any more until the host is started again. STORAGE_CLOSED, CLOSED: the end of host or instance
  *   DEADLINE_EXCEEDED   STORAGE_DEADLINE: not known yet whether it will be committed

@@ -60,8 +60,9 @@ struct StorageUsage {
 };
 
 /// Thread-safe. What comes from commit is final: OK = committed (and on disk, if the namespace is `full`); ABORTED, INVALID_ARGUMENT,
-/// RESOURCE_EXHAUSTED = nothing was changed. UNAVAILABLE with STORAGE_IO: nothing was changed, unless the process ends before the next
-/// commit: then it may be there. DEADLINE_EXCEEDED: not known yet.
+/// RESOURCE_EXHAUSTED = nothing was changed. But where the disk or the memory gave out while it was written (STORAGE_FULL, OUT_OF_MEMORY, and
+/// UNAVAILABLE with STORAGE_IO): nothing was changed, unless the process ends before the next commit: then it may be there, whole.
+/// DEADLINE_EXCEEDED: not known yet.
 class Storage {
  public:
   using Completion = std::function<void(Result<std::uint64_t>)>;
