@@ -81,8 +81,9 @@ struct AuditReport {
 };
 
 /// Reads the whole file: every record's own hash, its link to the one before, its number; torn lines are accepted where the record behind them says
-/// so; the noted end (`<path>.head`), if there is one, must be in the file. Detects edits, removals, reordering and insertions, and cutting
-/// off what was noted; not the exchange of the whole file together with its note.
+/// so; the noted end (`<path>.head`), if there is one, must be in the file. Detects edits, reordering, insertions, removals behind
+/// the first record that is there, and cutting off what was noted. Not the exchange of the whole file together with its note, and not that its
+/// first records are gone: then it looks like a file that goes on with another one's chain; compare `first_seq` with the end of that.
 /// Errors: the file cannot be read.
 Result<AuditReport> verify_audit(const std::string& path);
 
