@@ -21,6 +21,7 @@
 #include "base/clock.hpp"
 #include "base/file.hpp"
 #include "base/text.hpp"
+#include "kernel/host_thread.hpp"
 
 namespace tenon::host {
 namespace {
@@ -337,7 +338,7 @@ void AuditLog::tick() noexcept {
   try {
     impl_->look_after();
     if ((!impl_->dirty && impl_->left.empty()) || !impl_->fd || impl_->ending) return;
-    if (!impl_->syncer.joinable()) impl_->syncer = std::thread([impl = impl_.get()] { impl->sync_loop(); });
+    if (!impl_->syncer.joinable()) impl_->syncer = host_thread([impl = impl_.get()] { impl->sync_loop(); });
     impl_->sync_wanted = true;
     impl_->wake.notify_all();
   } catch (...) {  // out of memory or threads: the next tick does it
