@@ -1,4 +1,5 @@
 // Storage and state through the C tables while the caller has no memory.
+#include <functional>
 #include <map>
 
 #include "base/memory.hpp"
@@ -116,6 +117,29 @@ TEST_CASE("no memory: what writes has written, or has changed nothing") {
       return s.storage->commit(s.orders.ctx(), s.space, list, 3, nullptr, &s.error);
     });
   }
+}
+
+TEST_CASE("no memory: a watch is told of every change, however little memory its worker has") {
+  with_every_shortage([](Starving& starving) {
+    std::vector<std::function<void()>> jobs;
+    host::StateOptions options;
+    options.executor = [&jobs](host::Owner*, std::function<void()> work) { jobs.push_back(std::move(work)); };
+    host::State state(std::move(options));
+    state.open_space(1);
+    int told = 0;
+    host::WatchOptions watch;
+    watch.space = 1;
+    watch.on_change = [&told](std::span<const host::StateChange> changes) { told += static_cast<int>(changes.size()); };
+    REQUIRE(state.watch(nullptr, std::move(watch)));
+    for (int i = 0; i < 10; ++i) CHECK(state.put(1, {"a key beyond small strings " + std::to_string(i), {}, "v", 1, 0}));
+    state.notify();
+    for (; !jobs.empty(); state.retry_watches()) {
+      const std::function<void()> job = std::move(jobs.back());
+      jobs.pop_back();
+      starving.during(job);
+    }
+    CHECK(told == 10);
+  });
 }
 
 TEST_CASE("no memory: what could not be queued takes no place in the queue") {
