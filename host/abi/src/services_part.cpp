@@ -52,30 +52,49 @@ Result<std::uint64_t> ServicesPart::add(const tenon_service& service) {
   return added;
 }
 
-/// Before it is removed: afterwards it may be freed at any time.
-CHandler* ServicesPart::forget(std::uint64_t registration) {
-  const std::lock_guard lock(mutex_);
+namespace {
+
+/// This thread is inside of it.
+bool is_here(const CHandler& handler) {
+  const ThreadFrames* thread = existing_thread_frames();
+  const std::uint32_t depth = thread == nullptr ? 0 : thread->depth.load(std::memory_order_relaxed);
+  for (std::uint32_t i = 0; i < depth; ++i) {
+    const Call* const call = thread->frames[i].call;
+    if (call != nullptr && call->is_service && target_of(static_cast<const ServiceCall&>(*call)).data == &handler) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::vector<ServicesPart::Listed>::iterator ServicesPart::find(std::uint64_t registration) {
   const auto found = std::find_if(handlers_.rbegin(), handlers_.rend(), [registration](const Listed& h) { return h.id == registration; });
-  if (found == handlers_.rend()) return nullptr;
-  CHandler* const out = found->handler;
-  *found = handlers_.back();
+  return found == handlers_.rend() ? handlers_.end() : std::prev(found.base());
+}
+
+/// Before it is removed: afterwards it may be freed at any time.
+void ServicesPart::forget(std::vector<Listed>::iterator listed) {
+  if (listed == handlers_.end()) return;
+  *listed = handlers_.back();
   handlers_.pop_back();
-  return out;
 }
 
 Code ServicesPart::remove(std::uint64_t registration) {
-  forget(registration);
+  {
+    const std::lock_guard lock(mutex_);
+    forget(find(registration));
+  }
   return services_.remove(*seat_, registration);
 }
 
 Code ServicesPart::remove_wait(std::uint64_t registration, std::int64_t deadline_ns) {
-  CHandler* const handler = forget(registration);
-  const Code code = services_.remove_wait(*seat_, registration, deadline_ns);
-  if (code == Code::failed_precondition && handler != nullptr) {  // inside of itself: it stays registered
+  {
     const std::lock_guard lock(mutex_);
-    handlers_.push_back({hash_of_text(handler->name), registration, handler});
+    const auto listed = find(registration);
+    if (listed != handlers_.end() && is_here(*listed->handler)) return Code::failed_precondition;  // it stays registered
+    forget(listed);
   }
-  return code;
+  return services_.remove_wait(*seat_, registration, deadline_ns);
 }
 
 bool ServicesPart::leave(std::int64_t deadline_ns) {

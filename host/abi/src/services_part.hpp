@@ -51,7 +51,6 @@ class ServicesPart final : public Part {
 
  private:
   struct Pin;
-  CHandler* forget(std::uint64_t registration);
   Instance& instance_;
   Services& services_;
   std::shared_ptr<ServiceSeat> seat_;
@@ -63,6 +62,8 @@ class ServicesPart final : public Part {
     std::uint64_t name_hash = 0, id = 0;
     CHandler* handler = nullptr;
   };
+  std::vector<Listed>::iterator find(std::uint64_t registration);
+  void forget(std::vector<Listed>::iterator listed);
   std::vector<Listed> handlers_;
   bool left_ = false;
 };
