@@ -69,12 +69,13 @@ struct Work {
 };
 
 // What was registered belongs to the kernel until its release.
-Result<std::uint64_t> hand_over(std::unique_ptr<Work> work, const TasksPart::Add& add) {
+Result<std::uint64_t> hand_over(std::unique_ptr<Work> work, tenon_id* out, const TasksPart::Add& add) {
   TaskHandler handler;
   handler.run = &Work::run;
   handler.release = &Work::end;
   handler.data = work.get();
   handler.call = &work->callback.call();
+  handler.id = out;
   auto added = add(handler);
   if (added) static_cast<void>(work.release());
   return added;
@@ -106,18 +107,18 @@ std::vector<std::string> TasksPart::holders() const {
   return out;
 }
 
-Result<std::uint64_t> TasksPart::add(const tenon_task& task, const Add& add) {
-  return hand_over(std::make_unique<Work>(instance_, task), add);
+Result<std::uint64_t> TasksPart::add(const tenon_task& task, tenon_id* out, const Add& add) {
+  return hand_over(std::make_unique<Work>(instance_, task), out, add);
 }
 
-Result<std::uint64_t> TasksPart::loop(const tenon_task& task, LoopOptions options) {
+Result<std::uint64_t> TasksPart::loop(const tenon_task& task, tenon_id* out, LoopOptions options) {
   if (const LoopDecision* decision = decision_on(instance_.options().loops, options.name)) {
     options.policy = decision->policy;
     options.decided_by = decision->key;
   }
   auto work = std::make_unique<Work>(instance_, task);
   work->ends.emplace(options);
-  return hand_over(std::move(work),
+  return hand_over(std::move(work), out,
                    [this, &options](const TaskHandler& handler) { return tasks_.loop(instance_, handler, std::move(options)); });
 }
 

@@ -26,10 +26,10 @@ class TasksPart final : public Part {
   [[nodiscard]] Instance& instance() { return instance_; }
   [[nodiscard]] Tasks& tasks() { return tasks_; }
   using Add = std::function<Result<std::uint64_t>(const TaskHandler&)>;
-  /// Makes a handler of what the module gave and registers it by `add`; keeps it alive until its release.
-  Result<std::uint64_t> add(const tenon_task& task, const Add& add);
+  /// Makes a handler of what the module gave and registers it by `add`; keeps it alive until its release. `out`: TaskHandler::id.
+  Result<std::uint64_t> add(const tenon_task& task, tenon_id* out, const Add& add);
   /// The same for a background loop. What the operator decided about it comes before `options.policy`.
-  Result<std::uint64_t> loop(const tenon_task& task, LoopOptions options);
+  Result<std::uint64_t> loop(const tenon_task& task, tenon_id* out, LoopOptions options);
 
  private:
   Instance& instance_;

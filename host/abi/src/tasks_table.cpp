@@ -20,17 +20,15 @@ Error bad_struct(std::string_view what) {
 
 using Id = Result<std::uint64_t>;
 
-/// add(TasksPart&) -> Id
+/// add(TasksPart&) -> Id, which writes the id
 template <class Add>
-tenon_status checked(tenon_ctx* ctx, const tenon_task* task, tenon_id* out, tenon_error* err, Add&& add_it) noexcept {
+tenon_status checked(tenon_ctx* ctx, const tenon_task* task, tenon_error* err, Add&& add_it) noexcept {
   return with_tasks(ctx, err, [&](TasksPart& part) -> Result<void> {
     if (task == nullptr) return null_argument_of(TENON_TASKS);
     if (task->struct_size < sizeof(tenon_task) || task->flags != 0) return bad_struct("tenon_task");
     if (task->run == nullptr || !is_view(task->name)) return null_argument_of(TENON_TASKS);
     if (task->name.len > TENON_TASK_MAX_NAME) return bad("the name of a task is longer than 63 bytes", "BAD_TASK");
-    const Id id = add_it(part);
-    if (!id) return id.error();
-    if (out != nullptr) *out = *id;
+    if (const Id id = add_it(part); !id) return id.error();
     return {};
   });
 }
@@ -38,8 +36,8 @@ tenon_status checked(tenon_ctx* ctx, const tenon_task* task, tenon_id* out, teno
 /// add(Tasks&, Owner&, handler, options) -> Id
 template <class Add>
 tenon_status add(tenon_ctx* ctx, const tenon_task* task, tenon_id* out, tenon_error* err, Add&& add_it) noexcept {
-  return checked(ctx, task, out, err, [&](TasksPart& part) {
-    return part.add(*task, [&](const TaskHandler& handler) {
+  return checked(ctx, task, err, [&](TasksPart& part) {
+    return part.add(*task, out, [&](const TaskHandler& handler) {
       return add_it(part.tasks(), part.instance(), handler, TaskOptions{std::string(view(task->name)), task->timeout_ns});
     });
   });
@@ -87,7 +85,7 @@ Result<LoopPolicy> policy_of(std::int32_t policy) {
 }
 
 tenon_status loop(tenon_ctx* ctx, const tenon_task* task, const tenon_loop_options* options, tenon_id* out, tenon_error* err) noexcept {
-  return checked(ctx, task, out, err, [&](TasksPart& part) -> Id {
+  return checked(ctx, task, err, [&](TasksPart& part) -> Id {
     if (part.instance().strand() != nullptr)
       return Error{Code::failed_precondition,
                    "a loop would hold the one turn of this serial module for ever: use every(), or drop TENON_SERIAL", "SERIAL", 0,
@@ -103,7 +101,7 @@ tenon_status loop(tenon_ctx* ctx, const tenon_task* task, const tenon_loop_optio
       if (options->backoff_ns != 0) loop_options.backoff_ns = options->backoff_ns;
       if (options->max_backoff_ns != 0) loop_options.max_backoff_ns = options->max_backoff_ns;
     }
-    return part.loop(*task, std::move(loop_options));
+    return part.loop(*task, out, std::move(loop_options));
   });
 }
 

@@ -41,9 +41,13 @@ Result<std::uint64_t> Tasks::add(Owner& owner, std::shared_ptr<Task> task) {
 
   const std::lock_guard lock(core_->mutex);
   if (auto ok = core_->insert(task); !ok) return ok.error();
+  // Under the lock, which whoever runs or releases it takes first.
+  std::uint64_t* const out = std::exchange(task->handler.id, nullptr);
+  const std::uint64_t before = out == nullptr ? 0 : std::exchange(*out, task->id);
   if (owner.reach() != Reach::callable) return task->id;
   if (auto ok = core_->begin(*task); !ok) {
     core_->erase(*task);
+    if (out != nullptr) *out = before;
     return ok.error();
   }
   return task->id;

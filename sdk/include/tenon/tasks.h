@@ -81,7 +81,7 @@ typedef struct tenon_task_status {
 } tenon_task_status;
 
 /* Errors of all that register: INVALID_ARGUMENT; RESOURCE_EXHAUSTED `TOO_MANY` beyond 1024 tasks per module, and `NO_MEMORY`; UNAVAILABLE (the module is
- * leaving). Of what fails nothing remains, data is still the caller's. out and err may be NULL. */
+ * leaving). Of what fails nothing remains, data is still the caller's. out and err may be NULL; *out is there before run or release can be called. */
 typedef struct tenon_tasks {
   uint32_t struct_size;
   uint32_t reserved;

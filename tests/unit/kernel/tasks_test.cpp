@@ -1,5 +1,6 @@
 // Tasks by a hand-set clock: when they run, what they miss, how they are cancelled, and what leaving does.
 #include <unistd.h>
+#include <atomic>
 
 #include <thread>
 
@@ -21,6 +22,39 @@ TEST_CASE("post runs once, then releases, its id is over") {
   REQUIRE(!stale);
   CHECK(stale.error().code == Code::not_found);
   world.leave(owner);
+}
+
+TEST_CASE("The id is written before the task can run, and only if the task is taken") {
+  static std::atomic<int> released{0};
+  released = 0;
+  struct Mine {
+    std::uint64_t id = 0;
+  };
+  Module owner("orders");
+  World world;
+  TaskHandler handler;
+  handler.run = [](void* data, Call&) noexcept {
+    CHECK(static_cast<Mine*>(data)->id != 0);
+    return Code::ok;
+  };
+  handler.release = [](void* data) noexcept {
+    delete static_cast<Mine*>(data);
+    ++released;
+  };
+  for (int i = 0; i < 200; ++i) {
+    auto* const mine = new Mine;  // gone with its release: nobody writes to it afterwards
+    handler.data = mine;
+    handler.id = &mine->id;
+    id_of(world.tasks.post(owner, handler));
+  }
+  world.leave(owner);
+  CHECK(released == 200);
+  Mine kept{7};
+  handler.data = &kept;
+  handler.id = &kept.id;
+  CHECK_FALSE(world.tasks.after(owner, -1, handler));
+  CHECK_FALSE(world.tasks.post(owner, handler));  // it has left
+  CHECK(kept.id == 7);
 }
 
 TEST_CASE("after runs once, when its time has come and not before") {

@@ -26,6 +26,8 @@ struct TaskHandler {
   void (*release)(void* data) noexcept = nullptr;
   void* data = nullptr;
   Call* call = nullptr;  ///< what `run` is given, alive as long as data; null = one of the task
+  /// Where its id is written before `run` or `release` can be called, which may end what it lies in; null = nowhere. Untouched if the registration fails.
+  std::uint64_t* id = nullptr;
 };
 
 struct TaskOptions {
