@@ -32,9 +32,9 @@ constexpr Command commands[] = {
     {"config", "", "the effective configuration, with the source of every value; secrets are masked", ""},
     {"inspect", "FILE.so", "what the gate sees in a module's file, without running it", "Exits with 0 if the file would be accepted."},
     {"audit", "verify [FILE]", "whether the audit log is as it was written: nothing changed, removed, inserted or cut off",
-     "Without FILE that of the configuration. Exits with 0 if it is, with 65 if not, with 66 if there is none. Cutting off the last "
-     "second, and exchanging\n"
-     "the file together with FILE.head, cannot be seen."},
+     "Without FILE that of the configuration. Exits with 0 if it is, with 65 if not, with 66 if there is none. What cannot be seen: that "
+     "records at the\n"
+     "beginning are missing, as after a rotation; that those of the last second are; that the file and FILE.head were exchanged together."},
 };
 
 const Command* find_command(std::string_view name) {
