@@ -1,33 +1,12 @@
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-#include <new>
-
+#include "failing_allocation.hpp"
 #include "service_calls.hpp"
 
 using namespace std::chrono_literals;
 using tenon::testing::Config;
 using tenon::testing::Host;
 using tenon_test::Answered;
-
-namespace {
-
-thread_local bool next_allocation_fails = false;
-
-void* allocate(std::size_t size) noexcept {
-  return std::exchange(next_allocation_fails, false) ? nullptr : std::malloc(size == 0 ? 1 : size);
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-  if (void* const block = allocate(size)) return block;
-  throw std::bad_alloc();
-}
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
-void operator delete(void* block, const std::nothrow_t&) noexcept { std::free(block); }
 
 namespace {
 
@@ -159,7 +138,7 @@ TEST_CASE("counter: what a flush could not even report is written by the next on
   table.commit = [](tenon_ctx* ctx, tenon_id space, const tenon_storage_op* const* ops, std::size_t count, std::uint64_t* revision,
                     tenon_error* err) noexcept -> tenon_status {
     if (refusals-- <= 0) return real->commit(ctx, space, ops, count, revision, err);
-    next_allocation_fails = true;  // that of the Status that would say why
+    tenon_test::next_allocation_fails = true;  // that of the Status that would say why
     return TENON_RESOURCE_EXHAUSTED;
   };
   c.host.provide(TENON_STORAGE, &table);
