@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "workers_core.hpp"
 
@@ -53,7 +54,12 @@ Result<void> WorkerPool::post(Owner& owner, const Job& job) {
   core.count_queued(1);
   core.list(account);
   if (!account.listed()) return {};  // it has all the threads it may have; the first of them that ends, or is held, goes on
-  if (job.no_hurry && account.waiting() < core.options.gather) return {};
+  if (job.no_hurry && account.waiting() < core.options.gather) {
+    ++core.unhurried;
+    return {};
+  }
+  // One for those as well: this job must not wait behind them.
+  if (std::exchange(core.unhurried, 0) != 0 && !job.no_hurry) core.ensure_runner();
   if (!core.ensure_runner() && core.active() == 0 && !job.notification) {
     // Nobody would ever come for it. (A notification waits: the next tick tries again.)
     account.queue.pop_back();
@@ -82,6 +88,7 @@ std::vector<WorkerPool::Overrun> WorkerPool::tick(std::int64_t now) {
     out.push_back({w.account->name, w.account->generation});
   }
   // One for each job that may have one; a thread that finds none sleeps.
+  core.unhurried = 0;
   bool sent = false;
   for (std::size_t n = core.runnable(); n > 0 && core.busy() < core.options.threads; --n) {
     if (!core.ensure_runner()) break;

@@ -35,9 +35,10 @@ struct WorkerPool::Account : std::enable_shared_from_this<Account> {
   [[nodiscard]] bool listed() const { return place.empty(); }
   [[nodiscard]] std::size_t waiting() const { return notifications.size() + queue.size(); }
   std::deque<Job>& next_queue() { return notifications.empty() ? queue : notifications; }
-  /// Threads it may have beside those it has, for what comes next. Held ones do not count against a notification: they may be waiting for it.
+  /// Threads it may have beside those it has, for what comes next. Held ones do not count against a notification, as they may be waiting for it; but
+  /// notifications can be held too, and so no more than twice the quota is ever given.
   [[nodiscard]] std::uint32_t room() const {
-    const std::uint32_t used = notifications.empty() ? running : running - held;
+    const std::uint32_t used = notifications.empty() || running >= 2 * quota ? running : running - held;
     return used < quota ? quota - used : 0;
   }
 };
@@ -88,6 +89,7 @@ struct WorkerPool::Core : std::enable_shared_from_this<Core> {
   std::list<Worker> workers;
   std::uint32_t threads = 0, idle = 0, stuck = 0, held = 0, own_threads = 0, wakes = 0, waiters = 0;
   std::uint64_t taken = 0, taken_at_tick = 0, ran = 0, dropped = 0, refused = 0;
+  std::size_t unhurried = 0;           ///< jobs nobody was woken for, since somebody was last
   std::atomic<std::size_t> queued{0};  ///< jobs waiting; changed with the mutex held, read without
   bool stopping = false;
   bool resting = false;  ///< whoever posts tells `roused`

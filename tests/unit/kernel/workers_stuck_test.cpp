@@ -37,6 +37,34 @@ TEST_CASE("Who holds its whole share with threads that are stuck is refused, by 
   CHECK(jobs.ran == 3);
 }
 
+TEST_CASE("Notifications that are held have no more than twice the quota of their owner") {
+  Jobs jobs;
+  Owner plugin("greedy", 1, false), other("orders", 1, false);
+  WorkerPool pool(size(4, 8));
+  REQUIRE(pool.quota() == 2);
+  Barrier barrier;
+  Counter blocked;
+  Job urgent;
+  urgent.notification = true;
+  barrier.expect(6);
+  for (int i = 0; i < 6; ++i)
+    REQUIRE(jobs.post(
+        pool, plugin,
+        [&] {
+          const Blocking scope;
+          blocked.add();
+          barrier.pass();
+        },
+        urgent));
+  REQUIRE(blocked.reaches(4));
+  for (int i = 0; i < 3; ++i) pool.tick(monotonic_ns());
+  CHECK(jobs.post(pool, other, [] {}));  // others have theirs
+  REQUIRE(jobs.ends.reaches(1));
+  CHECK(blocked.value() == 4);
+  barrier.open();
+  REQUIRE(jobs.ends.reaches(7));
+}
+
 TEST_CASE("When every thread of the pool is stuck, the message names who holds most") {
   Jobs jobs;
   Owner plugin("greedy", 1, false), runtime("api", 1, true), other("orders", 1, false);

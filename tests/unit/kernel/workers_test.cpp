@@ -79,6 +79,18 @@ TEST_CASE("For a job without hurry nobody is woken: it is run behind other work,
     REQUIRE(jobs.ends.reaches(2));
     CHECK(pool.leave(other, soon()).quiet);
   }
+  SUBCASE("and nobody else waits for it") {
+    Barrier barrier;
+    barrier.expect(1);
+    REQUIRE(jobs.post(
+        pool, owner, [&] { barrier.pass(); }, idle));
+    Owner other("billing", 1, false);
+    REQUIRE(jobs.post(pool, other, [] {}));
+    REQUIRE(jobs.ends.reaches(1));
+    barrier.open();
+    REQUIRE(jobs.ends.reaches(2));
+    CHECK(pool.leave(other, soon()).quiet);
+  }
   SUBCASE("and is dropped with its owner like any other") {
     post_idle();
     CHECK(pool.leave(owner, soon()).dropped == 1);

@@ -33,7 +33,7 @@ struct Job {
   Gate::State limit = Gate::State::open;   ///< the last state of the owner's gate in which it is taken
   bool notification =
       false;  ///< must arrive (a release): no limit of queue or threads refuses it; it overtakes other jobs of its owner, but no other notification
-  /// Nobody is woken for it: it is run with the next job of its owner, when `Options::gather` of them wait, or at the next tick. To wake a thread
+  /// Nobody is woken for it: it is run when somebody is for another job, when `Options::gather` of its owner wait, or at the next tick. To wake a thread
   /// costs whoever posts several times what the job does.
   bool no_hurry = false;
   bool own_thread = false;  ///< a background loop: runs on a thread of its own, outside of all other numbers
