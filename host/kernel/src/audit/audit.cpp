@@ -47,10 +47,14 @@ struct AuditLog::Impl {
   std::size_t torn = 0;  ///< bytes at the end of the file that are no line
   bool unended = false;  ///< the last record lacks its newline
   std::uint64_t lost = 0, lost_untold = 0;
-  bool dirty = false;          ///< written, not yet durable
-  std::vector<UniqueFd> left;  ///< files that were rotated away with records that are not durable yet
-  std::uint64_t settled = 0;   ///< number of the last record that is durable, or was told not to be
-  bool untrusted = false;      ///< the disk has refused records of the file
+  bool dirty = false;  ///< written, not yet durable
+  struct Left {
+    UniqueFd fd;
+    std::uint64_t seq;  ///< of its last record
+  };
+  std::vector<Left> left;     ///< files that were rotated away with records that are not durable yet
+  std::uint64_t settled = 0;  ///< number of the last record that is durable, or was told not to be
+  bool untrusted = false;     ///< the disk has refused records of the file
   std::map<std::string, Account, std::less<>> accounts;
 
   std::thread syncer;  ///< started when there is something to make durable
@@ -107,7 +111,7 @@ Result<void> AuditLog::Impl::open_file(bool starting) {
   }
   // Under the lock of the file: nobody else makes notes.
   remove_temporaries(audit_head_path(path));
-  if (fd && dirty) left.push_back(std::move(fd));
+  if (fd && dirty) left.push_back({std::move(fd), last.seq});
   fd = std::move(next);
   identity = st;
   size = st.st_size;
@@ -115,7 +119,7 @@ Result<void> AuditLog::Impl::open_file(bool starting) {
   unended = tail->unended;
   // An empty file after one of ours goes on with the chain: it was rotated.
   if (tail->last.seq != 0 || last.seq == 0) last = tail->last;
-  if (starting) settled = goes_on ? goes_on->seq : last.seq;
+  settled = starting ? (goes_on ? goes_on->seq : last.seq) : std::min(settled, last.seq);
   untrusted = false;
   if (goes_on) begin_after(*goes_on);
   return {};
@@ -234,21 +238,30 @@ void AuditLog::Impl::sync(std::unique_lock<std::mutex>& lock) {
   const AuditSeal noted = last;
   const ino_t inode = identity.st_ino;
   const bool notes = !untrusted;
-  std::vector<UniqueFd> before = std::exchange(left, {});
+  std::vector<Left> before = std::exchange(left, {});
+  std::uint64_t reached = settled, records = 0;
   dirty = false;
   syncing = true;
   lock.unlock();
   int refused_before = 0, refused = 0;  // errno
-  for (const UniqueFd& file : before)
-    if (::fdatasync(file.get()) != 0) refused_before = errno;
+  const auto ends_at = [&](std::uint64_t seq, bool kept) {
+    if (!kept && seq > reached) records += seq - reached;
+    reached = std::max(reached, seq);
+  };
+  for (const Left& file : before) {
+    const bool kept = ::fdatasync(file.fd.get()) == 0;
+    if (!kept) refused_before = errno;
+    ends_at(file.seq, kept);
+  }
   if (::fdatasync(same.get()) != 0) refused = errno;
+  ends_at(noted.seq, refused == 0);
   before.clear();
   // The note has to be on the disk before it takes its place, else a loss of power may leave an empty one there.
   const bool made = notes && refused == 0 && make_audit_note(options.path, noted);
   lock.lock();
   syncing = false;
   wake.notify_all();
-  const std::uint64_t records = noted.seq - std::exchange(settled, noted.seq);
+  settled = noted.seq;
   const bool still_here = inode == identity.st_ino;
   if (refused != 0 || refused_before != 0) say_unsynced(records, refused != 0 ? refused : refused_before, refused != 0 && still_here);
   // That it has its place need not be durable: an older one is as true.
@@ -263,8 +276,12 @@ void AuditLog::Impl::sync(std::unique_lock<std::mutex>& lock) {
 void AuditLog::Impl::say_unsynced(std::uint64_t records, int error, bool here) {
   lost += records;
   if (here && std::exchange(untrusted, true)) return;
-  const std::string count = std::to_string(records), why = std::generic_category().message(error);
-  if (!emit({"audit.unsynced", "error", "host", {}, {}, "failed", {{"records", count}, {"error", why}}})) ++lost, ++lost_untold;
+  try {
+    const std::string count = std::to_string(records), why = std::generic_category().message(error);
+    if (!emit({"audit.unsynced", "error", "host", {}, {}, "failed", {{"records", count}, {"error", why}}})) ++lost, ++lost_untold;
+  } catch (const std::bad_alloc&) {
+    lost_untold += records;  // audit.lost tells of them then
+  }
 }
 
 void AuditLog::Impl::sync_loop() {

@@ -107,7 +107,12 @@ Result<AuditTail> read_audit_tail(int fd, off_t size, const std::string& path) {
       out.torn = text.size() - end - 1;
       return out;
     }
-    if (read || before == std::string_view::npos || !may_be_torn(line)) break;
+    if (read || !may_be_torn(line)) break;
+    if (before == std::string_view::npos) {
+      if (from != 0) break;
+      out.torn = text.size();  // nothing but torn lines: there never was a record
+      return out;
+    }
     end = before;
   }
   return Error{Code::data_loss,

@@ -69,6 +69,18 @@ TEST_CASE("audit: a torn end is told of by the next start and accepted by verify
   }
 }
 
+TEST_CASE("audit: a file in which no record ever was whole is gone on with") {
+  const AuditFile f;
+  for (const std::string torn : {"{\"seq\":1,\"ti", "{\"seq\":1,\"ti\n{\"se", "{\"seq\":1\n{\"seq\":1,\n"}) {
+    CAPTURE(torn);
+    f.dir.write("audit.log", torn, 0600);
+    f.write(1);
+    CHECK(f.verify().ok());
+    CHECK(f.lines().back().find(R"("seq":2)") != std::string::npos);  // behind audit.torn
+    std::filesystem::remove(f.path + ".head");
+  }
+}
+
 TEST_CASE("audit: a last record without its newline is whole") {
   const AuditFile f;
   f.write(3);
