@@ -169,7 +169,10 @@ tenon_status Instance::attach_sink(const tenon_log_receiver& receiver, void* dat
     sink->attaching = false;
     if (!sink->ended) return TENON_OK;
   }
-  end_sink(sink);  // detached meanwhile
+  try {
+    end_sink(sink);                  // detached meanwhile
+  } catch (const std::bad_alloc&) {  // it was attached all the same, and goes with the instance
+  }
   return TENON_OK;
 }
 
@@ -205,12 +208,13 @@ void Instance::end_sink(const std::shared_ptr<Sink>& sink) {
   }
 }
 
-// Detached from inside its own record or dump it is still in use: another thread can wait for it.
-bool Instance::wait_until_unused(const Sink& sink, std::int64_t deadline_ns) {
+// Detached from inside its own record or dump it is still in use: another thread can wait for it. False: whoever dumps last releases it.
+bool Instance::wait_until_unused(Sink& sink, std::int64_t deadline_ns) {
   if (!host_.log().remove_receiver(sink.handle, deadline_ns)) return false;
   std::unique_lock lock(mutex_);
   const auto until = std::chrono::steady_clock::time_point(std::chrono::nanoseconds(deadline_ns));
-  return dumped_.wait_until(lock, until, [&sink] { return sink.dumping == 0; });
+  sink.release_is_due = !dumped_.wait_until(lock, until, [&sink] { return sink.dumping == 0; });
+  return !sink.release_is_due;
 }
 
 bool Instance::dump_log(std::size_t count, const std::function<void(const tenon_log_record&)>& emit) {
@@ -229,9 +233,13 @@ bool Instance::dump_log(std::size_t count, const std::function<void(const tenon_
         (*static_cast<const std::function<void(const tenon_log_record&)>*>(data))(*record);
       },
       const_cast<void*>(static_cast<const void*>(&emit)));
-  const std::lock_guard lock(mutex_);
-  --sink->dumping;
-  dumped_.notify_all();
+  bool last = false;
+  {
+    const std::lock_guard lock(mutex_);
+    last = --sink->dumping == 0 && std::exchange(sink->release_is_due, false);
+    dumped_.notify_all();
+  }
+  if (last && sink->release != nullptr) call_release(sink->release, sink->data);
   return true;
 }
 

@@ -56,7 +56,8 @@ struct Work {
     return code;
   }
   void ended(Code code) noexcept {
-    if (callback.call().cancelled.load() != 0 || callback.instance().wedged()) return;
+    // Not by itself: it was cancelled, or is about to be, as its module stops.
+    if (callback.call().cancelled.load() != 0 || callback.instance().gate().state() != Gate::State::open) return;
     try {
       ends->tell(callback.instance(), name, code);
     } catch (const std::bad_alloc&) {  // its status says it all the same

@@ -192,10 +192,11 @@ class Instance final : public Owner, private tenon_ctx {
     bool attaching = true;           ///< early records are being replayed: attach does what a detach that comes now leaves to do
     std::atomic<bool> ended{false};  ///< detached: nothing of it is called any more
     std::uint32_t dumping = 0;       ///< threads in `dump`
+    bool release_is_due = false;     ///< whoever waited for them has given up: the last of them does it
   };
   std::vector<Subscription>::iterator find_subscription(tenon_id id);
   void end_sink(const std::shared_ptr<Sink>& sink);
-  bool wait_until_unused(const Sink& sink, std::int64_t deadline_ns);
+  bool wait_until_unused(Sink& sink, std::int64_t deadline_ns);
   bool begin_delivery(tenon_id id);
   void end_delivery(tenon_id id);
   Part* make_part(const struct Interface& interface);
