@@ -258,8 +258,8 @@ inline std::uint32_t table_size(const void* table) {
   return size;
 }
 
-/// Whose disposer or release this thread is in, nullptr = none.
-const Provision* ending_on_this_thread();
+/// This thread is in a disposer or in the release of it, also further out.
+bool is_ending_on_this_thread(const Provision& p);
 /// Sets `error` and gives its code.
 Code container_error(Error& error, Code code, std::string message, std::string reason);
 /// The same where nothing may fail; `reason` has at most 15 bytes.

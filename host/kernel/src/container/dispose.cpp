@@ -8,11 +8,20 @@ namespace {
 
 constexpr std::int64_t slice_ns = 5'000'000;
 
-thread_local const Provision* ending = nullptr;
+/// A disposer or release this thread is in; it may end a scope, and so others within.
+struct Ending {
+  const Provision* provision;
+  const Ending* outer;
+};
+constinit thread_local const Ending* ending = nullptr;
 
 }  // namespace
 
-const Provision* ending_on_this_thread() { return ending; }
+bool is_ending_on_this_thread(const Provision& p) {
+  const Ending* e = ending;
+  while (e != nullptr && e->provision != &p) e = e->outer;
+  return e != nullptr;
+}
 
 /// With the lock.
 void ContainerCore::put_due(ContainerSeat& seat, DueNode& node, const Due& due) noexcept {
@@ -53,7 +62,8 @@ ContainerCore::Ran ContainerCore::run_callback(const Due& due, std::int64_t wait
                           last ? Gate::State::closed : Gate::State::draining);
     if (entry) {
       ran = Ran::yes;
-      const Provision* const before = std::exchange(ending, &p);
+      const Ending here{&p, ending};
+      ending = &here;
       try {
         if (due.product != nullptr)
           p.dispose(p.data, due.product->instance);
@@ -61,7 +71,7 @@ ContainerCore::Ran ContainerCore::run_callback(const Due& due, std::int64_t wait
           p.release(p.data);
       } catch (...) {  // it has no way to say so, and what it was to end is ended
       }
-      ending = before;
+      ending = here.outer;
     }
   }
   if (strand != nullptr) strand->leave();

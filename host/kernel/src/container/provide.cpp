@@ -222,7 +222,7 @@ Code Container::withdraw_wait(ContainerSeat& seat, std::uint64_t id, std::int64_
   Provision& p = *found->second;
   for (const auto& b : core_->builds)
     if (b->provision == &p && b->thread == &this_thread_frames()) return Code::failed_precondition;
-  if (ending_on_this_thread() == &p) return Code::failed_precondition;
+  if (is_ending_on_this_thread(p)) return Code::failed_precondition;
   const auto withdrawal = std::make_shared<Withdrawal>();
   p.withdrawal = withdrawal;
   core_->unlink(p);

@@ -29,15 +29,16 @@ Result<SqliteReaders::Lease> SqliteReaders::take() {
     }
     ++made_;
   }
-  try {
-    Result<std::unique_ptr<SqliteReader>> reader = make();
-    if (reader) return Lease(*this, std::move(*reader));
-    give_up();
-    return reader.error();
-  } catch (const std::bad_alloc&) {
-    give_up();
-    throw;
-  }
+  struct Place {
+    SqliteReaders* of;
+    ~Place() {
+      if (of != nullptr) of->give_up();
+    }
+  } place{this};
+  Result<std::unique_ptr<SqliteReader>> reader = make();
+  if (!reader) return reader.error();
+  place.of = nullptr;
+  return Lease(*this, std::move(*reader));
 }
 
 void SqliteReaders::give_up() {
