@@ -257,3 +257,51 @@ TEST_CASE("a log receiver that detaches is released when its record has returned
     CHECK(host.finish().empty());
   }
 }
+
+namespace {
+
+/// Another thread is in `record` when the module is ended; the release takes its time, and uses the module.
+struct Ending {
+  using needs = tenon::needs<LogSink>;
+  explicit Ending(tenon::Ctx c) : ctx(c), sink(c.require<tenon_log_sink>(LogSink::id)) {}
+  ~Ending() { releasing_at_end = releasing.load(); }
+  static void record(void* data, const tenon_log_record*) noexcept {
+    auto& m = *static_cast<Ending*>(data);
+    if (detach_inside) (void)m.sink->detach(m.ctx.raw(), m.id);
+    inside = true;
+    while (Host::from(m.ctx.raw()).log_sink().attached()) std::this_thread::yield();
+  }
+  static void release(void*) noexcept {
+    releasing = true;
+    std::this_thread::sleep_for(50ms);
+    releasing = false;
+    ++released;
+  }
+  Status init() {
+    static constexpr tenon_log_receiver receiver = {sizeof(tenon_log_receiver), 0, &record, nullptr};
+    return Status::of([&](tenon_error* e) { return sink->attach(ctx.raw(), &receiver, this, &release, &id, e); });
+  }
+  static inline bool detach_inside = false;
+  static inline std::atomic<bool> inside{false}, releasing{false}, releasing_at_end{false};
+  static inline std::atomic<int> released{0};
+  tenon::Ctx ctx;
+  const tenon_log_sink* sink;
+  tenon_id id = 0;
+};
+
+}  // namespace
+
+TEST_CASE("a module is not destroyed while its log receiver is released") {
+  SUBCASE("that the host detaches") { Ending::detach_inside = false; }
+  SUBCASE("that detaches inside a record") { Ending::detach_inside = true; }
+  Ending::inside = Ending::releasing_at_end = false;
+  Ending::released = 0;
+  Host host = Host::of<Ending>();
+  REQUIRE(host.boot().ok());
+  std::thread other([&] { host.log_sink().write({"orders", "one"}); });
+  while (!Ending::inside) std::this_thread::yield();
+  CHECK(host.finish().empty());
+  CHECK_FALSE(Ending::releasing_at_end);
+  CHECK(Ending::released == 1);
+  other.join();
+}

@@ -92,8 +92,12 @@ class FakeLogSink {
     static const tenon_log_sink all = {sizeof(tenon_log_sink), 0, &attach_fn, &detach_fn, &level_fn, &set_level_fn};
     return all;
   }
-  /// After stop: the host detaches.
-  void leave() { (void)detach(id_); }
+  /// After stop: the host detaches; also what another thread has detached is over then, or 5 s later.
+  void leave() {
+    (void)detach(id_);
+    std::unique_lock<std::mutex> lock(mutex_);
+    if (!is_inside()) (void)quiet_.wait_for(lock, std::chrono::seconds(5), [this] { return ending_ == 0; });
+  }
 
  private:
   static FakeLogSink& of(tenon_ctx* ctx);        // tables.hpp
@@ -160,14 +164,16 @@ class FakeLogSink {
     const auto found = levels_.find(name);
     return found == levels_.end() || found->second == TENON_LEVEL_DEFAULT ? levels_.at("") : found->second;
   }
+  [[nodiscard]] bool is_inside() const { return std::find(inside_.begin(), inside_.end(), std::this_thread::get_id()) != inside_.end(); }
   tenon_status detach(tenon_id id) {
     std::unique_lock<std::mutex> lock(mutex_);
     if (!attached_ || id != id_) return TENON_NOT_FOUND;
     attached_ = false;
-    if (release_ != nullptr) releases_.emplace_back(release_, data_);
-    // Inside of it nobody waits for itself: the last one to leave releases.
-    if (std::find(inside_.begin(), inside_.end(), std::this_thread::get_id()) == inside_.end())
-      (void)quiet_.wait_for(lock, std::chrono::seconds(5), [this] { return inside_.empty(); });
+    ++ending_;
+    const std::pair<void (*)(void*) noexcept, void*> release(release_, data_);
+    // Who waits releases, and so returns after it. Inside of it nobody waits for itself: the last one to leave releases.
+    if (!is_inside()) (void)quiet_.wait_for(lock, std::chrono::seconds(5), [this] { return inside_.empty(); });
+    releases_.push_back(release);
     release_if_quiet(lock);
     return TENON_OK;
   }
@@ -179,7 +185,13 @@ class FakeLogSink {
       quiet_.notify_all();
     }
     lock.unlock();
-    for (const auto& [release, data] : due) release(data);
+    if (due.empty()) return;
+    for (const auto& [release, data] : due)
+      if (release != nullptr) release(data);
+    lock.lock();
+    ending_ -= due.size();
+    quiet_.notify_all();
+    lock.unlock();
   }
 
   static tenon_status attach_fn(tenon_ctx* ctx, const tenon_log_receiver* receiver, void* data, void (*release)(void*) noexcept,
@@ -245,6 +257,7 @@ class FakeLogSink {
   mutable std::condition_variable quiet_;
   mutable std::vector<std::thread::id> inside_;  ///< of whom the receiver runs
   mutable std::vector<std::pair<void (*)(void*) noexcept, void*>> releases_;
+  mutable std::size_t ending_ = 0;  ///< receivers that were detached and not yet released
   std::map<std::string, std::int32_t> levels_ = {{"", TENON_LEVEL_INFO}, {"host", TENON_LEVEL_DEFAULT}};
   std::vector<SinkRecord> early_;
   tenon_log_receiver receiver_{};
