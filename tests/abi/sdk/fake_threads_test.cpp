@@ -305,3 +305,56 @@ TEST_CASE("a module is not destroyed while its log receiver is released") {
   CHECK(Ending::released == 1);
   other.join();
 }
+
+namespace {
+
+/// A loop that writes what it has when it should end, and waits for it; or when stop tells it.
+struct Flushing {
+  using needs = tenon::needs<tenon::Storage, tenon::Tasks, tenon::Calls>;
+  explicit Flushing(tenon::Ctx ctx) : storage(ctx), tasks(ctx) {}
+  Status init() {
+    space = storage.open("under_test").value();
+    return tasks
+        .loop([this](tenon::Call call) {
+          while (!call.wait_for(1h)) {
+          }
+          while (patient && !stopping) std::this_thread::yield();
+          tenon::StorageTransaction transaction;
+          transaction.put("k", "v");
+          std::atomic<bool> done{false};
+          if (!space.commit_async(transaction, [&done](tenon::Result<std::uint64_t>) noexcept { done = true; }).ok()) return;
+          while (!done) std::this_thread::yield();
+          flushed = true;
+        })
+        .status();
+  }
+  void stop() {
+    flushed_before_stop = flushed.load();
+    stopping = true;
+  }
+  tenon::Storage storage;
+  tenon::Tasks tasks;
+  tenon::StorageSpace space;
+  std::atomic<bool> patient{false}, stopping{false}, flushed{false};
+  bool flushed_before_stop = false;
+};
+
+}  // namespace
+
+TEST_CASE("a loop that flushes at its end hears that it is written") {
+  Host host = Host::of<Flushing>();
+  REQUIRE(host.boot().ok());
+  auto& m = host.object<Flushing>();
+  SUBCASE("when it is cancelled") {
+    CHECK(host.stop().ok());
+    CHECK(m.flushed_before_stop);
+  }
+  SUBCASE("when stop has told it") {
+    m.patient = true;
+    host.set_deadline(20ms);
+    CHECK(host.stop().ok());
+    CHECK_FALSE(m.flushed_before_stop);
+  }
+  CHECK(m.flushed);
+  CHECK(host.finish().empty());
+}

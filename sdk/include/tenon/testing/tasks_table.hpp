@@ -166,7 +166,7 @@ inline void Host::tasks_drain() {
   if (tasks == nullptr) return;
   tasks->drain();
   // A loop that only the module's stop ends is not waited for in vain for ever.
-  (void)tasks->wait_for_loops(std::min<std::chrono::nanoseconds>(time_per_call_ / 2, std::chrono::seconds(5)));
+  tasks->wait_and_deliver(std::min<std::chrono::nanoseconds>(time_per_call_ / 2, std::chrono::seconds(5)));
 }
 inline void Host::tasks_leave() {
   if (const auto tasks = made(tasks_)) tasks->leave();
