@@ -441,3 +441,59 @@ TEST_CASE("services and events: a trace goes on in what a handler publishes and 
   }
   CHECK(host.finish().empty());
 }
+
+namespace {
+
+/// Its replies are written as in C: where the payload lies is in the request.
+struct Raw {
+  using needs = tenon::needs<tenon::Calls, tenon::Services>;
+  explicit Raw(tenon::Ctx ctx) : services(ctx) {}
+  void init() {
+    services
+        .offer("raw.reply",
+               [](const tenon::Request& q, tenon::Reply& reply) -> tenon::Status {
+                 const std::string_view where = q.text();
+                 tenon_reply& r = *reply.raw();
+                 std::uint8_t* const buffer = r.buffer;
+                 const std::size_t capacity = r.capacity;
+                 std::memset(buffer, 'x', capacity);
+                 r.payload = {buffer, capacity, nullptr, nullptr};
+                 if (where == "end") r.payload = {buffer + capacity - 1, 1, nullptr, nullptr};
+                 if (where == "behind" || where == "fails") r.payload.len = capacity + 1;
+                 if (where == "behind the end") r.payload = {buffer + capacity - 1, 2, nullptr, nullptr};
+                 if (where == "far behind") r.payload.len = SIZE_MAX;
+                 if (where == "larger") r.capacity = r.payload.len = capacity + 1;
+                 if (where == "elsewhere") {
+                   static std::uint8_t other[100] = {'e'};
+                   r.payload = {other, sizeof other, nullptr, nullptr};
+                   r.buffer = other;
+                   r.capacity = 1;
+                 }
+                 return where == "fails" ? tenon::Status::unavailable("closed") : tenon::Status();
+               })
+        .value();
+  }
+  tenon::Services services;
+};
+
+}  // namespace
+
+TEST_CASE("services: a payload that begins in the buffer and ends behind it is no reply") {
+  Host host = Host::of<Raw>();
+  REQUIRE(host.boot().ok());
+  ServiceRequest q;
+  q.room = 64;
+  const auto ask = [&](std::string_view where) { return host.services().call("raw.reply", where, q); };
+  CHECK(ask("all").payload == std::string(64, 'x'));
+  CHECK(ask("end").payload == "x");
+  CHECK(ask("elsewhere").payload.size() == 100);
+  for (const char* where : {"behind", "behind the end", "far behind", "larger"}) {
+    INFO(where);
+    const ServiceAnswer answer = ask(where);
+    CHECK(answer.status.code() == TENON_INTERNAL);
+    CHECK(answer.status.reason() == "BAD_REPLY");
+    CHECK(answer.payload.empty());
+  }
+  CHECK(ask("fails").status.code() == TENON_UNAVAILABLE);
+  CHECK(host.finish().empty());
+}

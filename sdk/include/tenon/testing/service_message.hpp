@@ -96,9 +96,13 @@ inline bool read_message(tenon_bytes payload, tenon_str type, const tenon_kv* pa
   return true;
 }
 
-/// What a handler answered; takes its blob.
-inline bool take_reply(const tenon_reply& from, ServiceMessage& to) {
-  const bool good = read_message({from.payload.ptr, from.payload.len}, from.content_type, from.metadata, from.metadata_count, to);
+/// What a handler answered; takes its blob. `buffer` and `capacity` are those it was given, whatever it has written there.
+inline bool take_reply(const tenon_reply& from, const std::uint8_t* buffer, std::size_t capacity, ServiceMessage& to) {
+  const auto begin = reinterpret_cast<std::uintptr_t>(buffer), at = reinterpret_cast<std::uintptr_t>(from.payload.ptr);
+  const bool ends_behind = from.payload.release == nullptr && buffer != nullptr && at >= begin && at - begin < capacity &&
+                           from.payload.len > capacity - (at - begin);
+  const bool good =
+      !ends_behind && read_message({from.payload.ptr, from.payload.len}, from.content_type, from.metadata, from.metadata_count, to);
   if (from.payload.release != nullptr) from.payload.release(from.payload.owner);
   return good;
 }

@@ -91,7 +91,7 @@ inline FakeServices::Outcome FakeServices::run_offer(const OfferPtr& offer, cons
     code = offer->service.handle(offer->service.data, reinterpret_cast<tenon_call*>(call.get()), &request, &reply, &error);
   }
   ServiceMessage message;
-  const bool good = detail::take_reply(reply, message);
+  const bool good = detail::take_reply(reply, buffer, capacity, message);
   Status status =
       host_.end_call(*call, code == TENON_PENDING ? Status::pending() : Status::from_c(code, error), "handler of `" + offer->name + "`");
   if (code == TENON_PENDING && call->id == 0)

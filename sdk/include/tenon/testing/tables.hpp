@@ -269,7 +269,7 @@ struct Host::Tables {
   static tenon_status end_deferred(tenon_ctx* ctx, tenon_id id, tenon_status status, const tenon_error* error, const tenon_reply& reply) {
     Host& h = of(ctx);
     ServiceMessage message;
-    const bool good = detail::take_reply(reply, message);
+    const bool good = detail::take_reply(reply, nullptr, 0, message);
     tenon_status result = TENON_OK;
     {
       const Lock lock(h.mutex_);
