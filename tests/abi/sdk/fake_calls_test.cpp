@@ -138,3 +138,60 @@ TEST_CASE("the scope of a call of a service is that of a request, of a job elsew
   CHECK(m.leases.describe(m.scope_of_task).status().code() == TENON_NOT_FOUND);  // it has ended with the task
   CHECK(host.finish().empty());
 }
+
+namespace {
+
+struct Table {
+  std::uint32_t struct_size, reserved;
+};
+constexpr Table table{sizeof(Table), 0};
+constexpr tenon::Token<Table> token{"mine.thing/1"};
+
+/// Makes a thing when a service is called; that asks somebody else.
+struct Making {
+  using needs = tenon::needs<tenon::Calls, tenon::Container, tenon::Leases, tenon::Services>;
+  explicit Making(tenon::Ctx ctx) : container(ctx), leases(ctx), services(ctx) {}
+  void init() {
+    const auto make = [this](tenon::Scope, tenon::Call call) -> tenon::Result<std::unique_ptr<int>> {
+      deadline = call.deadline();
+      tenon::Answer<> answer;
+      (void)services.call("other.ask", tenon::Bytes("?"), answer);
+      return std::make_unique<int>(1);
+    };
+    (void)container.provide_factory(token, tenon::Lifetime::transient, &table, make).value();
+    const auto acquire = [this](const tenon::Request&, tenon::Reply&, tenon::Call call) {
+      of_acquirer = call.deadline();
+      (void)leases.acquire(token).value();
+    };
+    (void)services.offer("mine.make", acquire).value();
+  }
+  tenon::Container container;
+  tenon::Leases leases;
+  tenon::Services services;
+  tenon::Clock::time_point deadline, of_acquirer;
+};
+
+}  // namespace
+
+TEST_CASE("a factory has the deadline of the call something is made for, or of 5 s") {
+  Host host = Host::of<Making>();
+  std::chrono::nanoseconds timeout{};
+  host.services().mock("other.ask", [&](const ServiceRequest& q) -> ServiceAnswer {
+    timeout = q.timeout;
+    return "!";
+  });
+  REQUIRE(host.boot().ok());
+  const auto& m = host.object<Making>();
+  ServiceRequest q;
+  q.timeout = 2s;
+  REQUIRE(host.services().call("mine.make", "", q).status.ok());
+  CHECK(m.deadline == m.of_acquirer);
+  CHECK(timeout <= 2s);
+  const auto before = tenon::Clock::now();
+  const auto lease = host.container().acquire(token);
+  REQUIRE(lease.ok());
+  CHECK(m.deadline >= before + 5s);
+  CHECK(m.deadline <= tenon::Clock::now() + 5s);
+  CHECK(host.container().release(lease->id).ok());
+  CHECK(host.finish().empty());
+}

@@ -153,6 +153,10 @@ inline Status FakeContainer::make(Lock& lock, const OfferPtr& offer, tenon_id sc
   const auto outer = host_.running_;
   lock.unlock();
   const auto call = host_.new_call(false);
+  {
+    const Lock again(host_.mutex_);
+    call->deadline_ns = std::min(call->deadline_ns, until);
+  }
   tenon_error error;
   tenon::detail::init_error(error);
   tenon_instance made{sizeof(tenon_instance), 0, nullptr, nullptr};
