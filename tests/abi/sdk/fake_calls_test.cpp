@@ -195,3 +195,71 @@ TEST_CASE("a factory has the deadline of the call something is made for, or of 5
   CHECK(host.container().release(lease->id).ok());
   CHECK(host.finish().empty());
 }
+
+namespace {
+
+/// Everything it has registered sees where it is released.
+struct Released {
+  using needs =
+      tenon::needs<tenon::Calls, tenon::Check, tenon::Config, tenon::Container, tenon::Events, tenon::Services, tenon::State, tenon::Tasks>;
+  struct Last {
+    Released* module;
+    const char* what;
+    Last(Released* m, const char* w) : module(m), what(w) {}
+    ~Last() { seen[what] = module->check.thread(); }
+  };
+  explicit Released(tenon::Ctx ctx) : check(ctx), config(ctx), container(ctx), events(ctx), services(ctx), state(ctx), tasks(ctx) {}
+  std::shared_ptr<Last> last(const char* what) { return std::make_shared<Last>(this, what); }
+  void init() {
+    (void)config.on_change("a", [l = last("on_change")](std::string_view) {}).value();
+    event = events.subscribe("a.b", [l = last("event")](const tenon::Event&) {}).value();
+    service = services.offer("mine.ask", [l = last("service")](const tenon::Request&, tenon::Reply&) {}).value();
+    space = state.open("under_test").value();
+    watch = space.watch("", [l = last("watch")](const tenon::StateChanges&) {}).value();
+    task = tasks.every(1h, [l = last("task")] {}).value();
+    const auto make = [this, l = last("factory")](tenon::Scope) -> tenon::Result<std::unique_ptr<Last>> {
+      return std::make_unique<Last>(this, "disposed");
+    };
+    factory = container.provide_factory(token, tenon::Lifetime::transient, &table, make).value();
+  }
+  tenon::Check check;
+  tenon::Config config;
+  tenon::Container container;
+  tenon::Events events;
+  tenon::Services services;
+  tenon::State state;
+  tenon::Tasks tasks;
+  tenon_id event = 0, service = 0, watch = 0, task = 0, factory = 0;
+  tenon::StateSpace space;
+  static inline std::map<std::string, std::int32_t> seen;
+};
+
+}  // namespace
+
+TEST_CASE("tenon.check: what is released is so on a worker, but for on_change") {
+  Host host = Host::of<Released>({{"a", 1}});
+  Released::seen.clear();
+  const Status booted = host.boot();
+  INFO(booted.message());
+  REQUIRE(booted.ok());
+  auto& m = host.object<Released>();
+  const auto lease = host.container().acquire(token);
+  REQUIRE(lease.ok());
+  CHECK(host.container().release(lease->id).ok());
+  std::map<std::string, std::int32_t> expected = {{"disposed", TENON_THREAD_WORKER}};
+  CHECK(Released::seen == expected);
+  for (const char* what : {"event", "service", "watch", "task", "factory"}) expected[what] = TENON_THREAD_WORKER;
+  SUBCASE("as it ends them") {
+    CHECK(m.events.unsubscribe(m.event).ok());
+    CHECK(m.services.withdraw(m.service).ok());
+    CHECK(m.space.unwatch(m.watch).ok());
+    CHECK(m.tasks.cancel(m.task).ok());
+    CHECK(m.container.withdraw(m.factory).ok());
+    host.deliver();
+    CHECK(Released::seen == expected);
+  }
+  SUBCASE("as it leaves") {}
+  CHECK(host.finish().empty());
+  expected["on_change"] = TENON_THREAD_OTHER;
+  CHECK(Released::seen == expected);
+}

@@ -12,12 +12,14 @@ inline void FakeContainer::end(Ends& ends) {
   for (std::size_t i = 0; i < ends.size(); ++i) {
     const End e = ends[i];
     if (e.product != nullptr) {
-      if (e.product->offer->dispose) e.product->offer->dispose(e.product->self);
+      const OfferPtr& offer = e.product->offer;
+      if (offer->dispose && offer->own) host_.as_worker([&] { offer->dispose(e.product->self); });
+      if (offer->dispose && !offer->own) offer->dispose(e.product->self);
       const Lock lock(host_.mutex_);
-      --e.product->offer->products;
-      release_if_over(e.product->offer, ends);
+      --offer->products;
+      release_if_over(offer, ends);
     } else if (e.offer->release != nullptr) {
-      e.offer->release(e.offer->data);
+      host_.as_worker([&] { e.offer->release(e.offer->data); });
     }
     const Lock lock(host_.mutex_);
     host_.changed_.notify_all();

@@ -228,7 +228,7 @@ inline void FakeServices::release_ended() {
       offer = *quiet;
       ended_.erase(quiet);
     }
-    if (offer->service.release != nullptr) offer->service.release(offer->service.data);
+    if (offer->service.release != nullptr) host_.as_worker([&] { offer->service.release(offer->service.data); });
     const Lock lock(host_.mutex_);
     offer->released = true;
     host_.changed_.notify_all();

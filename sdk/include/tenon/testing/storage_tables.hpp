@@ -313,7 +313,7 @@ struct StorageTables {
       if (!end_watch(s, id)) return fail(err, TENON_NOT_FOUND, "WATCH", "there is no such watch, or it has ended");
       wait(s, lock, w->inside, false, deadline_ns);
     }
-    release_all(s);
+    release_all(Host::from(ctx));
     std::unique_lock<std::recursive_mutex> lock(s.mutex_);
     wait(s, lock, w->released, true, deadline_ns);
     if (w->released) return TENON_OK;
@@ -327,7 +327,8 @@ struct StorageTables {
 
   // ---- what the fake host does -----------------------------------------------------------------------------------------
 
-  static void release_all(FakeStorage& s) {
+  static void release_all(Host& h) {
+    FakeStorage& s = h.storage();
     for (;;) {
       std::shared_ptr<FakeStorage::Watch> next;
       {
@@ -336,7 +337,7 @@ struct StorageTables {
         next = s.releases_.front();
         s.releases_.pop_front();
       }
-      if (next->release != nullptr) next->release(next->data);
+      if (next->release != nullptr) h.as_worker([&next] { next->release(next->data); });
       const Lock lock(s.mutex_);
       next->released = true;
       s.quiet_.notify_all();
@@ -370,7 +371,7 @@ struct StorageTables {
             if (!w->waiting.empty() && !w->inside) due.push_back(w);
       }
       for (const auto& w : due) again = tell(h, w) || again;
-      release_all(s);
+      release_all(h);
     }
   }
 
@@ -416,7 +417,7 @@ struct StorageTables {
       while (!s.watches_.empty()) end_watch(s, s.watches_.front()->id);
       s.cursors_.clear();
     }
-    release_all(s);
+    release_all(h);
   }
 
   static inline const tenon_storage storage = {sizeof(tenon_storage), 0,       &open,         &get,   &put,  &erase,
