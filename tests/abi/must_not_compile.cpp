@@ -60,13 +60,13 @@ struct Unmakable {
   explicit Unmakable(int) {}
 };
 TENON_MODULE_AS(Unmakable, "x", "1.0.0");
-#elif CASE == 15  // expect: a check the module inherits names the module
+#elif CASE == 15  // expect: the class of a check is that of the module, not of a base
 struct Database {
   tenon::Status database() { return {}; }
 };
 struct Inheriting : Database {
   static const void* query(std::string_view id) noexcept {
-    static constexpr tenon::HealthChecks checks(tenon::required_check<&Inheriting::database>("database"));
+    static constexpr tenon::HealthChecks checks(tenon::required_check<Database, &Inheriting::database>("database"));
     return id == TENON_HEALTH ? checks.table() : nullptr;
   }
 };
@@ -82,4 +82,14 @@ void f(const tenon::Container& container, const Table* table) {
   const auto make = [](tenon::Scope) -> tenon::Result<std::unique_ptr<int, Closes>> { return std::unique_ptr<int, Closes>(); };
   (void)container.provide_factory(tenon::Token<Table>{"a.b/1"}, tenon::Lifetime::singleton, table, make);
 }
+#elif CASE == 17  // expect: no matching function for call to .*required_check
+struct Base {
+  tenon::Status database() { return {}; }
+  static const void* query(std::string_view id) noexcept {
+    static constexpr tenon::HealthChecks checks(tenon::required_check<&Base::database>("database"));
+    return id == TENON_HEALTH ? checks.table() : nullptr;
+  }
+};
+struct Derived : Good, Base {};
+TENON_MODULE_AS(Derived, "x", "1.0.0");
 #endif

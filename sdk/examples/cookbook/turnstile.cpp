@@ -19,7 +19,7 @@ class Turnstile {
 
   // The capability `health` of the manifest: constant data, read before create.
   static const void* query(std::string_view id) noexcept {
-    static constexpr tenon::HealthChecks checks(tenon::required_check<&Turnstile::turns>("turns"));
+    static constexpr tenon::HealthChecks checks(tenon::required_check<Turnstile, &Turnstile::turns>("turns"));
     return id == TENON_HEALTH ? checks.table() : nullptr;
   }
   // On a worker, at the same time as everything else; void or () without a Call will do as well.

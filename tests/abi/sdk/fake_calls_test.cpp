@@ -57,7 +57,7 @@ struct Everywhere {
     return {};
   }
   static const void* query(std::string_view id) noexcept {
-    static constexpr tenon::HealthChecks checks(tenon::required_check<&Everywhere::healthy>("healthy"));
+    static constexpr tenon::HealthChecks checks(tenon::required_check<Everywhere, &Everywhere::healthy>("healthy"));
     return id == TENON_HEALTH ? checks.table() : nullptr;
   }
   tenon::Check check;

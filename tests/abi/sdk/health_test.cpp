@@ -22,7 +22,7 @@ struct Shop : Padding, Database {
   bool open = true;
   Status is_open() { return open ? Status() : Status::unavailable("closed"); }
   static const void* query(std::string_view id) noexcept {
-    static constexpr tenon::HealthChecks checks(tenon::required_check<&Shop::is_open>("open"),
+    static constexpr tenon::HealthChecks checks(tenon::required_check<Shop, &Shop::is_open>("open"),
                                                 tenon::required_check<Shop, &Shop::connected>("database"),
                                                 tenon::optional_check<Shop, &Shop::in_time>("quick"));
     return id == TENON_HEALTH ? checks.table() : nullptr;
@@ -42,5 +42,28 @@ TEST_CASE("a check runs on the module, also one it inherits") {
   CHECK(host.check_health("open").code() == TENON_UNAVAILABLE);
   CHECK(host.check_health("database").code() == TENON_INTERNAL);
   CHECK(host.check_health("quick").code() == TENON_INTERNAL);
+  CHECK(host.finish().empty());
+}
+
+namespace {
+
+/// A base that has the query for its module, and the check.
+template <class Module>
+struct Checked : Database {
+  static const void* query(std::string_view id) noexcept {
+    static constexpr tenon::HealthChecks checks(tenon::required_check<Module, &Module::connected>("database"));
+    return id == TENON_HEALTH ? checks.table() : nullptr;
+  }
+};
+struct Store : Padding, Checked<Store> {};
+
+}  // namespace
+
+TEST_CASE("a base that has the query is given the module") {
+  Host host = Host::of<Store>();
+  REQUIRE(host.boot().ok());
+  CHECK(host.check_health("database").ok());
+  host.object<Store>().connections = 2;
+  CHECK(host.check_health("database").code() == TENON_INTERNAL);
   CHECK(host.finish().empty());
 }

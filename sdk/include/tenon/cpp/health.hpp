@@ -1,13 +1,14 @@
 // HealthChecks: the table of the capability `health`, made of member functions.
 //
 //   static const void* query(std::string_view id) noexcept {
-//     static constexpr tenon::HealthChecks checks(tenon::required_check<&Orders::database>("database"),
-//                                                 tenon::optional_check<&Orders::cache>("cache", 500ms, 30s));
+//     static constexpr tenon::HealthChecks checks(tenon::required_check<Orders, &Orders::database>("database"),
+//                                                 tenon::optional_check<Orders, &Orders::cache>("cache", 500ms, 30s));
 //     return id == TENON_HEALTH ? checks.table() : nullptr;
 //   }
 //   tenon::Status database(tenon::Call call);  // or (), void: throws Failure; on several threads at once with everything else [worker]
 //
-// A check the module inherits names the module, whose object it runs on: tenon::required_check<Orders, &Orders::database>("database").
+// The class is that of the module, on whose object the checks run, also where it inherits them. A base that has the query() for the module takes
+// the module as a template parameter: `&Orders::database` is a member of the base where it is declared, and does not tell whose object that is.
 #ifndef TENON_CPP_HEALTH_HPP
 #define TENON_CPP_HEALTH_HPP
 
@@ -19,22 +20,6 @@ inline namespace v1 {
 
 #pragma GCC visibility push(hidden)
 namespace detail {
-
-template <class Member>
-struct class_of;
-template <class Function, class T>
-struct class_of<Function T::*> {
-  using type = T;
-};
-
-/// The class that declares a check: the module itself, or a base, on whose object nothing may run as if it were the module's.
-template <auto Member>
-struct declares_check {
-  using type = typename class_of<decltype(Member)>::type;
-  static_assert(
-      has_query<type>::value,
-      "this class is no module with a query(): a check the module inherits names the module, as in required_check<Orders, &Orders::check>");
-};
 
 template <class T, auto Member>
 tenon_status run_check(void* self, tenon_call* call, tenon_error* err) noexcept {
@@ -54,6 +39,7 @@ tenon_status run_check(void* self, tenon_call* call, tenon_error* err) noexcept 
 template <class T, auto Member>
 constexpr tenon_health_check make_check(bool required, std::string_view name, std::chrono::nanoseconds timeout,
                                         std::chrono::nanoseconds interval) noexcept {
+  static_assert(has_query<T>::value, "this class is no module with a query(): the class of a check is that of the module, not of a base");
   return {sizeof(tenon_health_check), required ? 1U : 0U, timeout.count(), interval.count(), to_c(name), &run_check<T, Member>};
 }
 
@@ -66,22 +52,11 @@ constexpr tenon_health_check required_check(std::string_view name, std::chrono::
                                             std::chrono::nanoseconds interval = {}) noexcept {
   return detail::make_check<Module, Member>(true, name, timeout, interval);
 }
-/// The module is the class that declares it.
-template <auto Member>
-constexpr tenon_health_check required_check(std::string_view name, std::chrono::nanoseconds timeout = {},
-                                            std::chrono::nanoseconds interval = {}) noexcept {
-  return required_check<typename detail::declares_check<Member>::type, Member>(name, timeout, interval);
-}
 /// Without it the module only works worse: while it fails, the host is degraded.
 template <class Module, auto Member>
 constexpr tenon_health_check optional_check(std::string_view name, std::chrono::nanoseconds timeout = {},
                                             std::chrono::nanoseconds interval = {}) noexcept {
   return detail::make_check<Module, Member>(false, name, timeout, interval);
-}
-template <auto Member>
-constexpr tenon_health_check optional_check(std::string_view name, std::chrono::nanoseconds timeout = {},
-                                            std::chrono::nanoseconds interval = {}) noexcept {
-  return optional_check<typename detail::declares_check<Member>::type, Member>(name, timeout, interval);
 }
 
 /// Constant data that points into itself: a `static constexpr` object.
