@@ -8,7 +8,8 @@
 namespace tenon {
 inline namespace v1 {
 
-/// A token together with its table. Constant: `inline constexpr tenon::Token<catalog_client> catalog{"catalog.client/1"};`
+/// A token together with its table. Constant: `inline constexpr tenon::Token<catalog_client> catalog{"catalog.client/1", {},
+/// TENON_UP_TO(catalog_client, price)};`
 template <class Table>
 struct Token {
   static_assert(offsetof(Table, struct_size) == 0, "a table begins with `uint32_t struct_size`");
