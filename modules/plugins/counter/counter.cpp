@@ -73,8 +73,8 @@ class Counter {
       }
       if (__builtin_add_overflow(at->second, by, &value))
         return {TENON_OUT_OF_RANGE, "OVERFLOW", "the counter would leave the range of 64-bit numbers"};
+      dirty_.insert(at->first);  // may throw: before anything has changed
       at->second = value;
-      dirty_.insert(at->first);
       // publish never waits and calls nobody, so it may stand under the lock, which keeps the events in the order of the values. If it fails
       // (a subscriber that refuses), the counter has changed all the same.
       (void)events_.publish("counter.changed",

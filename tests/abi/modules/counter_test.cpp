@@ -151,3 +151,36 @@ TEST_CASE("counter: what a flush could not even report is written by the next on
   c.host.tasks().advance(1s);
   CHECK(c.stored("visits") == "1");
 }
+
+TEST_CASE("counter: a call that finds no memory has changed nothing") {
+  Counters c;
+  static const tenon_services* real = nullptr;
+  static tenon_services table;
+  static tenon_service add;
+  static bool fails = false;
+  real = static_cast<const tenon_services*>(c.host.ctx()->host->query(c.host.ctx(), TENON_STR(TENON_SERVICES)));
+  table = *real;
+  table.register_service = [](tenon_ctx* ctx, const tenon_service* service, tenon_id* out, tenon_error* err) noexcept {
+    if (tenon::view(service->name) != "counter.add") return real->register_service(ctx, service, out, err);
+    add = *service;
+    tenon_service observed = add;
+    observed.handle = [](void* data, tenon_call* call, const tenon_request* request, tenon_reply* reply, tenon_error* e) noexcept {
+      tenon_test::next_allocation_fails = std::exchange(fails, false);  // the first of the module itself
+      return add.handle(data, call, request, reply, e);
+    };
+    return real->register_service(ctx, &observed, out, err);
+  };
+  c.host.provide(TENON_SERVICES, &table);
+  c.boot();
+  CHECK(c.add("visits").status.ok());
+  c.host.tasks().advance(1s);
+  CHECK(c.stored("visits") == "1");
+  fails = true;
+  CHECK(c.add("visits").status.code() == TENON_INTERNAL);
+  CHECK_FALSE(tenon_test::next_allocation_fails);
+  CHECK(c.get("visits").payload == "1");
+  c.host.tasks().advance(1s);
+  CHECK(c.stored("visits") == "1");
+  CHECK(c.add("visits").payload == "2");
+  CHECK(c.host.finish().empty());
+}
