@@ -263,3 +263,41 @@ TEST_CASE("tenon.check: what is released is so on a worker, but for on_change") 
   expected["on_change"] = TENON_THREAD_OTHER;
   CHECK(Released::seen == expected);
 }
+
+namespace {
+
+/// A serial module whose releases wait for the end of something else.
+struct Serial {
+  static constexpr std::uint32_t flags = TENON_SERIAL;
+  using needs = tenon::needs<tenon::Calls, tenon::Events, tenon::Tasks>;
+  struct Last {
+    Serial* module;
+    ~Last() { in_release = module->tasks.cancel_wait(module->task, tenon::Clock::now() + 1s).code(); }
+  };
+  explicit Serial(tenon::Ctx ctx) : events(ctx), tasks(ctx) {}
+  void init() {
+    task = tasks.every(1h, [] {}).value();
+    const auto handler = [this, last = std::shared_ptr<Last>(new Last{this})](const tenon::Event&) {
+      in_handler = tasks.cancel_wait(task, tenon::Clock::now() + 1s).code();
+    };
+    subscription = events.subscribe("a.b", handler).value();
+  }
+  tenon::Events events;
+  tenon::Tasks tasks;
+  tenon_id task = 0, subscription = 0;
+  static inline tenon_status in_handler = TENON_OK, in_release = TENON_UNKNOWN;
+};
+
+}  // namespace
+
+TEST_CASE("a release is no turn of a serial module: it may wait") {
+  Host host = Host::of<Serial>();
+  REQUIRE(host.boot().ok());
+  CHECK(host.events().publish("a.b", "x").ok());
+  host.events().deliver();
+  CHECK(host.object<Serial>().events.unsubscribe(host.object<Serial>().subscription).ok());
+  host.deliver();
+  CHECK(Serial::in_handler == TENON_FAILED_PRECONDITION);
+  CHECK(Serial::in_release == TENON_OK);
+  CHECK(host.finish().empty());
+}

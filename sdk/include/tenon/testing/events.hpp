@@ -305,7 +305,7 @@ inline void FakeEvents::release_ended() {
         }
     }
     if (s == nullptr) return;
-    if (s->release != nullptr) host_.as_worker([&] { s->release(s->data); });
+    if (s->release != nullptr) host_.release(s->release, s->data);
     const Lock lock(host_.mutex_);
     s->released = true;
     host_.changed_.notify_all();

@@ -255,7 +255,8 @@ class Host {
   template <class F>
   Status handle(std::string_view what, F&& handler);  // runs a handler of the module, as a call [worker]
   template <class F>
-  void as_worker(F&& f);  // a [worker] callback of the module that is no call
+  void as_worker(F&& f);                                             // a [worker] callback of the module that is no call
+  void release(void (*function)(void*) noexcept, void* data) const;  // on a worker, and no turn of a serial module
   void end_pending();
   void revoke();  ///< what the module has registered, anywhere, before it is destroyed, or when its create has failed
   void forget();  ///< the module is gone

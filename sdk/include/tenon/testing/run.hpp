@@ -13,8 +13,8 @@ namespace detail {
 /// Marks the thread as being inside the module, for tenon.check, and in a call, for what it asks of others. nullptr: outside.
 class Inside {
  public:
-  explicit Inside(const Host* host, std::int32_t thread = TENON_THREAD_CONTROL, CallState* call = nullptr)
-      : before_(std::exchange(within(), Within{host, thread, call})) {}
+  explicit Inside(const Host* host, std::int32_t thread = TENON_THREAD_CONTROL, CallState* call = nullptr, bool own_turn = true)
+      : before_(std::exchange(within(), Within{host, thread, call, own_turn})) {}
   Inside(const Inside&) = delete;
   Inside& operator=(const Inside&) = delete;
   ~Inside() { within() = before_; }
@@ -48,7 +48,9 @@ inline std::string Host::trace_of_this_thread() const {
   return detail::entered() == this && detail::within().call != nullptr ? detail::within().call->traceparent : std::string();
 }
 
-inline bool Host::on_own_turn() const { return (module_.flags & TENON_SERIAL) != 0 && detail::entered() == this; }
+inline bool Host::on_own_turn() const {
+  return (module_.flags & TENON_SERIAL) != 0 && detail::entered() == this && detail::within().own_turn;
+}
 
 namespace detail {
 
@@ -233,6 +235,11 @@ template <class F>
 void Host::as_worker(F&& f) {
   const detail::Inside inside(this, TENON_THREAD_WORKER);
   f();
+}
+
+inline void Host::release(void (*function)(void*) noexcept, void* data) const {
+  const detail::Inside inside(this, TENON_THREAD_WORKER, nullptr, false);
+  function(data);
 }
 
 inline void Host::deliver() {

@@ -135,7 +135,7 @@ inline FakeServices::Outcome FakeServices::run(const ServiceRequest& q, std::int
     if (target.mock != nullptr && as_module) called_.push_back(asked);
     ++depth_;
   }
-  const Host* const before = std::exchange(detail::asking(), detail::entered() == &host_ ? &host_ : detail::asking());
+  const Host* const before = std::exchange(detail::asking(), host_.on_own_turn() ? &host_ : detail::asking());
   Outcome out = target.mock != nullptr ? run_mock(*target.mock, asked, deadline_ns)
                                        : run_offer(target.offer, asked, deadline_ns, parent, buffer, capacity);
   detail::asking() = before;
@@ -228,7 +228,7 @@ inline void FakeServices::release_ended() {
       offer = *quiet;
       ended_.erase(quiet);
     }
-    if (offer->service.release != nullptr) host_.as_worker([&] { offer->service.release(offer->service.data); });
+    if (offer->service.release != nullptr) host_.release(offer->service.release, offer->service.data);
     const Lock lock(host_.mutex_);
     offer->released = true;
     host_.changed_.notify_all();

@@ -337,7 +337,7 @@ struct StorageTables {
         next = s.releases_.front();
         s.releases_.pop_front();
       }
-      if (next->release != nullptr) h.as_worker([&next] { next->release(next->data); });
+      if (next->release != nullptr) h.release(next->release, next->data);
       const Lock lock(s.mutex_);
       next->released = true;
       s.quiet_.notify_all();

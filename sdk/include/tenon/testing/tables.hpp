@@ -20,6 +20,7 @@ struct Within {
   const Host* host = nullptr;
   std::int32_t thread = TENON_THREAD_OTHER;
   CallState* call = nullptr;
+  bool own_turn = true;  // false: of a serial module, beside its turns
 };
 inline Within& within() {
   thread_local Within here;

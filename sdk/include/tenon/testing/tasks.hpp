@@ -313,7 +313,7 @@ inline void FakeTasks::release_ended() {
         const Lock lock(host_.mutex_);
         ended->runner = std::this_thread::get_id();
       }
-      host_.as_worker([&] { ended->release(ended->data); });
+      host_.release(ended->release, ended->data);
     }
     const Lock lock(host_.mutex_);
     ended->runner = std::thread::id();
