@@ -202,7 +202,7 @@ TEST_CASE("audit: what the disk has refused to keep is told once, and never note
   disk.refused = inode_of(f.path);
   fs::rename(f.path, old);
   log->flush();
-  CHECK(log->lost() == 5);
+  CHECK(log->lost() == 4);
   CHECK(told() == 1);
   log->flush();
   CHECK(head().starts_with("11 "));
