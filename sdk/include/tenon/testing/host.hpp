@@ -312,7 +312,8 @@ class Host {
   FakeAudit audit_;
   FakeLogSink log_sink_;
   void* self_ = nullptr;
-  bool created_ = false, started_ = false, stopped_ = false, destroyed_ = false;
+  bool created_ = false, destroyed_ = false;
+  std::atomic<bool> started_{false}, stopped_{false};  // read by whoever cancels or delivers from another thread
   std::chrono::nanoseconds time_per_call_ = std::chrono::nanoseconds::max();
   std::set<std::string, std::less<>> withheld_;
   std::map<std::string, const void*, std::less<>> provided_;
