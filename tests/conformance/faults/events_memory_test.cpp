@@ -173,7 +173,7 @@ TEST_CASE("no memory: unsubscribe, waiting and not, releases once and as soon as
       CHECK(is_clean(status));
       if (status != TENON_OK) CHECK(post.events->unsubscribe(post.orders.ctx(), id) == TENON_OK);
       CHECK(settles([&] { return subscriber.released == 1; }));
-      CHECK(post.host.kernel().events().subscriptions().empty());
+      CHECK(settles([&] { return post.host.kernel().events().subscriptions().empty(); }));
     });
 }
 
