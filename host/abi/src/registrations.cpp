@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
+#include <utility>
 
 #include "abi/instance.hpp"
 #include "abi/notifier.hpp"

@@ -2,11 +2,9 @@
 
 #include <nettle/sha2.h>
 
-#include <tuple>
-
 namespace tenon::host {
 
-static_assert(std::tuple_size_v<Digest> == SHA256_DIGEST_SIZE);
+static_assert(sizeof(Digest) == SHA256_DIGEST_SIZE);
 
 Digest sha256(std::span<const std::byte> bytes) {
   sha256_ctx state;
