@@ -6,6 +6,7 @@
 #include "driver.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/strand.hpp"
+#include "ticking.hpp"
 
 namespace tenon::test {
 namespace {
@@ -177,20 +178,7 @@ class KernelDriver final : public Driver {
     begin(Who::web);
     reach(Who::web, Reach::callable);
   }
-  bool until(const std::function<bool()>& done) override {
-    const std::int64_t end = soon();
-    std::int64_t tick = 0;
-    while (!done()) {
-      const std::int64_t now = monotonic_ns();
-      if (now > end) return false;
-      if (now >= tick) {
-        static_cast<void>(kernel_->workers().tick(now));  // as the daemon's tick does: a release wakes nobody
-        tick = now + 10'000'000;
-      }
-      std::this_thread::yield();
-    }
-    return true;
-  }
+  bool until(const std::function<bool()>& done) override { return tenon::test::becomes_ticking(kernel_->workers(), done); }
   std::optional<ServiceMetrics> metrics(const std::string& service) override {
     for (const ServiceMetrics& m : services().metrics())
       if (m.service == service) return m;

@@ -1,7 +1,6 @@
 // Through the C tables: the puppets are loaded as any module.
-#include <thread>
-
 #include "table_driver.hpp"
+#include "ticking.hpp"
 
 namespace tenon::test {
 namespace {
@@ -40,18 +39,7 @@ class LoadedDriver final : public TableDriver {
     puppets_->start(Who::web);
   }
   bool until(const std::function<bool()>& done) override {
-    const std::int64_t end = soon();
-    std::int64_t tick = 0;
-    while (!done()) {
-      const std::int64_t now = host::monotonic_ns();
-      if (now > end) return false;
-      if (now >= tick) {
-        static_cast<void>(puppets_->world().kernel().workers().tick(now));  // as the daemon's tick does: a release wakes nobody
-        tick = now + 10'000'000;
-      }
-      std::this_thread::yield();
-    }
-    return true;
+    return tenon::test::becomes_ticking(puppets_->world().kernel().workers(), done);
   }
   std::optional<host::ServiceMetrics> metrics(const std::string& service) override {
     for (const host::ServiceMetrics& m : puppets_->world().kernel().services().metrics())

@@ -10,17 +10,14 @@
 #include <string>
 #include <string_view>
 
-#include "base/clock.hpp"
 #include "puppet.h"
+#include "waiting.hpp"
 #include "world.hpp"
 
 namespace tenon::test {
 
 enum class Who : std::uint8_t { orders, web };
 inline const char* name_of(Who who) { return who == Who::orders ? "orders" : "web"; }
-
-inline std::int64_t soon() { return host::monotonic_ns() + 30'000'000'000; }
-inline std::int64_t in_ms(std::int64_t ms) { return host::monotonic_ns() + ms * 1'000'000; }
 
 /// `data` of an offer; lives until the end of the test.
 struct PuppetService {

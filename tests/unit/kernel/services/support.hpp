@@ -18,7 +18,7 @@
 #include "kernel/services.hpp"
 #include "kernel/strand.hpp"
 #include "kernel/workers.hpp"
-#include "waiting.hpp"
+#include "ticking.hpp"
 
 namespace tenon::host::test {
 
@@ -94,10 +94,7 @@ class Module {
 
   /// Nobody is woken for a release: the tick sees to it, as the daemon's does.
   [[nodiscard]] bool gets_released(int n) {
-    return becomes([&] {
-      world.pool.tick(monotonic_ns());
-      return releases.value() >= n;
-    });
+    return tenon::test::becomes_ticking(world.pool, [&] { return releases.value() >= n; });
   }
 
   World& world;
