@@ -37,6 +37,23 @@ struct Disk {
 };
 Disk disk;
 
+/// A disk that is full when a file has this size.
+class LargestFile {
+ public:
+  explicit LargestFile(rlim_t bytes) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    REQUIRE(::getrlimit(RLIMIT_FSIZE, &before_) == 0);
+    const rlimit limit{bytes, before_.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
+  }
+  ~LargestFile() { CHECK(::setrlimit(RLIMIT_FSIZE, &before_) == 0); }
+  LargestFile(const LargestFile&) = delete;
+  LargestFile& operator=(const LargestFile&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
 ino_t inode_of(const std::string& path) {
   struct stat st {};
   REQUIRE(::stat(path.c_str(), &st) == 0);
@@ -118,9 +135,6 @@ TEST_CASE("audit: several torn lines are one tear, whether the record that shoul
     CHECK(refused.error().reason == "AUDIT_CHANGED");
   }
 
-  std::signal(SIGXFSZ, SIG_IGN);
-  rlimit before{};
-  REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
   for (const bool unended : {false, true}) {
     const AuditFile f;
     f.write(1);
@@ -128,12 +142,11 @@ TEST_CASE("audit: several torn lines are one tear, whether the record that shoul
     const auto log = f.open();
     disk.appends_only = true;
     for (const rlim_t room : {rlim_t{40}, rlim_t{1}, rlim_t{60}}) {
-      const rlimit limit{f.text().size() + room, before.rlim_max};
-      REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
+      const rlim_t full = f.text().size() + room;
+      const LargestFile limit(full);
       log->record(event("lost"));
-      CHECK(f.text().size() == limit.rlim_cur);
+      CHECK(f.text().size() == full);
     }
-    REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
     disk.appends_only = false;
     log->record(event("kept"));
     CHECK(log->lost() == 3);
@@ -142,6 +155,26 @@ TEST_CASE("audit: several torn lines are one tear, whether the record that shoul
     CHECK(report.records == 4);
     CHECK(f.text().find(R"("meta":{"bytes":")" + std::to_string(unended ? 100 : 101) + "\"}") != std::string::npos);
   }
+}
+
+TEST_CASE("audit: a disk without room loses records, says how many, and goes on") {
+  const AuditFile f;
+  f.write(1);
+  const auto size = static_cast<rlim_t>(f.text().size());
+  const auto log = f.open();
+  for (rlim_t room : {rlim_t{0}, rlim_t{1}, rlim_t{100}}) {
+    const LargestFile limit(size + room);
+    log->record(event("lost"));
+    CHECK(f.text().size() == size);  // what fitted was taken back
+  }
+  CHECK(log->lost() == 3);
+  log->record(event("kept"));
+  log->tick();
+  const AuditReport report = f.verify();
+  CHECK(report.ok());
+  CHECK(report.records == 3);
+  CHECK(f.lines()[1].find(R"("type":"audit.lost")") != std::string::npos);
+  CHECK(f.lines()[1].find(R"("records":"3")") != std::string::npos);
 }
 
 TEST_CASE("audit: what was written before a file was rotated is made durable there") {

@@ -1,10 +1,8 @@
 // Writing the audit log: chain, starts and rotations, torn ends, full disks, floods.
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <filesystem>
 #include <thread>
 #include <vector>
@@ -161,31 +159,6 @@ TEST_CASE("audit: a file that is rotated or removed is followed, and the chain g
     CHECK(old->last_seq == 2);
     CHECK(f.lines()[0].find(old->last_hash) != std::string::npos);
   }
-}
-
-TEST_CASE("audit: a disk without room loses records, says how many, and goes on") {
-  const AuditFile f;
-  f.write(1);
-  const auto size = static_cast<rlim_t>(f.text().size());
-  std::signal(SIGXFSZ, SIG_IGN);
-  rlimit before{};
-  REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
-  const auto log = f.open();
-  for (rlim_t room : {rlim_t{0}, rlim_t{1}, rlim_t{100}}) {
-    const rlimit limit{size + room, before.rlim_max};
-    REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
-    log->record(event("lost"));
-    CHECK(f.text().size() == size);  // what fitted was taken back
-  }
-  REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
-  CHECK(log->lost() == 3);
-  log->record(event("kept"));
-  log->tick();
-  const AuditReport report = f.verify();
-  CHECK(report.ok());
-  CHECK(report.records == 3);
-  CHECK(f.lines()[1].find(R"("type":"audit.lost")") != std::string::npos);
-  CHECK(f.lines()[1].find(R"("records":"3")") != std::string::npos);
 }
 
 TEST_CASE("audit: a flood of one actor is counted, the host and others go on") {
