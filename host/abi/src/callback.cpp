@@ -2,13 +2,9 @@
 
 #include <string>
 
-#include "base/clock.hpp"
 #include "kernel/workers.hpp"
 
 namespace tenon::host {
-namespace {
-constexpr std::int64_t tell_ns = 1'000'000'000;  // a handler that always fails is one line per second
-}
 
 Callback::Callback(Instance& instance, std::string_view what) : instance_(instance), what_(what) {
   call_.instance = &instance;
@@ -44,14 +40,9 @@ Code Callback::failed(std::string_view name, tenon_status status) noexcept {
 }
 
 void Callback::tell(std::string_view name, const Error& error) {
-  const std::int64_t now = monotonic_ns();
-  if (told_ns_ != 0 && now - told_ns_ < tell_ns) {
-    ++untold_;
-    return;
-  }
-  told_ns_ = now;
-  const std::string since = std::to_string(untold_);
-  untold_ = 0;
+  const std::optional<std::uint64_t> untold = lines_.due();
+  if (!untold) return;
+  const std::string since = std::to_string(*untold);
   std::vector<LogField> fields = {{"module", instance_.name()}, {"name", name}, {"code", code_name(error.code)}, {"error", error.message}};
   if (!error.reason.empty()) fields.push_back({"reason", error.reason});
   if (since != "0") fields.push_back({"untold_failures", since});

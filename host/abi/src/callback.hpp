@@ -6,6 +6,7 @@
 
 #include "abi/instance.hpp"
 #include "abi/strict.hpp"
+#include "once_per_second.hpp"
 
 namespace tenon::host {
 
@@ -47,8 +48,7 @@ class Callback {
   const std::string_view what_;
   tenon_call call_;
   tenon_error error_{};
-  std::int64_t told_ns_ = 0;
-  std::uint64_t untold_ = 0;
+  OncePerSecond lines_;
 };
 
 /// This thread stands on the strand of a serial instance: waiting for another callback of it would be waiting for itself.

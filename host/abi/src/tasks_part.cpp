@@ -3,9 +3,9 @@
 #include <optional>
 #include <utility>
 
-#include "base/clock.hpp"
 #include "callback.hpp"
 #include "kernel/kernel.hpp"
+#include "once_per_second.hpp"
 
 namespace tenon::host {
 namespace {
@@ -16,14 +16,9 @@ class LoopEnds {
   explicit LoopEnds(const LoopOptions& options) : policy_(options.policy), decided_by_(options.decided_by) {}
 
   void tell(Instance& instance, std::string_view name, Code code) {
-    constexpr std::int64_t tell_ns = 1'000'000'000;
-    const std::int64_t now = monotonic_ns();
-    if (told_ns_ != 0 && now - told_ns_ < tell_ns) {
-      ++untold_;
-      return;
-    }
-    told_ns_ = now;
-    const std::string untold = std::to_string(std::exchange(untold_, 0));
+    const std::optional<std::uint64_t> since = lines_.due();
+    if (!since) return;
+    const std::string untold = std::to_string(*since);
     std::vector<LogField> fields = {
         {"module", instance.name()}, {"name", name}, {"code", code_name(code)}, {"policy", policy_name(policy_)}};
     if (!decided_by_.empty()) fields.push_back({"decided_by", decided_by_});
@@ -34,8 +29,7 @@ class LoopEnds {
  private:
   const LoopPolicy policy_;
   const std::string decided_by_;
-  std::int64_t told_ns_ = 0;
-  std::uint64_t untold_ = 0;
+  OncePerSecond lines_;
 };
 
 /// A task of a module: the C function behind the kernel's handler.
