@@ -21,8 +21,9 @@ struct ServiceLane {
   ServiceSeat* seat = nullptr;
 };
 
-/// One call: begin, run the target's handler, end, and if that is not all, finish. Two words matter to the end, so that they stay in registers while the
-/// handler runs: what else there is to know is found again in the end. `Place`, which the handler has the address of, is beside it on the stack of the calling thread.
+/// One call: begin, run the target's handler, end, and if that is not all, finish. One word is kept, so that it stays in a register while the handler
+/// runs: what else there is to know is found again in the end. `Place`, which the handler has the address of, is beside it on the stack of the calling
+/// thread.
 class ShortCall {
  public:
   union Place {
@@ -36,9 +37,10 @@ class ShortCall {
   template <class Key>
   [[nodiscard]] [[gnu::always_inline]] static ShortCall begin(Place& place, const ServiceLane& lane, Key key, std::int64_t deadline_ns,
                                                               ServiceHandler only, const ServiceTarget*& target) {
-    if (gates_use_membarrier()) [[likely]]
-      return begin_with<true>(place, lane, key, deadline_ns, only, target);
-    const ShortCall begun = begin_fenced(place, lane, key, deadline_ns, only);
+    ThreadFrames* const thread = own_thread_frames;
+    if (gates_use_membarrier() && thread != nullptr && thread->depth.load(std::memory_order_relaxed) == 0) [[likely]]
+      return begin_at<true>(*thread, 0, place, lane, key, deadline_ns, only, target);
+    const ShortCall begun = begin_apart(place, lane, key, deadline_ns, only);
     if (begun) target = place.call.target_;
     return begun;
   }
@@ -53,8 +55,7 @@ class ShortCall {
   /// `finish` tells.
   [[nodiscard]] [[gnu::always_inline]] bool end(const ServiceCall& call, Code code) const {
     if ((is_touched(call) && !in_time(call)) || code == pending) [[unlikely]] {
-      ThreadFrames& thread = *own_thread_frames;
-      GateEntry::pop(thread, depth(thread));
+      leave();
       return false;
     }
     count_end(code);
@@ -65,20 +66,23 @@ class ShortCall {
 
  private:
   ShortCall() = default;
-  ShortCall(Frame& frame, MethodShard& shard) : frame_(&frame), shard_(&shard) {}
+  explicit ShortCall(MethodShard& shard) : shard_(&shard) {}
 
   [[gnu::always_inline]] static ShortCall refuse(Frame& frame) {
     frame.target.store(0, std::memory_order_release);
     return {};
   }
-  [[nodiscard]] [[gnu::always_inline]] std::uint32_t depth(const ThreadFrames& thread) const {
-    return static_cast<std::uint32_t>(frame_ - thread.frames.data());
+  /// This thread's frame, popped. What the handler has entered it has left, so this call's is on top.
+  [[gnu::always_inline]] static Frame& leave() {
+    ThreadFrames& thread = *own_thread_frames;
+    const std::uint32_t depth = thread.depth.load(std::memory_order_relaxed) - 1;
+    GateEntry::pop(thread, depth);
+    return thread.frames[depth];
   }
   [[gnu::always_inline]] void count_end(Code code) const {
-    ThreadFrames& thread = *own_thread_frames;
-    GateEntry::pop(thread, depth(thread));
+    Frame& frame = leave();
     MethodShard::count_own(shard_->ended[static_cast<std::size_t>(code)]);
-    frame_->target.store(0, std::memory_order_release);
+    frame.target.store(0, std::memory_order_release);
   }
 
   static const ServiceTarget* announce_known(const ServiceLane& lane, std::string_view name, std::atomic<std::uintptr_t>& target);
@@ -103,29 +107,29 @@ class ShortCall {
     return announce_known(lane, name, frame.target);
   }
 
+  /// Inside of another callback, or without membarrier. Apart, as its calls of functions would cost the usual one its registers.
   template <class Key>
-  [[gnu::noinline]] static ShortCall begin_fenced(Place& place, const ServiceLane& lane, Key key, std::int64_t deadline_ns,
-                                                  ServiceHandler only) {
+  [[gnu::noinline]] static ShortCall begin_apart(Place& place, const ServiceLane& lane, Key key, std::int64_t deadline_ns,
+                                                 ServiceHandler only) {
+    ThreadFrames* const thread = own_thread_frames;
+    if (thread == nullptr) return {};
+    const std::uint32_t depth = thread->depth.load(std::memory_order_relaxed);
+    if (depth >= ThreadFrames::max_depth) return {};
     const ServiceTarget* target = nullptr;
-    return begin_with<false>(place, lane, key, deadline_ns, only, target);
+    if (gates_use_membarrier()) return begin_at<true>(*thread, depth, place, lane, key, deadline_ns, only, target);
+    return begin_at<false>(*thread, depth, place, lane, key, deadline_ns, only, target);
   }
   template <bool membarrier, class Key>
-  [[gnu::always_inline]] static ShortCall begin_with(Place& place, const ServiceLane& lane, Key key, std::int64_t deadline_ns,
-                                                     ServiceHandler only, const ServiceTarget*& target) {
-    ThreadFrames* const thread = own_thread_frames;
-    if (thread == nullptr) [[unlikely]]
-      return {};
-    const std::uint32_t depth = thread->depth.load(std::memory_order_relaxed);
-    if (depth >= ThreadFrames::max_depth) [[unlikely]]
-      return {};
-    Frame& frame = thread->frames[depth];
+  [[gnu::always_inline]] static ShortCall begin_at(ThreadFrames& thread, std::uint32_t depth, Place& place, const ServiceLane& lane,
+                                                   Key key, std::int64_t deadline_ns, ServiceHandler only, const ServiceTarget*& target) {
+    Frame& frame = thread.frames[depth];
     target = find<membarrier>(frame, lane, key);
     if (target == nullptr) [[unlikely]]
       return refuse(frame);
     const ServiceHandler handler = target->short_handle.load(std::memory_order_acquire);
     if (only != nullptr ? handler != only : handler == nullptr) [[unlikely]]
       return refuse(frame);
-    MethodShard* const shard = target->metrics->own_shard(thread->index);
+    MethodShard* const shard = target->metrics->own_shard(thread.index);
     if (shard == nullptr) [[unlikely]]
       return refuse(frame);
     if (MethodShard::is_sampled(shard->started.load(std::memory_order_relaxed))) [[unlikely]]
@@ -144,14 +148,13 @@ class ShortCall {
       call.deadline_ns.store(deadline, std::memory_order_relaxed);
       call.touch();
     }
-    if (!GateEntry::push(*thread, frame, depth, *target->owner, Phase::run, ThreadTag::worker, &call, Gate::State::open, membarrier))
+    if (!GateEntry::push(thread, frame, depth, *target->owner, Phase::run, ThreadTag::worker, &call, Gate::State::open, membarrier))
         [[unlikely]]
       return refuse(frame);
     MethodShard::count_own(shard->started);  // read again: keeping it would be a store more
-    return {frame, *shard};
+    return ShortCall(*shard);
   }
 
-  Frame* frame_ = nullptr;
   MethodShard* shard_ = nullptr;  ///< nullptr: not begun
 };
 

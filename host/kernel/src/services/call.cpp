@@ -223,7 +223,7 @@ bool ShortCall::in_time(const ServiceCall& call) {
 Code ShortCall::finish(ServiceCall& call, Code code, Reply& reply, Error& error) const {
   ThreadFrames& thread = *own_thread_frames;
   ServicesCore& core = call.core();
-  ServicesCore::Pinned pinned(thread, depth(thread));
+  ServicesCore::Pinned pinned(thread, thread.depth.load(std::memory_order_relaxed));
   pinned.core = &core;
   pinned.registration = static_cast<Registration*>(const_cast<ServiceTarget*>(call.target_));
   call.error_ = &error;
