@@ -34,12 +34,13 @@ struct ShortCallRoom : ServiceRoom {
 };
 
 /// Answered, and nothing of it lies anywhere but in the buffer. (Spelt so that the usual case jumps nowhere.)
-[[gnu::always_inline]] inline bool is_plain(const tenon_reply& reply) {
+[[gnu::always_inline]] inline bool is_plain(const tenon_reply& reply, const std::uint8_t* buffer, std::size_t capacity) {
   if (reply.payload.release != nullptr) [[unlikely]]
     return false;
-  if (reply.payload.ptr != reply.buffer) [[unlikely]]
-    if (reply.payload.len != 0) return false;
-  if (reply.payload.len > reply.capacity) [[unlikely]]
+  const std::size_t size = reply.payload.len;
+  if (reply.payload.ptr != buffer) [[unlikely]]
+    if (size != 0) return false;
+  if (size > capacity) [[unlikely]]
     return false;
   return (reply.content_type.len | reply.metadata_count) == 0;
 }
@@ -117,15 +118,16 @@ template <class Key>
   const auto& handler = *static_cast<const CHandler*>(target->data);
   tenon_error said_here;
   clear_error(said_here);
-  // Where the caller's buffer is, is his word: what the handler has made of it is put right before anybody looks.
-  const std::uint32_t struct_size = reply->struct_size;
+  // Where the caller's buffer is, is his word: what the handler has made of it is put right before anybody looks. The
+  // struct's size is only looked at: one word less to keep while the handler runs.
   std::uint8_t* const buffer = reply->buffer;
   const std::size_t capacity = reply->capacity;
   const tenon_status status = handler.handle(handler.data, room.raw(), request, reply, &said_here);
-  reply->struct_size = struct_size;
+  if (reply->struct_size < sizeof(tenon_reply)) [[unlikely]]
+    reply->struct_size = sizeof(tenon_reply);
   reply->buffer = buffer;
   reply->capacity = capacity;
-  if (status == TENON_OK && is_plain(*reply)) [[likely]] {
+  if (status == TENON_OK && is_plain(*reply, buffer, capacity)) [[likely]] {
     if (!is_touched(room.place.call)) [[likely]] {
       way.end_untouched();
       return TENON_OK;
