@@ -84,20 +84,22 @@ int main() {
   Instance& web = make_instance(host, "web");
   const auto* services = static_cast<const tenon_services*>(orders.query(TENON_SERVICES));
   web.query(TENON_SERVICES);
-  const auto offer = [&](const std::string& name) {
-    const tenon_service service = {sizeof service, 0, c_str(name), module->echo, nullptr, nullptr};
+  const auto offer = [&](const std::string& name, std::uint32_t flags = 0) {
+    const tenon_service service = {sizeof service, flags, c_str(name), module->echo, nullptr, nullptr};
     tenon_id id = 0;
     if (services->register_service(orders.ctx(), &service, &id, nullptr) != TENON_OK) std::_Exit(1);
   };
   for (int i = 0; i < others; ++i) offer("orders.other" + std::to_string(i));
   offer("orders.create");
   offer("orders.list");
+  offer("orders.report", TENON_SERVICE_OFFLOAD);
   orders.reach_to(Reach::callable);
   web.reach_to(Reach::callable);
   bench_job handle = {services, web.ctx(), 0, {}, 0}, second = handle;
   services->resolve(web.ctx(), TENON_STR("orders.create"), &handle.handle, nullptr);
   services->resolve(web.ctx(), TENON_STR("orders.list"), &second.handle, nullptr);
-  bench_job name = handle, deadline = handle;
+  bench_job name = handle, deadline = handle, offloaded = handle;
+  services->resolve(web.ctx(), TENON_STR("orders.report"), &offloaded.handle, nullptr);
   name.name = TENON_STR("orders.create");
   deadline.deadline_ns = monotonic_ns() + 3'600'000'000'000;
   const bench_job bare = {};
@@ -108,6 +110,7 @@ int main() {
   print("by handle", one, 20);
   print("by handle, with deadline", measure(*module, deadline), 60);
   print("by name", measure(*module, name), 100);
+  print("offloaded", measure_batches(100, 200, [&](std::size_t n) { return module->loop(&offloaded, n) == n; }), 20'000);
   const auto come_and_go = [&](const char* what, const tenon_service& fresh) {
     print(what,
           measure_batches(100, 200,
