@@ -69,7 +69,7 @@ const Frame* current_frame() noexcept {
   const ThreadFrames* f = own_thread_frames;
   if (f == nullptr) return nullptr;
   const std::uint32_t depth = f->depth.load(std::memory_order_relaxed);
-  return depth == 0 ? nullptr : &f->frames[depth - 1];
+  return depth == 0 ? nullptr : &f->frames[std::min(depth, ThreadFrames::max_depth) - 1];
 }
 
 bool prepare_gates() noexcept {

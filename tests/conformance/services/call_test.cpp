@@ -2,6 +2,7 @@
 #include <thread>
 
 #include "driver.hpp"
+#include "kernel/gate.hpp"
 
 namespace tenon::test {
 namespace {
@@ -214,6 +215,33 @@ TEST_CASE("services conformance: a late answer is discarded, a call whose time i
     for (const std::int64_t past : {std::int64_t{1}, std::int64_t{-5}})
       CHECK(d.call("orders.slow", Ask("", past)).status == TENON_DEADLINE_EXCEEDED);
     CHECK(slow.calls == 1);
+  });
+}
+
+TEST_CASE("services conformance: who was late has left its module, as often as it was late and whatever it has answered") {
+  every_way([](Driver& d) {
+    std::int64_t until = 0;
+    std::string answer;  // empty, in the caller's buffer, or beyond it
+    Service& slow = d.service([&](Current&, const Message&) {
+      wait_past(until);  // and asks its call for nothing
+      return answer.empty() ? Said() : Said(answer);
+    });
+    REQUIRE(d.offer("orders.slow", slow).ok());
+    REQUIRE(d.offer_web("web.between", d.service([&](Current&, const Message&) {
+               const Said out = d.call(Who::web, "orders.slow", Ask("", until));
+               CHECK(out.status == TENON_DEADLINE_EXCEEDED);
+               return Said();
+             })).ok());
+    int calls = 0;
+    for (const std::size_t size : {0, 0, 4, 4, 70'000})
+      for (const bool nested : {false, true}) {
+        answer.assign(size, 'a');
+        until = in_ms(5);
+        const Said out = nested ? d.call(Who::orders, "web.between", Ask("", soon())) : d.call("orders.slow", Ask("", until));
+        CHECK(out.status == (nested ? TENON_OK : TENON_DEADLINE_EXCEEDED));
+        CHECK(slow.calls == ++calls);
+        CHECK(host::current_frame() == nullptr);
+      }
   });
 }
 

@@ -51,17 +51,15 @@ class ShortCall {
 
   /// The handler has returned OK, and its call is not touched (`is_touched`): it is over.
   [[gnu::always_inline]] void end_untouched() const { count_end(Code::ok); }
-  /// The handler has returned `code` (0 to 16, or `pending`). True: that is the outcome, the call is over. False: it was deferred, or is late, and
-  /// `finish` tells.
+  /// The handler has returned `code` (0 to 16, or `pending`). True: that is the outcome, the call is over. False: it was deferred, or is late: this
+  /// thread is still inside, and `finish` tells.
   [[nodiscard]] [[gnu::always_inline]] bool end(const ServiceCall& call, Code code) const {
-    if ((is_touched(call) && !in_time(call)) || code == pending) [[unlikely]] {
-      leave();
+    if ((is_touched(call) && !in_time(call)) || code == pending) [[unlikely]]
       return false;
-    }
     count_end(code);
     return true;
   }
-  /// After `end` was false: waits for the answer of a deferred call. `reply` is what the handler has answered, `error` what it has said.
+  /// Instead of `end`, or after it was false: leaves, and waits for the answer of a deferred call. `reply` is what the handler has answered, `error` what it has said.
   [[nodiscard]] Code finish(ServiceCall& call, Code code, Reply& reply, Error& error) const;
 
  private:

@@ -221,6 +221,7 @@ bool ShortCall::in_time(const ServiceCall& call) {
 }
 
 Code ShortCall::finish(ServiceCall& call, Code code, Reply& reply, Error& error) const {
+  leave();
   ThreadFrames& thread = *own_thread_frames;
   ServicesCore& core = call.core();
   ServicesCore::Pinned pinned(thread, thread.depth.load(std::memory_order_relaxed));
