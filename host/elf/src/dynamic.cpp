@@ -25,6 +25,43 @@ void check_entry_sizes(const DynamicTable& table, GateFindings& findings) {
   }
 }
 
+/// The loader follows a tag to the others of its group without looking whether they are there. A size of 0 means that there is nothing to follow.
+void check_groups(const DynamicTable& table, GateFindings& findings) {
+  struct Tag {
+    std::int64_t tag;
+    const char* name;
+  };
+  struct Group {
+    Tag address, size;
+    std::uint64_t entry;  ///< bytes
+    Tag third;
+  };
+  constexpr Group groups[] = {
+      {{DT_RELA, "DT_RELA"}, {DT_RELASZ, "DT_RELASZ"}, sizeof(Elf64_Rela), {DT_RELAENT, "DT_RELAENT"}},
+      {{DT_RELR, "DT_RELR"}, {DT_RELRSZ, "DT_RELRSZ"}, sizeof(Elf64_Relr), {DT_RELRENT, "DT_RELRENT"}},
+      {{DT_JMPREL, "DT_JMPREL"}, {DT_PLTRELSZ, "DT_PLTRELSZ"}, sizeof(Elf64_Rela), {DT_PLTREL, "DT_PLTREL"}},
+      {{DT_INIT_ARRAY, "DT_INIT_ARRAY"}, {DT_INIT_ARRAYSZ, "DT_INIT_ARRAYSZ"}, sizeof(Elf64_Addr), {DT_NULL, ""}},
+      {{DT_FINI_ARRAY, "DT_FINI_ARRAY"}, {DT_FINI_ARRAYSZ, "DT_FINI_ARRAYSZ"}, sizeof(Elf64_Addr), {DT_NULL, ""}},
+  };
+  const auto lacks = [&](const Tag& there, const Tag& missing) {
+    findings.malformed(std::string("the dynamic table has ") + there.name + " without " + missing.name);
+  };
+  for (const Group& group : groups) {
+    const std::uint64_t size = table.get(group.size.tag);
+    const bool has_third = group.third.tag != DT_NULL;
+    if (table.has(group.address.tag)) {
+      if (!table.has(group.size.tag)) lacks(group.address, group.size);
+      if (has_third && !table.has(group.third.tag)) lacks(group.address, group.third);
+    } else if (size != 0) {
+      lacks(group.size, group.address);
+    } else if (group.third.tag == DT_PLTREL && table.has(DT_PLTREL)) {
+      lacks(group.third, group.address);
+    }
+    if (size % group.entry != 0)
+      findings.malformed(std::string("the dynamic table's ") + group.size.name + " is no whole number of entries");
+  }
+}
+
 /// Code and arrays of addresses that the loader will run must at least be there.
 void check_constructors(const DynamicTable& table, const Segments& segments, GateFindings& findings) {
   for (const std::int64_t tag : {DT_INIT, DT_FINI}) {
@@ -96,6 +133,7 @@ DynamicTable read_dynamic(Bytes file, const Segments& segments, GateFindings& fi
     if (table.strings().text().back() != '\0') findings.malformed("the dynamic string table does not end with a NUL");
   }
   check_entry_sizes(table, findings);
+  check_groups(table, findings);
   check_constructors(table, segments, findings);
   return table;
 }

@@ -1,10 +1,17 @@
 #include "relocations.hpp"
 
+#include <cstdint>
 #include <string>
 
 namespace tenon::host {
 
 namespace {
+
+#if defined(__x86_64__)
+constexpr std::uint32_t relative_type = R_X86_64_RELATIVE, copy_type = R_X86_64_COPY;
+#else
+constexpr std::uint32_t relative_type = R_AARCH64_RELATIVE, copy_type = R_AARCH64_COPY;
+#endif
 
 class Checker {
  public:
@@ -25,7 +32,9 @@ class Checker {
   void symbol(std::uint64_t index) {
     if (index != 0 && index >= symbols_) unknown_ = true;
   }
+  void copy() { copies_ = true; }
   void report(bool declared, GateFindings& findings) const {
+    if (copies_) findings.malformed("a relocation copies a variable, as only programs may");
     if (outside_) findings.malformed("a relocation lies outside the loaded segments");
     if (unknown_) findings.malformed("a relocation names a symbol that does not exist");
     if (text_ || declared) {
@@ -38,7 +47,7 @@ class Checker {
   const Segments& segments_;
   std::uint64_t symbols_;
   const Elf64_Phdr* last_ = nullptr;
-  bool outside_ = false, unknown_ = false, text_ = false;
+  bool outside_ = false, unknown_ = false, text_ = false, copies_ = false;
 };
 
 Bytes table_of(Bytes file, const Segments& segments, const DynamicTable& dynamic, std::int64_t tag, std::int64_t size_tag,
@@ -60,8 +69,17 @@ void check_rela(Bytes table, Checker& checker) {
     if (!entry) return;
     if (ELF64_R_TYPE(entry->r_info) == 0) continue;  // R_*_NONE
     checker.symbol(ELF64_R_SYM(entry->r_info));
+    if (ELF64_R_TYPE(entry->r_info) == copy_type) checker.copy();
     checker.write(entry->r_offset);
   }
+}
+
+/// DT_RELACOUNT: so many at the beginning are relative ones. The loader asserts it.
+void check_relative_count(Bytes table, std::uint64_t count, GateFindings& findings) {
+  bool sound = count <= table.size() / sizeof(Elf64_Rela);
+  for (std::uint64_t i = 0; sound && i < count; ++i)
+    sound = ELF64_R_TYPE(table.at<Elf64_Rela>(i * sizeof(Elf64_Rela))->r_info) == relative_type;
+  if (!sound) findings.malformed("the dynamic table's DT_RELACOUNT counts relocations as relative that are none");
 }
 
 /// RELR: an even word is an address, an odd one a bitmap of the 63 words after the last.
@@ -84,7 +102,9 @@ void check_relr(Bytes table, Checker& checker) {
 
 void check_relocations(Bytes file, const Segments& segments, const DynamicTable& dynamic, std::uint64_t symbols, GateFindings& findings) {
   Checker checker(segments, symbols);
-  check_rela(table_of(file, segments, dynamic, DT_RELA, DT_RELASZ, findings), checker);
+  const Bytes rela = table_of(file, segments, dynamic, DT_RELA, DT_RELASZ, findings);
+  check_rela(rela, checker);
+  check_relative_count(rela, dynamic.get(DT_RELACOUNT), findings);
   check_rela(table_of(file, segments, dynamic, DT_JMPREL, DT_PLTRELSZ, findings), checker);
   check_relr(table_of(file, segments, dynamic, DT_RELR, DT_RELRSZ, findings), checker);
   checker.report(dynamic.has(DT_TEXTREL) || (dynamic.get(DT_FLAGS) & DF_TEXTREL) != 0, findings);

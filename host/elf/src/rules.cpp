@@ -93,6 +93,18 @@ void check_flags(const Segments& segments, const DynamicTable& dynamic, GateFind
   if (!relro) findings.note("elf.no_relro", "its tables stay writable after loading", "link with `-Wl,-z,relro`");
 }
 
+/// The loader takes the write permission of its pages away after relocation, whatever they are: they must be pages of one writable segment. Linkers
+/// round its end up to a page.
+bool is_sound_relro(const Elf64_Phdr& relro, const Segments& segments) {
+  constexpr std::uint64_t page = 4096;
+  if (relro.p_memsz == 0) return true;
+  return std::any_of(segments.all.begin(), segments.all.end(), [&](const Elf64_Phdr& load) {
+    if (load.p_type != PT_LOAD || (load.p_flags & PF_W) == 0 || relro.p_vaddr < load.p_vaddr) return false;
+    const std::uint64_t into = relro.p_vaddr - load.p_vaddr;
+    return into <= load.p_memsz && relro.p_memsz <= load.p_memsz - into + page - 1;
+  });
+}
+
 /// Its initial image lies in the file; without one (all zero) its address means nothing.
 bool is_sound_tls(const Elf64_Phdr& tls, const Segments& segments) {
   if ((tls.p_align & (tls.p_align - 1)) != 0 || tls.p_filesz > tls.p_memsz) return false;
@@ -109,6 +121,8 @@ void check_segments(const Segments& segments, ElfReport& report, GateFindings& f
       executable_stack = executable_stack || (segment.p_flags & PF_X) != 0;
     }
     if (segment.p_type == PT_LOAD && (segment.p_flags & PF_X) != 0 && (segment.p_flags & PF_W) != 0) writable_code = true;
+    if (segment.p_type == PT_GNU_RELRO && !is_sound_relro(segment, segments))
+      findings.malformed("the segment to be protected after relocation (RELRO) lies outside the writable ones");
     if (segment.p_type == PT_TLS && !is_sound_tls(segment, segments)) findings.malformed("the thread-local storage segment is damaged");
   }
   for (const Elf64_Phdr& load : segments.loads) {

@@ -1,6 +1,7 @@
 // Damaged and hostile files: always an answer, never a crash (run under sanitizers too), never much time.
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <random>
 
 #include "elf_fixture.hpp"
@@ -56,7 +57,7 @@ TEST_CASE("flipped bits in the tables never crash it") {
 namespace {
 
 /// One edit of a sound file and the code it must give.
-void refused_after(const char* what, const char* code, void (*edit)(std::string&)) {
+void refused_after(const char* what, const char* code, const std::function<void(std::string&)>& edit) {
   CAPTURE(what);
   std::string bytes = fixture_bytes("elf_good.so");
   edit(bytes);
@@ -200,6 +201,48 @@ TEST_CASE("the loader's assertions cannot be reached") {
   });
   refused_after("relocation outside", "elf.malformed",
                 [](std::string& b) { put(b, offset_of(b, dynamic_value(b, DT_RELA)), std::uint64_t{1} << 40u); });
+  for (const std::int64_t tag : {DT_RELASZ, DT_RELAENT, DT_RELA, DT_INIT_ARRAYSZ, DT_FINI_ARRAYSZ, DT_JMPREL, DT_PLTRELSZ, DT_PLTREL}) {
+    CAPTURE(tag);
+    refused_after("a group without one of its tags", "elf.malformed", [&](std::string& b) {
+      REQUIRE(dynamic_value(b, tag) != 0);
+      edit_dynamic(b, [&](Elf64_Dyn& d) {
+        if (d.d_tag == tag) d.d_tag = DT_DEBUG;
+      });
+    });
+  }
+  for (const std::int64_t tag : {DT_RELR, DT_RELRSZ}) {
+    CAPTURE(tag);
+    refused_after("a group of which only one tag is there", "elf.malformed", [&](std::string& b) {
+      const std::uint64_t address = dynamic_value(b, DT_RELA);
+      edit_dynamic(b, [&](Elf64_Dyn& d) {
+        if (d.d_tag == DT_RELACOUNT) d.d_tag = tag, d.d_un.d_val = tag == DT_RELR ? address : 8;
+      });
+    });
+  }
+  refused_after("half a relocation", "elf.malformed", [](std::string& b) { set_dynamic(b, DT_RELASZ, dynamic_value(b, DT_RELASZ) - 8); });
+  refused_after("more relative relocations than there are", "elf.malformed",
+                [](std::string& b) { set_dynamic(b, DT_RELACOUNT, 0xffffffff0000000d); });
+  refused_after("relocations counted as relative that are none", "elf.malformed",
+                [](std::string& b) { set_dynamic(b, DT_RELACOUNT, dynamic_value(b, DT_RELASZ) / sizeof(Elf64_Rela)); });
+  refused_after("a copy relocation", "elf.malformed", [](std::string& b) {
+    const std::size_t at = offset_of(b, dynamic_value(b, DT_RELA)) + dynamic_value(b, DT_RELASZ) - sizeof(Elf64_Rela) + 8;
+#if defined(__x86_64__)
+    const std::uint64_t type = R_X86_64_COPY;
+#else
+    const std::uint64_t type = R_AARCH64_COPY;
+#endif
+    put(b, at, (get<std::uint64_t>(b, at) & ~std::uint64_t{0xffffffff}) | type);
+  });
+  for (const bool far : {true, false})
+    refused_after("RELRO outside its segment", "elf.malformed", [far](std::string& b) {
+      edit_segments(b, [far](Elf64_Phdr& s) {
+        if (s.p_type != PT_GNU_RELRO) return;
+        if (far)
+          s.p_vaddr += 0x40000;
+        else
+          s.p_vaddr = 0;
+      });
+    });
   refused_after("symbol name outside", "elf.malformed",
                 [](std::string& b) { put(b, offset_of(b, dynamic_value(b, DT_SYMTAB)) + sizeof(Elf64_Sym), std::uint32_t{1u << 30u}); });
 }
