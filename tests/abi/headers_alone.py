@@ -1,6 +1,7 @@
 """headers_alone.py gcc|clang INCLUDE_DIR: every public header of the SDK compiles as the only include of a file, twice, without a warning.
 
-C headers as C11, C17, C++17 and C++20; C++ headers as C++17 and C++20.
+C headers as C11, C17, C++17 and C++20; C++ headers as C++17 and C++20. And none leaves a visibility behind, which would hold for whatever is included
+after it.
 """
 
 import concurrent.futures
@@ -19,6 +20,10 @@ def compile_alone(command, include_dir, header, standard):
     language = "c" if standard in C_STANDARDS else "c++"
     # A file without a declaration is not ISO C.
     text = f"#include <{name}>\n#include <{name}>\nextern int tenon_alone;\n"
+    with open(header) as file:
+        own = file.read()
+    if own.count("#pragma GCC visibility push") != own.count("#pragma GCC visibility pop"):
+        return f"{name}: pushes and pops of visibility are not the same number\n"
     done = subprocess.run([command, f"-std={standard}", "-fsyntax-only", *WARNINGS, "-I", include_dir, "-x", language, "-"],
                           input=text, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     return "" if done.returncode == 0 else f"{name} as {standard}:\n{done.stdout}"

@@ -67,6 +67,7 @@ inline constexpr tenon_need need_of = {
     sizeof(tenon_need), I::min_size, need_traits<I>::is_optional ? 1U : 0U, 0U, {I::id.data(), I::id.size()}};
 
 }  // namespace detail
+#pragma GCC visibility pop
 
 /// `using needs = tenon::needs<tenon::Log, tenon::Config, tenon::if_offered<tenon::Check>>;`: must equal the manifest's `needs`.
 template <class... Interfaces>

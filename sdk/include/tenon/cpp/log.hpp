@@ -92,6 +92,7 @@ std::string_view value_text(char* out, const T& value) noexcept {
 }
 
 }  // namespace detail
+#pragma GCC visibility pop
 
 /// Key/values collected at run time, at most N. Keys and text values are borrowed until the line is written.
 template <std::size_t N>

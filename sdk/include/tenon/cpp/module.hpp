@@ -200,6 +200,7 @@ const void* query(tenon_str id) noexcept {
 }
 
 }  // namespace detail
+#pragma GCC visibility pop
 
 /// The descriptor of a module written as class T:
 ///  - constructed from (Ctx, Call), (Ctx) or (); destroyed at the end;
