@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <unwind.h>
 
 #include <algorithm>
 #include <array>
@@ -201,11 +202,28 @@ struct AlternateStack {
 };
 thread_local AlternateStack alternate_stack;
 
+/// The innermost address on this thread's stack that is a module's: who called exit() from a thread of its own. The unwinder takes no lock of the
+/// dynamic loader, which a hanging constructor may hold.
+std::uintptr_t caller_in_a_module() {
+  std::uintptr_t found = 0;
+  static_cast<void>(_Unwind_Backtrace(
+      [](_Unwind_Context* context, void* data) {
+        const CodeRanges* ranges = code_ranges.load(std::memory_order_acquire);
+        const std::uintptr_t at = _Unwind_GetIP(context);
+        if (ranges == nullptr || ranges->find(at) == nullptr) return _URC_NO_REASON;
+        *static_cast<std::uintptr_t*>(data) = at;
+        return _URC_END_OF_STACK;
+      },
+      &found));
+  return found;
+}
+
 void on_exit_called() {
   if (exit_expected.load(std::memory_order_acquire)) return;
   // No signal handler, and no lock of the log is held while module code runs: the log can be written out as at any other end.
   if (LogCore* log = log_core.load(std::memory_order_acquire); log != nullptr && ::getpid() == own_pid) log->flush();
-  report("exit() was called", find_culprit(0), 0);
+  const std::uintptr_t caller = caller_in_a_module();
+  report("exit() was called", find_culprit(caller), caller);
   ::_exit(70);
 }
 

@@ -4,6 +4,7 @@
 
 #include "abi/notifier.hpp"
 #include "base/text.hpp"
+#include "kernel/owner.hpp"
 #include "library.hpp"
 
 namespace tenon::host {
@@ -12,6 +13,12 @@ namespace {
 void start_is_complete(Instance& instance) {
   instance.set_phase(Phase::run);
   instance.tell_unknown_loops();
+}
+
+/// Its constructors run as a callback of it, so that one which crashes or ends the process is named.
+Result<OpenedLibrary> open_library_of(ModuleRecord& record, const std::string& path) {
+  const GateEntry inside(record.instance, Phase::load, ThreadTag::control, nullptr, Gate::State::closed);
+  return open_library(path);
 }
 
 }  // namespace
@@ -77,7 +84,7 @@ Outcome LoadedModule::load() {
   if (!path) return Outcome::failure(path.error());
   if (Opening expected = Opening::not_yet; !opening_.compare_exchange_strong(expected, Opening::begun))
     return Outcome::failure({Code::cancelled, "was given up before its library was opened", "GIVEN_UP", 0, ExitCode::unavailable});
-  const Result<OpenedLibrary> library = open_library(*path);
+  const Result<OpenedLibrary> library = open_library_of(*shared_->records[index_], *path);
   if (shared_->options.after_load) shared_->options.after_load();
   if (!library) return Outcome::failure(library.error());
   shared_->ranges.add({library->image.begin, library->image.end, spec->expected.name, spec->build_id});

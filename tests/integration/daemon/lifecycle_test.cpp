@@ -180,6 +180,20 @@ TEST_CASE("a module that ends the process is named") {
     CHECK(p.wait() == 70);
     CHECK(p.err().find("exit() was called in module `alpha`, init") != std::string::npos);
   }
+  SUBCASE("exit in a constructor") {
+    Host host({"modules/alpha"});
+    host.options.environment["TENON_FIXTURE_CONSTRUCTOR"] = "alpha exit";
+    Process p(host.arguments(), host.options);
+    CHECK(p.wait() == 70);
+    CHECK(p.err().find("exit() was called in module `alpha`, load") != std::string::npos);
+  }
+  SUBCASE("exit in a thread of its own") {
+    Host host({"modules/alpha"});
+    host.script("alpha", "fail: {init: thread_exit}");
+    Process p(host.arguments(), host.options);
+    CHECK(p.wait() == 70);
+    CHECK(p.err().find("exit() was called in module `alpha`, a thread of its own, code of `alpha` at +0x") != std::string::npos);
+  }
   if (slow_factor() == 1) {  // sanitizers have handlers of their own
     for (const auto& [how, number] : std::vector<std::pair<std::string, int>>{{"abort", SIGABRT}, {"segv", SIGSEGV}, {"throw", SIGABRT}}) {
       Host host({"modules/alpha"});
@@ -187,6 +201,15 @@ TEST_CASE("a module that ends the process is named") {
       Process p(host.arguments(), host.options);
       CHECK(p.wait() == 128 + number);
       CHECK(p.err().find("in module `alpha`, start") != std::string::npos);
+      CHECK(read_file(host.state + "/crash.marker").find(" alpha ") != std::string::npos);
+    }
+    for (const auto& [how, number] : std::vector<std::pair<std::string, int>>{{"abort", SIGABRT}, {"segv", SIGSEGV}, {"throw", SIGABRT}}) {
+      CAPTURE(how);
+      Host host({"modules/alpha"});
+      host.options.environment["TENON_FIXTURE_CONSTRUCTOR"] = "alpha " + how;
+      Process p(host.arguments(), host.options);
+      CHECK(p.wait() == 128 + number);
+      CHECK(p.err().find("in module `alpha`, load") != std::string::npos);
       CHECK(read_file(host.state + "/crash.marker").find(" alpha ") != std::string::npos);
     }
   }
