@@ -240,6 +240,20 @@ DaemonResult run_daemon(const DaemonOptions& options) {
 
   DaemonResult result;
   Run run(options, config, log, **kernel, std::move(*state), std::move(boot), times);
+  run.tell_end = [&](ExitCode with) {
+    if (with != ExitCode::ok && options.migrate_only && options.json_output) {
+      const char* why = with == ExitCode::try_again ? interrupted_text : "a phase before the migrations failed; the log says which";
+      diagnostics.error("daemon.failed", {}, why).exit = with;
+    }
+    answer_failure(options, diagnostics, with);
+    const std::string exit_text = std::to_string(static_cast<int>(with));
+    const char* outcome = with == ExitCode::ok ? "ok" : "failed";
+    (*kernel)->audit().record({"daemon.stop", "info", "host", config->host.instance_name, {}, outcome, {{"exit", exit_text}}});
+    (*kernel)->audit().flush();
+    log.log(info, "tenond ends", {{"exit", exit_text}});
+    log.tick(monotonic_ns());
+    log.flush();
+  };
   result = run.run(std::move(plan), std::move(store), std::move(watch));
   if (close_storage(result.exit)) result.wedged = true;
   if (result.wedged) log.log(error, "a module never came back from a call: the process ends without cleaning up behind it", {});
@@ -247,23 +261,7 @@ DaemonResult run_daemon(const DaemonOptions& options) {
     std::fputs(options.json_output ? no_migrations_json : no_migrations_text, stdout);
     std::fflush(stdout);
   }
-  if (result.exit != ExitCode::ok) {
-    if (options.migrate_only && options.json_output)
-      diagnostics.error("daemon.failed", {}, "a phase before the migrations failed; the log says which").exit = result.exit;
-    answer_failure(options, diagnostics, result.exit);
-  }
-  const std::string exit_text = std::to_string(static_cast<int>(result.exit));
-  (*kernel)->audit().record({"daemon.stop",
-                             "info",
-                             "host",
-                             config->host.instance_name,
-                             {},
-                             result.exit == ExitCode::ok ? "ok" : "failed",
-                             {{"exit", exit_text}}});
-  (*kernel)->audit().flush();
-  log.log(info, "tenond ends", {{"exit", exit_text}});
-  log.tick(monotonic_ns());
-  log.flush();
+  run.tell_end(result.exit);
   // A thread that a module left behind still reads the records behind its ctx, and the log: nothing it can reach is freed. What must
   // outlive the process is written, and the locks go with the process.
   const bool waits = result.wedged || run.is_reading();  // destructors would, for threads that may never come

@@ -10,7 +10,6 @@
 #include "base/clock.hpp"
 #include "base/text.hpp"
 #include "config/schema.hpp"
-#include "markers.hpp"
 #include "status_file.hpp"
 
 namespace tenon::host {
@@ -214,7 +213,7 @@ DaemonResult Run::run(Plan plan, std::optional<ModuleStore> store, std::optional
   const RunnerResult result = runner_->result();
   write_status(true);
   write_report();
-  if (interrupted_) log_.log(error, "interrupted: not everything was looked at, run it again", {});
+  if (interrupted_) log_.log(error, interrupted_text, {});
   const bool ended = kernel_.end(monotonic_ns() + kernel_limit_ns);
   return {interrupted_ ? worse(result.exit, ExitCode::try_again) : result.exit, result.wedged || !ended};
 }
@@ -368,34 +367,6 @@ void Run::began_stopping() {
   // At once: the supervisor's own limit may be shorter than ours for the whole way back.
   extended_ns_ = extended_until_ns_ = 0;
   extend_supervisor(monotonic_ns() + config_->host.shutdown.count());
-}
-
-void Run::load_overdue(const std::string& module, bool required) {
-  // The constructor holds the dynamic loader's lock: even exit() would hang. What can be kept is the knowledge for the next start.
-  const auto m = std::find_if(modules_.begin(), modules_.end(), [&module](const RunningModule& x) { return x.name == module; });
-  if (m != modules_.end()) write_load_marker(state_.path, module, m->digest);
-  log_.log(fatal, "a constructor of this module does not return: the process ends",
-           {{"module", module},
-            {"phase", "load"},
-            {"next_start", required ? "tries again, because it is required" : "skips it while its file is the same"}});
-  static_cast<void>(states_audit_.write());
-  kernel_.audit().record({"module.wedged", "error", "host", module, {}, "failed", {{"phase", "load"}}});
-  log_.flush();
-  // What a normal end leaves behind, but only after the log: these paths may hang too.
-  stopping_handled_ = finished_handled_ = true;
-  write_status(true);
-  write_report(true);
-  log_.flush();
-  ::_exit(static_cast<int>(ExitCode::unavailable));
-}
-
-void Run::load_interrupted(const std::string& module) {
-  // Asked to stop while a constructor runs, which holds the dynamic loader's lock: an orderly end would wait for it. It may just be slow.
-  static_cast<void>(states_audit_.write());
-  log_.log(warn, "stopping does not wait for a constructor that is still running: the process ends",
-           {{"module", module}, {"phase", "load"}});
-  log_.flush();
-  ::_exit(static_cast<int>(runner_->result().exit));
 }
 
 }  // namespace tenon::host

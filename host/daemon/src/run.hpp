@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -41,6 +42,8 @@ class Run {
   DaemonResult run(Plan plan, std::optional<ModuleStore> store, std::optional<DirectoryWatch> watch);
   /// A reload or directory check has not come back from the file system: destroying would wait for it.
   [[nodiscard]] bool is_reading() const { return worker_busy_; }
+  /// The last words of the process, said by whoever called run(). Called in its place when run() cannot return.
+  std::function<void(ExitCode exit)> tell_end;
 
  private:
   // run.cpp
@@ -55,8 +58,10 @@ class Run {
   void look();
   void became_ready();
   void began_stopping();
+  // run_end.cpp
   void load_overdue(const std::string& module, bool required);
   void load_interrupted(const std::string& module);
+  [[noreturn]] void end_inside_load(ExitCode exit, bool load_hangs);
   // run_status.cpp
   void write_status(bool now);
   void write_report(bool load_hangs = false);
@@ -123,6 +128,9 @@ class Run {
   std::optional<DirectoryWatch> watch_;
   RestartNews news_;
 };
+
+/// Of a --migrate-only that was told to stop.
+inline constexpr const char* interrupted_text = "interrupted: not everything was looked at, run it again";
 
 /// What every startup report begins with: who, when, and the phases in which no module code runs.
 StartupReport begin_startup_report(const DaemonOptions& options, const Config& config, const BootTimes& times);

@@ -91,11 +91,12 @@ void Run::write_report(bool load_hangs) {
   if (options_.startup_report.empty()) return;
   StartupReport report = begin_startup_report(options_, *config_, times_);
   const RunnerResult result = runner_->result();
-  const char* complete = ready_handled_ ? "ready" : options_.migrate_only ? "migrated" : "cancelled";
+  const bool through = ready_handled_ || (options_.migrate_only && !interrupted_);
   report.outcome = load_hangs || result.exit != ExitCode::ok ? "failed"
-                   : interrupted_                            ? "cancelled"
+                   : !through                                ? "cancelled"
                    : is_degraded(all_modules())              ? "degraded"
-                                                             : complete;
+                   : ready_handled_                          ? "ready"
+                                                             : "migrated";
   report.ready_ns = observer_.ready_at_ns.load();
   for (const PhaseTime& p : observer_.phases())
     report.host.push_back({p.phase, p.begin_ns, p.end_ns, p.end_ns == 0 ? SpanResult::running : SpanResult::ok});

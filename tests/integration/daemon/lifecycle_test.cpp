@@ -326,6 +326,16 @@ TEST_CASE("a constructor that hangs leaves a startup report and a final status b
   CHECK(status.find("\"state\":\"wedged\"") != std::string::npos);
 }
 
+TEST_CASE("a constructor that hangs fails a migration with an answer") {
+  Host host({"modules/alpha"});
+  host.configure("instance: {environment: local}\npaths: {manifests: []}\nlifecycle: {timeouts: {load: 100ms}}\n");
+  host.options.environment["TENON_FIXTURE_HANG"] = "alpha";
+  const Ran r = host.run_command("migrate", {"--output", "json"});
+  CHECK(r.exit == 69);
+  CHECK(r.out.starts_with("{\"format\":1,\"exit\":69,"));
+  CHECK(r.err.find("tenond ends exit=69") != std::string::npos);
+}
+
 TEST_CASE("the startup report is written as JSON and as SVG") {
   Host host({"modules/alpha", "modules/beta"});
   CHECK(boot_and_stop(host, {"--startup-report", host.dir / "r.json"}).exit == 0);

@@ -66,6 +66,34 @@ TEST_CASE("a signal while a constructor runs: it is waited for, then nothing of 
   }
 }
 
+TEST_CASE("a signal while a constructor runs that is given up before its own deadline: what a normal end tells is told") {
+  Host host({"modules/alpha"});
+  host.configure("instance: {environment: local}\npaths: {manifests: []}\nlifecycle: {timeouts: {load: 60s}}\n");
+  host.options.environment["TENON_FIXTURE_HANG"] = "alpha";
+  const std::string report = host.dir / "r.json";
+  SUBCASE("migrate") {
+    Process p(host.arguments({"--migrate-only", "--output", "json", "--startup-report", report}), host.options);
+    REQUIRE(eventually([&] { return host.traced("alpha load constructor"); }));
+    p.signal(SIGTERM);
+    CHECK(p.wait() == 75);
+    CHECK(p.out().find("\"exit\":75") != std::string::npos);
+    CHECK(p.out().find("interrupted: ") != std::string::npos);
+    CHECK(p.err().find("interrupted: ") != std::string::npos);
+    CHECK(p.err().find("tenond ends exit=75") != std::string::npos);
+  }
+  SUBCASE("run") {
+    Process p(host.arguments({"--startup-report", report}), host.options);
+    REQUIRE(eventually([&] { return host.traced("alpha load constructor"); }));
+    p.signal(SIGTERM);
+    CHECK(p.wait() == 0);
+    CHECK(read_file(host.state + "/status.json").find("\"state\":\"stopped\"") != std::string::npos);
+    CHECK(read_file(host.state + "/audit.log").find("daemon.stop") != std::string::npos);
+    CHECK(p.err().find("tenond ends exit=0") != std::string::npos);
+  }
+  CHECK(read_file(report).find("\"outcome\": \"cancelled\"") != std::string::npos);
+  CHECK(::access((host.state + "/load.marker").c_str(), F_OK) != 0);
+}
+
 TEST_CASE("a second signal hurries, a third ends at once with 128+n") {
   Host host({"modules/alpha"});
   host.script("alpha", "fail: {stop: hang}", "timeouts: {stop: 30s}");
