@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 
@@ -274,25 +273,6 @@ void open_standard_descriptors() {
   for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
     if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) != fd) ::_exit(static_cast<int>(ExitCode::os_error));
 }
-
-namespace {
-
-void mask_handled_signals(int how) {
-  sigset_t handled;
-  sigemptyset(&handled);
-  for (int s : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGQUIT}) sigaddset(&handled, s);
-  ::sigprocmask(how, &handled, nullptr);
-}
-
-}  // namespace
-
-void block_handled_signals() {
-  mask_handled_signals(SIG_BLOCK);
-  ::signal(SIGXFSZ, SIG_IGN);
-  ::signal(SIGPIPE, SIG_IGN);  // a closed log or terminal is an error of a write, not the end
-}
-
-void unblock_handled_signals() { mask_handled_signals(SIG_UNBLOCK); }
 
 void end_process(ExitCode code, bool wedged) {
   expect_exit();

@@ -10,6 +10,7 @@
 #include "base/clock.hpp"
 #include "base/text.hpp"
 #include "config/schema.hpp"
+#include "signals.hpp"
 #include "status_file.hpp"
 
 namespace tenon::host {
@@ -174,9 +175,7 @@ void Run::take_over(Plan& plan, std::optional<ModuleStore> store) {
 }
 
 DaemonResult Run::run(Plan plan, std::optional<ModuleStore> store, std::optional<DirectoryWatch> watch) {
-  sigset_t handled;
-  sigemptyset(&handled);
-  for (int s : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGQUIT}) sigaddset(&handled, s);
+  const sigset_t handled = handled_signal_set();
   const UniqueFd signals(::signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK));
   loop_.watch(signals.get(), [this, &signals] {
     signalfd_siginfo info{};

@@ -118,6 +118,57 @@ TEST_CASE("a second signal hurries, a third ends at once with 128+n") {
   }
 }
 
+TEST_CASE("a module that unblocks signals takes none of them away") {
+  Host host({"modules/alpha", "modules/beta"});
+  for (const char* name : {"alpha", "beta"}) host.script(name, "fail: {create: unblock, init: unblock, start: unblock}");
+  Process p(host.arguments(), host.options);
+  REQUIRE(p.wait_for(" ready "));
+  // Asked for by ever the same thread, which blocks them again after the first.
+  p.signal(SIGHUP);
+  REQUIRE(p.wait_for("reloaded applied=nothing"));
+  p.signal(SIGUSR1);
+  p.signal(SIGQUIT);
+  REQUIRE(p.wait_for("dump: last records follow on stderr"));
+  p.signal(SIGTERM);
+  CHECK(p.wait() == 0);
+  CHECK(host.traced("alpha destroy leave"));
+}
+
+TEST_CASE("the first signal that an unblocking module gets instead of the host counts, and counts once") {
+  Host host({"modules/alpha"});
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGQUIT}) {
+    CAPTURE(signal);
+    host.configure(
+        "instance: {environment: local}\npaths: {manifests: []}\nmodules:\n  alpha: {timeouts: {stop: 30s}, config: {fail: {start: "
+        "unblock, stop: hang}}}\n");
+    Process p(host.arguments(), host.options);
+    REQUIRE(p.wait_for(" ready "));
+    p.signal(signal);
+    if (signal != SIGTERM && signal != SIGINT) {
+      REQUIRE(p.wait_for(signal == SIGHUP ? "reloaded applied=nothing" : signal == SIGQUIT ? "dump: last records" : " ready "));
+      p.signal(SIGTERM);
+    }
+    REQUIRE(p.wait_for("stopping signal="));
+    REQUIRE(eventually([&] { return host.traced("alpha stop enter"); }));
+    p.signal(SIGINT);
+    REQUIRE(p.wait_for("stopping in a hurry signal=SIGINT"));
+    p.signal(SIGTERM);
+    CHECK(p.wait(10s) == 128 + SIGTERM);
+    REQUIRE(::unlink(host.trace_file.c_str()) == 0);
+  }
+}
+
+TEST_CASE("a child that a module forked is ended by a signal as any other process, and its parent goes on") {
+  Host host({"modules/alpha"});
+  host.script("alpha", "fail: {start: fork}");
+  Process p(host.arguments(), host.options);
+  REQUIRE(p.wait_for(" ready "));
+  CHECK(host.traced("alpha start child 15"));
+  CHECK(p.err().find("stopping") == std::string::npos);
+  p.signal(SIGTERM);
+  CHECK(p.wait() == 0);
+}
+
 TEST_CASE("SIGHUP switches live keys, refuses an invalid file as a whole, and names what needs a restart") {
   Host host({"modules/alpha"});
   host.script("alpha", "live_value: one");

@@ -42,7 +42,8 @@ DaemonResult run_daemon(const DaemonOptions& options);
 /// written to, or read, in its place. Ends the process with os_error (71) if that cannot be done.
 void open_standard_descriptors();
 
-/// Before any thread is started: SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGQUIT are taken by the main loop only; SIGPIPE is ignored.
+/// Before any thread is started: SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGQUIT are taken by the main loop only, also if a thread of a module unblocks them;
+/// SIGPIPE is ignored.
 void block_handled_signals();
 /// For commands without a main loop, before they start a thread: the signals taken by it end the process again.
 void unblock_handled_signals();
