@@ -4,6 +4,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstddef>
@@ -112,7 +113,9 @@ Result<NotifySender> make_notify_sender(const std::string& socket) {
     if (sent >= 0) return {};
     const int error = errno;
     Error result = Error::system(error, "cannot notify the supervisor at " + quoted(socket), ExitCode::os_error);
-    if (error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS) result.code = Code::unavailable;
+    // A full queue; or nobody there, as while a supervisor starts again.
+    if (error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == ENOENT || error == ECONNREFUSED)
+      result.code = Code::unavailable;
     return result;
   });
 }
@@ -167,8 +170,11 @@ Result<void> SupervisorNotifier::send(const std::string& lines) {
   if (!datagram.empty() && !lines.empty()) datagram += '\n';
   datagram += lines;
   Result<void> result = send_(datagram);
-  // Only a full queue is worth waiting for: a supervisor that is gone will not read old states.
-  if (result || result.error().code != Code::unavailable) unsent_.clear();
+  if (result || result.error().code != Code::unavailable) unsent_.clear();  // what will not pass is not worth keeping
+  if (!result && on_problem && std::find(told_.begin(), told_.end(), result.error().message) == told_.end()) {
+    told_.push_back(result.error().message);
+    on_problem(result.error());
+  }
   return result;
 }
 

@@ -103,6 +103,7 @@ Run::Run(const DaemonOptions& options, std::shared_ptr<const Config> config, Log
   SupervisorEnvironment environment = take_supervisor_environment();
   supervisor_ = SupervisorNotifier::connect(environment);
   for (const std::string& problem : environment.problems) log_.log(warn, problem, {});
+  supervisor_.on_problem = [this](const Error& why) { log_.log(warn, "the supervisor does not hear", {{"error", why.message}}); };
   observer_.on_state = [this](const ModuleStatus& status) {
     states_audit_.add(status);
     topics_.module_state(status);

@@ -20,12 +20,18 @@ namespace {
 /// The supervisor's end. Messages stay in order; waiting for one keeps all that came before it.
 class Supervisor {
  public:
-  Supervisor() : fd_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+  /// `again`: the name of an earlier one.
+  explicit Supervisor(const std::string& again = {}) : fd_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
     sockaddr_un name{};
     name.sun_family = AF_UNIX;
-    // The kernel chooses an abstract name that nobody has.
-    REQUIRE(::bind(fd_, reinterpret_cast<const sockaddr*>(&name), sizeof(sa_family_t)) == 0);
-    socklen_t length = sizeof name;
+    // Without a name the kernel chooses an abstract one that nobody has.
+    socklen_t length = sizeof(sa_family_t);
+    if (!again.empty()) {
+      std::memcpy(name.sun_path + 1, again.data() + 1, again.size() - 1);
+      length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + again.size());
+    }
+    REQUIRE(::bind(fd_, reinterpret_cast<const sockaddr*>(&name), length) == 0);
+    length = sizeof name;
     REQUIRE(::getsockname(fd_, reinterpret_cast<sockaddr*>(&name), &length) == 0);
     name_ = "@" + std::string(name.sun_path + 1, length - offsetof(sockaddr_un, sun_path) - 1);
     const timeval limit = {20, 0};
@@ -76,6 +82,23 @@ TEST_CASE("the watchdog is fed at least every half of its time, however short th
   CHECK(std::chrono::steady_clock::now() - begin < 10 * 200ms * slow_factor());
   p.signal(SIGTERM);
   CHECK(p.wait() == 0);
+}
+
+TEST_CASE("a supervisor that cannot be reached is named once, and told the state when it can") {
+  const std::string name = Supervisor().name();
+  Host host;
+  host.options.environment["NOTIFY_SOCKET"] = name;
+  Process p(host.arguments(), host.options);
+  REQUIRE(p.wait_for(" ready "));
+  REQUIRE(p.wait_for("the supervisor does not hear error="));
+  Supervisor supervisor(name);
+  CHECK_FALSE(supervisor.wait_for("READY=1").empty());
+  p.signal(SIGTERM);
+  CHECK(p.wait() == 0);
+  const std::string err = p.err();
+  const std::size_t told = err.find("the supervisor does not hear");
+  CHECK(err.find("`" + name + "`") != std::string::npos);
+  CHECK(err.find("the supervisor does not hear", told + 1) == std::string::npos);
 }
 
 TEST_CASE("a reload that ends while the daemon stops is dropped, and READY=1 does not follow STOPPING=1") {

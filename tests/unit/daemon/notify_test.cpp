@@ -167,6 +167,41 @@ TEST_SUITE("notify") {
     CHECK_FALSE(notifier.pending());
   }
 
+  TEST_CASE("a state waits for a supervisor that is not there yet") {
+    for (const bool abandoned : {false, true}) {  // ENOENT, ECONNREFUSED
+      CAPTURE(abandoned);
+      const TemporaryDirectory directory;
+      const std::string path = directory.path + "/notify";
+      if (abandoned) static_cast<void>(Supervisor(path));
+      SupervisorNotifier notifier = notifier_for(path);
+      CHECK_FALSE(notifier.ready("up"));
+      CHECK(notifier.pending());
+      CHECK_FALSE(notifier.flush());
+      CHECK(notifier.pending());
+      std::filesystem::remove(path);
+      Supervisor late(path);
+      CHECK(notifier.flush());
+      CHECK_FALSE(notifier.pending());
+      CHECK(late.receive() == "READY=1\nSTATUS=up");
+    }
+  }
+
+  TEST_CASE("what keeps messages from arriving is told once for each reason") {
+    std::string reason = "one";
+    std::vector<std::string> told;
+    SupervisorNotifier notifier([&](std::string_view) -> Result<void> {
+      if (reason.empty()) return {};
+      return Error{Code::unavailable, reason, {}, 0, ExitCode::os_error};
+    });
+    CHECK_FALSE(notifier.ready());  // nobody listens
+    notifier.on_problem = [&told](const Error& why) { told.push_back(why.message); };
+    for (const char* next : {"one", "one", "two", "", "one", "two"}) {
+      reason = next;
+      static_cast<void>(notifier.watchdog());
+    }
+    CHECK(told == std::vector<std::string>{"one", "two"});
+  }
+
   TEST_CASE("without a supervisor every call succeeds") {
     SupervisorNotifier notifier;
     CHECK_FALSE(notifier.active());

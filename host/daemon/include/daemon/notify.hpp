@@ -29,14 +29,15 @@ SupervisorEnvironment parse_supervisor_environment(const char* notify_socket, co
 /// Changes the environment: call it before there is a second thread.
 SupervisorEnvironment take_supervisor_environment();
 
-/// Delivers one datagram without ever blocking; UNAVAILABLE = the receiver's queue is full, trying again later makes sense.
+/// Delivers one datagram without ever blocking; UNAVAILABLE = the receiver's queue is full, or nobody is
+/// there now: trying again later makes sense.
 using NotifySender = std::function<Result<void>(std::string_view datagram)>;
 
 /// A sender to the socket of that name ("/path" or "@abstract name"). The receiver need not exist yet.
 Result<NotifySender> make_notify_sender(const std::string& socket);
 
 /// Tells the supervisor how the daemon is. Without a supervisor every call succeeds and does nothing.
-/// A state (ready, reloading, stopping) that could not be delivered because the queue was full goes out with the next message;
+/// A state (ready, reloading, stopping) that could not be delivered for a reason that can pass goes out with the next message;
 /// of several, the last one. Not thread-safe: it belongs to the main loop.
 class SupervisorNotifier {
  public:
@@ -44,6 +45,9 @@ class SupervisorNotifier {
   explicit SupervisorNotifier(NotifySender sender, Nanos watchdog = Nanos{0}) : send_(std::move(sender)), watchdog_(watchdog) {}
   /// From take_supervisor_environment(); what cannot be used is added to `environment.problems`.
   static SupervisorNotifier connect(SupervisorEnvironment& environment);
+
+  /// Called with what went wrong, once for each thing that can.
+  std::function<void(const Error& why)> on_problem;
 
   [[nodiscard]] bool active() const { return static_cast<bool>(send_); }
   /// The supervisor gives up after this long without watchdog(); send one at least every half of it. 0 = none expected.
@@ -71,6 +75,7 @@ class SupervisorNotifier {
   NotifySender send_;
   Nanos watchdog_{0};
   std::string unsent_;
+  std::vector<std::string> told_;  ///< to on_problem: one for each error of the system at most
 };
 
 }  // namespace tenon::host
