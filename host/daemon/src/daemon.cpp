@@ -149,9 +149,9 @@ DaemonResult run_daemon(const DaemonOptions& options) {
   for (const auto& [name, level] : log_settings.modules) log.set_level(name, level);
   log.log(info, "tenond starts",
           {{"version", host_version()}, {"instance", config->host.instance_name}, {"pid", std::to_string(::getpid())}});
-  if (!log_opened) tell_error(log, log_opened.error(), diagnostics);
   if (!cheap_gates) log.log(info, "this kernel has no membarrier: entering a module costs a full fence", {});
   tell_diagnostics(log, log_settings, diagnostics, options.colour);
+  if (!log_opened) tell_error(log, log_opened.error(), diagnostics);
 
   BootOptions boot{options.executable, options.builtins, options.safe_mode, state ? hung_digests(state->path) : std::vector<std::string>{}};
   BootTimes times;
