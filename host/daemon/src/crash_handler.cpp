@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <unwind.h>
 
@@ -19,6 +20,7 @@
 
 #include "abi/strict.hpp"
 #include "base/sanitizer.hpp"
+#include "journal.hpp"
 #include "kernel/gate.hpp"
 #include "kernel/owner.hpp"
 
@@ -32,6 +34,7 @@ std::atomic<const Strict*> strict_host{nullptr};
 std::atomic<int> marker_directory{-1};
 pid_t own_pid = 0;  // a child that a module forked must not write the lines of its parent again
 std::array<char, 32> host_version_text{};
+struct stat journal {};  // what standard error is, if that is the journal's; else all zero
 std::atomic<bool> crashing{false};
 std::atomic<bool> exit_expected{false};
 
@@ -120,20 +123,30 @@ Culprit find_culprit(std::uintptr_t pc) {
   return out;
 }
 
+// Where a line goes; one for the journal begins with its priority.
+int begin_line(Line& line) {
+  const LogCore* log = log_core.load(std::memory_order_acquire);
+  const int fd = log != nullptr ? log->crash_fd() : STDERR_FILENO;
+  struct stat st {};
+  if (journal.st_ino != 0 && ::fstat(fd, &st) == 0 && st.st_dev == journal.st_dev && st.st_ino == journal.st_ino) line << "<2>";
+  return fd;
+}
+
 // An access to a view that was taken back when the function it was lent to returned.
 void report_stale_view(const siginfo_t* info) {
   const Strict* strict = strict_host.load(std::memory_order_acquire);
   Strict::Lent lent;
   if (strict == nullptr || info == nullptr || info->si_code <= 0 || !strict->find_lent(info->si_addr, lent)) return;
   Line line;
+  const int fd = begin_line(line);
   line << "tenond " << std::string_view(host_version_text.data()) << ": strict STALE_VIEW: " << lent.what << ", which module `"
        << lent.module << "` was lent, was used after the function it was given to had returned: copy what is to be kept\n";
-  const LogCore* log = log_core.load(std::memory_order_acquire);
-  line.write_to(log != nullptr ? log->crash_fd() : STDERR_FILENO);
+  line.write_to(fd);
 }
 
 void report(std::string_view what, const Culprit& culprit, std::uintptr_t pc) {
   Line line;
+  const int fd = begin_line(line);
   line << "tenond " << std::string_view(host_version_text.data()) << ": " << what;
   if (culprit.module.empty())
     line << " in the host";
@@ -147,20 +160,19 @@ void report(std::string_view what, const Culprit& culprit, std::uintptr_t pc) {
   line << ", thread ";
   line.number(static_cast<std::uint64_t>(::gettid()));
   line << "\n";
-  const LogCore* log = log_core.load(std::memory_order_acquire);
-  line.write_to(log != nullptr ? log->crash_fd() : STDERR_FILENO);
+  line.write_to(fd);
 
   const int directory = marker_directory.load(std::memory_order_relaxed);
   if (directory < 0) return;
-  const int fd = ::openat(directory, crash_marker_name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return;
+  const int file = ::openat(directory, crash_marker_name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (file < 0) return;
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
   Line marker;
   marker.number(static_cast<std::uint64_t>(now.tv_sec));
   marker << " " << (culprit.module.empty() ? std::string_view("-") : culprit.module) << " " << what << "\n";
-  marker.write_to(fd);
-  ::close(fd);
+  marker.write_to(file);
+  ::close(file);
 }
 
 // Not installed under sanitizers, which report fatal signals themselves.
@@ -244,6 +256,7 @@ CrashHandler::CrashHandler(const CodeRanges& ranges, LogCore& log, int directory
   log_core.store(&log, std::memory_order_release);
   marker_directory.store(directory_fd, std::memory_order_relaxed);
   own_pid = ::getpid();
+  if (!stderr_is_journal() || ::fstat(STDERR_FILENO, &journal) != 0) journal = {};
   std::memcpy(host_version_text.data(), version.data(), std::min(version.size(), host_version_text.size() - 1));
   prepare_thread_for_crashes();
   reinstall_crash_handler();

@@ -35,10 +35,16 @@ LogOptions log_options(const LogSettings& settings, bool colour) {
   return out;
 }
 
+namespace {
+
+int level_of(const Diagnostic& d) { return d.severity == Severity::error ? error : d.severity == Severity::warning ? warn : debug; }
+
+}  // namespace
+
 void tell_diagnostics(LogCore& log, const LogSettings& settings, const Diagnostics& diagnostics, bool colour) {
   const bool blocks = settings.format != "json" && !settings.file && !stderr_is_journal();
   for (const Diagnostic& d : diagnostics.items()) {
-    const int level = d.severity == Severity::error ? error : d.severity == Severity::warning ? warn : debug;
+    const int level = level_of(d);
     if (!log.enabled(level)) continue;
     if (blocks) {
       static_cast<void>(write_all(STDERR_FILENO, to_text(d, colour)));
@@ -125,7 +131,8 @@ DaemonResult run_daemon(const DaemonOptions& options) {
     if (options.migrate_only && options.json_output)
       answer_failure(options, diagnostics, refused);
     else
-      static_cast<void>(write_all(STDERR_FILENO, to_text(diagnostics, options.colour)));
+      for (const Diagnostic& d : diagnostics.items())
+        static_cast<void>(write_all(STDERR_FILENO, for_stderr(to_text(d, options.colour), level_of(d))));
     return {refused, false};
   }
   LogSettings log_settings = config->host.log;

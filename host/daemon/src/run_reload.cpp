@@ -6,6 +6,7 @@
 #include "abi/instance.hpp"
 #include "base/clock.hpp"
 #include "base/text.hpp"
+#include "journal.hpp"
 #include "kernel/gate.hpp"
 #include "run.hpp"
 
@@ -169,10 +170,10 @@ void Run::dump() {
   const bool kept = loader_->dump_log(records, [&text](const tenon_log_record& r) {
     char time[28];
     format_rfc3339(r.time_ns, time);
-    text += std::string(time) + " " + std::string(level_name(r.level)) + " " + printable(view(r.module)) + ": " +
-            printable(view(r.message), 1024);
-    for (std::size_t i = 0; i < r.kv_count; ++i) text += " " + printable(view(r.kv[i].key)) + "=" + printable(view(r.kv[i].value), 512);
-    text += "\n";
+    std::string line = std::string(time) + " " + std::string(level_name(r.level)) + " " + printable(view(r.module)) + ": " +
+                       printable(view(r.message), 1024);
+    for (std::size_t i = 0; i < r.kv_count; ++i) line += " " + printable(view(r.kv[i].key)) + "=" + printable(view(r.kv[i].value), 512);
+    text += for_stderr(line + "\n", r.level);
   });
   log_.log(info, kept ? "dump: last records follow on stderr" : "dump: no module keeps log records", {});
   log_.flush();

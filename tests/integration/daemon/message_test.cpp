@@ -6,6 +6,7 @@
 
 #include "host_fixture.hpp"
 #include "normalize.hpp"
+#include "skip.hpp"
 
 using namespace tenon::test;
 
@@ -26,7 +27,53 @@ void check_golden(const std::string& file, const std::string& actual) {
   CHECK_MESSAGE(actual == expected, path << " differs from:\n" << actual);
 }
 
+/// The same command with a standard error that is the journal's, as far as it can tell.
+std::vector<std::string> into_journal(const std::vector<std::string>& arguments) {
+  std::vector<std::string> out = {"/bin/sh", "-c", "JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2) exec \"$0\" \"$@\""};
+  out.insert(out.end(), arguments.begin(), arguments.end());
+  return out;
+}
+
+/// Every line has a priority of the journal; how many have this one.
+int count_priority(const std::string& text, char priority) {
+  int found = 0;
+  for (const std::string& line : lines_of(text)) {
+    CAPTURE(line);
+    CHECK((line.size() > 3 && line[0] == '<' && line[2] == '>'));
+    if (line.starts_with(std::string("<") + priority + ">")) ++found;
+  }
+  return found;
+}
+
 }  // namespace
+
+TEST_CASE("every line for the journal has a priority") {
+  Host host({"modules/alpha"});
+  SUBCASE("a refusal") {
+    host.configure("instance: {environment: local}\npaths: {manifests: []}\nbogus: 1\n");
+    const Ran r = run(into_journal(host.arguments()), host.options);
+    CHECK(r.exit == 78);
+    CHECK(r.err.find("`bogus`") != std::string::npos);
+    CHECK(count_priority(r.err, '3') > 1);  // the excerpt, too
+  }
+  SUBCASE("a dump") {
+    Process p(into_journal(host.arguments()), host.options);
+    REQUIRE(p.wait_for(" ready "));
+    p.signal(SIGQUIT);
+    REQUIRE(p.wait_for(" info host: tenond starts"));
+    p.signal(SIGTERM);
+    CHECK(p.wait() == 0);
+    CHECK(count_priority(p.err(), '6') > 10);
+  }
+  SUBCASE("a crash") {
+    SKIP_UNLESS(slow_factor() == 1, "sanitizers report fatal signals themselves");
+    host.script("alpha", "fail: {start: segv}");
+    Process p(into_journal(host.arguments()), host.options);
+    CHECK(p.wait() == 128 + SIGSEGV);
+    CHECK(p.err().find("SIGSEGV in module `alpha`, start") != std::string::npos);
+    CHECK(count_priority(p.err(), '2') == 1);
+  }
+}
 
 TEST_CASE("one life with modules that run, fail and are blocked, a reload, a dropped file and a stop") {
   Host host({"modules/alpha", "modules/beta", "modules/delta", "modules/epsilon", "modules/orphan", "modules/quiet"});
