@@ -46,7 +46,11 @@ Error error_of(tenon_status status, const tenon_error* error) {
   if (error != nullptr) {
     if (reaches(*error, error->sys_errno)) out.sys_errno = error->sys_errno;
     if (reaches(*error, error->reason)) out.reason = printable(field(error->reason, sizeof error->reason));
-    if (reaches(*error, error->message)) out.message = printable(field(error->message, sizeof error->message), sizeof error->message);
+    if (reaches(*error, error->message)) {
+      // As it was written, as far as it is text: whoever prints it escapes it, and what is escaped twice is hard to read.
+      const std::string_view message = field(error->message, sizeof error->message);
+      out.message = invalid_utf8_at(message) == std::string_view::npos ? std::string(message) : printable(message, sizeof error->message);
+    }
   }
   if (out.message.empty()) out.message = "returned " + std::string(code_name(out.code)) + " without a message";
   return out;

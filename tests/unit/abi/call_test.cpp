@@ -123,7 +123,7 @@ TEST_CASE("call: what a callback returns becomes its outcome") {
       CHECK(o.error.code == Code::unknown);
     }
   }
-  SUBCASE("fields without an end, control characters and bytes that are not UTF-8 are safe to print") {
+  SUBCASE("fields without an end, and bytes that are not UTF-8, are safe to print") {
     const Outcome o = outcome([](tenon_call*, tenon_error* e) -> tenon_status {
       std::memset(e->reason, 'R', sizeof e->reason);
       std::memset(e->message, 0xff, sizeof e->message);
@@ -134,6 +134,13 @@ TEST_CASE("call: what a callback returns becomes its outcome") {
     CHECK(o.error.message.find_first_of("\n\x1b\xff") == std::string::npos);
     CAPTURE(o.error.message);
     CHECK(o.error.message.starts_with("a\\n\\x1b[31mb\\xff"));
+  }
+  SUBCASE("a message that is text stays as it is, for whoever prints it") {
+    const Outcome o = outcome([](tenon_call*, tenon_error* e) -> tenon_status {
+      std::strcpy(e->message, "a\n\x1b[31m b\\c \xc3\xa4");
+      return TENON_INTERNAL;
+    });
+    CHECK(o.error.message == "a\n\x1b[31m b\\c \xc3\xa4");
   }
   SUBCASE("an error that says it is smaller is not read beyond that") {
     const Outcome o = outcome([](tenon_call*, tenon_error* e) -> tenon_status {

@@ -229,7 +229,8 @@ class Instance final : public Owner, private tenon_ctx {
 std::vector<HealthCheck> health_checks_of(const tenon_health& table);
 /// A status outside 0..16 reads as UNKNOWN.
 Code code_of(tenon_status status);
-/// Message, reason and errno a module gave, made safe to show: cut at its sizes, escaped.
+/// Message, reason and errno a module gave, cut at their sizes: well-formed UTF-8 (else escaped), the reason fit to print. A message may contain control
+/// characters: whoever prints it escapes them.
 Error error_of(tenon_status status, const tenon_error* error);
 /// Writes an error for a module to read, within its struct_size. `out` may be null.
 tenon_status give_error(tenon_error* out, const Error& error);
