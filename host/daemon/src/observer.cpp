@@ -50,9 +50,11 @@ void DaemonObserver::state_changed(const ModuleStatus& status) {
 }
 
 void DaemonObserver::is_slow(const std::string& module, Phase phase, std::int64_t elapsed_ns, std::int64_t limit_ns) {
-  log_.log(
-      warn, "module is slow",
-      {{"module", module}, {"phase", phase_name(phase)}, {"elapsed", rounded(elapsed_ns)}, {"limit", format_duration(Nanos(limit_ns))}});
+  constexpr std::int64_t ms = 1'000'000;
+  // What was configured, less what has passed since the deadline was set: to the millisecond that is the same.
+  const Nanos limit(limit_ns < ms ? limit_ns : (limit_ns + ms / 2) / ms * ms);
+  log_.log(warn, "module is slow",
+           {{"module", module}, {"phase", phase_name(phase)}, {"elapsed", rounded(elapsed_ns)}, {"limit", format_duration(limit)}});
 }
 
 void DaemonObserver::failed(const ModuleFailure& failure, bool wedged, const std::vector<std::string>& holders) {
@@ -65,7 +67,12 @@ void DaemonObserver::failed(const ModuleFailure& failure, bool wedged, const std
   if (failure.error.sys_errno != 0) fields.push_back({"errno", errno_text});
   if (failure.required) fields.push_back({"required", "true"});
   if (!who.empty()) fields.push_back({"held_by", who});
-  log_.log(error, wedged ? "module is wedged" : "module failed", fields);
+  const bool goes_on = failure.phase == Phase::configure && !wedged;
+  log_.log(error,
+           wedged    ? "module is wedged"
+           : goes_on ? "module did not take a change of its configuration, and goes on"
+                     : "module failed",
+           fields);
 }
 
 void DaemonObserver::timed(const std::string& module, Phase phase, std::int64_t begin_ns, std::int64_t end_ns, bool ok) {

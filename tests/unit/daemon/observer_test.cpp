@@ -137,11 +137,16 @@ TEST_CASE("failures and slow modules are told with everything that is known, and
   o.observer.is_slow("orders", Phase::init, 10'500'000'000, 30'000'000'000);
   o.observer.failed({"orders", Phase::init, {Code::failed_precondition, "no table", "TOLD_TO_FAIL", 13, ExitCode::unavailable}, true},
                     false, {});
+  o.observer.is_slow("orders", Phase::create, 233'000'000, 699'995'573);
+  o.observer.failed({"orders", Phase::configure, {Code::unavailable, "not\nnow", "", 0, ExitCode::unavailable}, false}, false, {});
   o.observer.failed({"orders", Phase::none, {Code::internal, "gone", "", 0, ExitCode::unavailable}, false}, true, {"stop", "blob 3"});
   CHECK(o.lines() ==
         " WARN  host: module is slow module=orders phase=init elapsed=10500.00ms limit=30s\n"
         " ERROR host: module failed module=orders phase=init error=\"no table\" code=FAILED_PRECONDITION reason=TOLD_TO_FAIL errno=13 "
         "required=true\n"
+        " WARN  host: module is slow module=orders phase=create elapsed=233.00ms limit=700ms\n"
+        " ERROR host: module did not take a change of its configuration, and goes on module=orders phase=configure error=\"not\\nnow\" "
+        "code=UNAVAILABLE\n"
         " ERROR host: module is wedged module=orders error=gone code=INTERNAL held_by=\"stop, blob 3\"\n");
   std::string told;
   o.observer.load_overdue("orders", true);  // nobody listens
