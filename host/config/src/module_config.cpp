@@ -14,6 +14,7 @@ LockedPaths locks_of(const Config& config) {
   return out;
 }
 
+// Where nothing can be configured there is nothing to unset: null says nothing.
 bool says_something(const ModuleSettings& settings) {
   if (settings.config.is_map() && !settings.config.as_map()->empty()) return true;
   for (const PendingSetting& pending : settings.pending) {
@@ -96,7 +97,7 @@ std::optional<ModuleConfig> resolve_module_config(const std::string& module, con
   auto shared = std::make_shared<const Schema>(std::move(*compiled));
 
   ModuleValue work{module, config, *shared, manifest_defaults.is_map() ? manifest_defaults : Value(ValueMap()), {}, {}, {}, {}, {}};
-  if (settings != nullptr && says_something(*settings)) {
+  if (settings != nullptr) {
     Path path = {"modules", module, "config"};
     if (settings->config.is_map()) merge(work.value, settings->config, path, nullptr, work.found);
     if (!settings->pending.empty()) {

@@ -156,7 +156,7 @@ void add_text(TextSetting setting, Gathered& gathered, Diagnostics& diagnostics)
   if (node.rule != nullptr && node.rule->type == KeyType::free_map && !target->below.empty()) {
     pending.path = std::move(target->below);
     if (setting.text.empty())
-      pending.value = Value();
+      pending.value.emplace().set_where(where);  // the operator's null, as one in a file: where it stands tells it from a manifest's
     else
       pending.text = std::move(setting.text);
     if (privileged && !pending.text.empty()) {

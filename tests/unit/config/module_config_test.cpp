@@ -155,6 +155,41 @@ TEST_CASE("module configuration: null takes a key away") {
   CHECK(at(value, "nested") == yaml("{deep_key: m, n: 7}"));
 }
 
+TEST_CASE("module configuration: empty text takes a key away as null in a file does, from whichever layer") {
+  const auto defaults = "{page_size: 60, title: m, nullable: m, nested: {deep_key: m}}";
+  const auto check = [&](Loader& l) {
+    const Value value = good(l, schema_text, defaults);
+    CHECK(at(value, "page_size") == Value(std::int64_t{50}));
+    CHECK(value.find("title") == nullptr);
+    REQUIRE(value.find("nullable") != nullptr);
+    CHECK(value.find("nullable")->is_null());
+    CHECK(at(value, "nested") == yaml("{n: 7}"));
+  };
+  for (const char* prefix : {"TENON__", "TENON_SUPER__"}) {
+    const std::string config = std::string(prefix) + "MODULES__ORDERS__CONFIG__";
+    Loader l;
+    l.env(config + "PAGE_SIZE", "").env(config + "TITLE", "").env(config + "NULLABLE", "").env(config + "NESTED__DEEP_KEY", "");
+    check(l);
+  }
+  Loader set;
+  const std::string config = "modules.orders.config.";
+  set.set(config + "page_size=").set(config + "title=").set(config + "nullable=").set(config + "nested.deep_key=");
+  check(set);
+  set.file("modules: {orders: {config: {page_size: 5, title: f, nested: {deep_key: f}}}}");
+  check(set);
+  set.set(config + "title=x");
+  CHECK(at(good(set, schema_text, defaults), "title") == Value(std::string("x")));
+}
+
+TEST_CASE("module configuration: an empty text that takes away what is required leaves it missing, not null") {
+  Loader l;
+  l.file("modules: {orders: {config: {n: 5}}}").set("modules.orders.config.n=").set("modules.orders.config.s=x");
+  const std::string text = bad(l, "{type: object, required: [n], properties: {n: {type: integer}, s: {type: string}}}", "{n: 3}");
+  INFO(text);
+  CHECK(contains(text, "`n` is missing"));
+  CHECK_FALSE(contains(text, "null"));
+}
+
 TEST_CASE("module configuration: unset as a whole, the operator has said nothing") {
   Loader l;
   l.file("modules: {orders: {config: {page_size: 1}}}").set("modules.orders.config=").set("modules.orders.config.title=x");
