@@ -22,7 +22,25 @@ bool is_credential_name(std::string_view text) {
          text.find('\0') == std::string_view::npos;
 }
 
+bool is_secret_variable(std::string_view name) { return config_room::is_secret_name(name) || name.starts_with("TENON_SUPER__"); }
+
 }  // namespace
+
+bool refers_to_secret(std::string_view text) {
+  for (std::size_t dollar = text.find('$'); dollar != std::string_view::npos; dollar = text.find('$')) {
+    text.remove_prefix(dollar);
+    if (text.substr(0, 2) != "${") {
+      text.remove_prefix(text.substr(0, 3) == "$${" ? 3 : 1);
+      continue;
+    }
+    const std::size_t end = text.find('}');
+    if (end == std::string_view::npos) return true;
+    const std::string_view body = text.substr(2, end - 2), name = body.substr(0, body.find(":-"));
+    if (!is_name(name) || is_secret_variable(name) || body.find("${") != std::string_view::npos) return true;
+    text.remove_prefix(end + 1);
+  }
+  return false;
+}
 
 Expander::Expander(const std::vector<std::pair<std::string, std::string>>& environment, std::string credentials_dir)
     : credentials_dir_(std::move(credentials_dir)) {
@@ -90,7 +108,7 @@ Result<Expander::Expanded> Expander::variable(std::string_view body) const {
       return bad("`${" + name.substr(0, scheme) + ":...}` is none of `${VAR}`, `${VAR:-default}`, `${file:/path}`, `${cred:name}`");
     return bad("a `${...}` is none of `${VAR}`, `${VAR:-default}`, `${file:/path}`, `${cred:name}`");
   }
-  const bool secret = config_room::is_secret_name(name) || name.starts_with("TENON_SUPER__");
+  const bool secret = is_secret_variable(name);
   const auto it = environment_.find(name);
   if (it != environment_.end() && (colon == std::string_view::npos || !it->second.empty())) {
     if (invalid_utf8_at(it->second) != std::string_view::npos) return bad("the environment variable `" + name + "` is not valid UTF-8");

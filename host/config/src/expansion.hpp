@@ -36,4 +36,8 @@ class Expander {
   std::string credentials_dir_;
 };
 
+/// True if `text` would be secret once expanded, whatever the environment holds, or if part of it cannot be expanded: as it is written, it may
+/// hold a secret as a default.
+bool refers_to_secret(std::string_view text);
+
 }  // namespace tenon::host

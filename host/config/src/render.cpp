@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "config/config.hpp"
 #include "config/schema.hpp"
+#include "expansion.hpp"
 #include "module_value.hpp"
 #include "path.hpp"
 #include "secrets.hpp"
@@ -107,7 +108,7 @@ class Mask {
   // `below`: the path under `config`, `of_schema` the same as Schema writes it.
   void module(Value& value, const std::string& path, const std::string& below, const std::string& of_schema, bool secret,
               const ModuleConfig* known) {
-    if (!value.is_map() && !value.is_list()) secret = secret || !may_be_shown(of_schema, known);
+    if (!value.is_map() && !value.is_list()) secret = secret || !may_be_shown(of_schema, known) || is_secret_as_written(value, known);
     if (known != nullptr && is_in(known->secret_paths, below)) secret = true;
     if (ValueMap* map = value.as_map()) {
       for (ValueMap::Member& member : *map) {
@@ -137,6 +138,12 @@ class Mask {
     if (known->value.is_map()) return true;
     const std::string type = known->schema->type_at(of_schema);
     return type == "string" || type == "integer" || type == "number" || type == "boolean";
+  }
+
+  // What is not resolved is not expanded: its defaults stand in it.
+  static bool is_secret_as_written(const Value& value, const ModuleConfig* known) {
+    const std::string* text = value.as_string();
+    return text != nullptr && !(known != nullptr && known->value.is_map()) && refers_to_secret(*text);
   }
 
   void hide(Value& value, const std::string& path) {

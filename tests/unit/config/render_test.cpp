@@ -127,6 +127,31 @@ TEST_CASE("rendering: what is not resolved shows only what its schema knows as p
   }
 }
 
+TEST_CASE("rendering: what would be secret once expanded is secret as it is written, too") {
+  Loader l;
+  l.env("DB_PASSWORD", "").env("PLAIN", "visible");
+  l.file(R"(modules: {m: {config: {a: "x:${DB_PASSWORD:-hunter2}", b: "${X:-visible1} ${TENON_SUPER__X:-hunter2}", c: "${MY_TOKEN:-hunter2",
+    d: "${X:-${Y:-hunter2}}", e: "${cred:a:-hunter2}", f: "$${X} ${X:-visible2} $y", g: "$${MY_TOKEN:-visible3}", h: "$$${MY_TOKEN:-visible4}",
+    i: "$ ${X}${MY TOKEN:-hunter2}"}}})");
+  Diagnostics d;
+  ModuleConfig schema_only;
+  std::string properties;
+  for (char key = 'a'; key <= 'i'; ++key) properties += (properties.empty() ? "" : ", ") + std::string(1, key) + ": {type: string}";
+  auto compiled = Schema::compile(yaml("{type: object, properties: {" + properties + "}}"), d);
+  REQUIRE(compiled);
+  schema_only.schema = std::make_shared<const Schema>(std::move(*compiled));
+  const Config& c = l.good();
+  const std::string text = config_to_text(c, {{"m", &schema_only}}), json = config_to_json(c, {{"m", &schema_only}});
+  for (const std::string& out : {text, json}) {
+    INFO(out);
+    CHECK_FALSE(contains(out, "hunter"));
+    for (const char* shown : {"visible2", "visible3", "visible4"}) CHECK(contains(out, shown));
+    CHECK_FALSE(contains(out, "visible1"));  // the value as a whole, as when it is expanded
+  }
+  CHECK(contains(json, R"("secret":["modules.m.config.a","modules.m.config.b","modules.m.config.c","modules.m.config.d",)"
+                       R"("modules.m.config.e","modules.m.config.i"])"));
+}
+
 TEST_CASE("rendering: hostile texts cannot disguise themselves") {
   Loader l;
   l.set("modules.m.config.a=x # default\ny: 1")
