@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/file.hpp"
 #include "commands.hpp"
 #include "config/schema.hpp"
 
@@ -46,17 +47,35 @@ class KnownConfigs {
   std::vector<std::pair<std::string, const ModuleConfig*>> list_;
 };
 
+/// What is configured without being in force, and why.
+NotInForce not_in_force(const Planned& planned) {
+  NotInForce out;
+  std::unordered_set<std::string_view> running;
+  for (std::size_t i = 0; i < planned.plan.modules.size(); ++i) {
+    const PlannedModule& m = planned.plan.modules[i];
+    if (i < planned.plan.planned)
+      running.insert(m.candidate.name);
+    else if (!running.contains(m.candidate.name))
+      out.try_emplace(m.candidate.name, std::string(fate_name(m.fate)) + ": " + m.reason);
+  }
+  for (const auto& [name, settings] : planned.config->host.modules)
+    if (!running.contains(name)) out.try_emplace(name, "no such module was found");
+  return out;
+}
+
 }  // namespace
 
 ExitCode run_config(const Options& options) {
   const Planned planned = plan_for(options);
   if (!planned.config) return planned.exit;
   const KnownConfigs modules(planned.plan);
+  const NotInForce idle = not_in_force(planned);
   if (options.json) {
-    const std::string shown = config_to_json(*planned.config, modules.list());
+    const std::string shown = config_to_json(*planned.config, modules.list(), idle);
     return print("{\"format\":1,\"exit\":0,\"findings\":" + to_json(planned.diagnostics) + "," + shown.substr(1) + "\n");
   }
-  std::string text = config_to_text(*planned.config, modules.list());
+  static_cast<void>(write_all(STDERR_FILENO, to_text(planned.diagnostics, use_colour())));
+  std::string text = config_to_text(*planned.config, modules.list(), idle);
   if (!text.ends_with('\n')) text += '\n';
   return print(text);
 }

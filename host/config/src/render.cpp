@@ -199,22 +199,55 @@ std::string flow(const Value& value) {
   return to_json(value);
 }
 
-void append_text(std::string& out, const Value& value, const Config& config, std::size_t depth) {
-  for (const ValueMap::Member& member : *value.as_map()) {
-    std::string line(depth * 2, ' ');
-    line += (is_plain_scalar(member.key) ? member.key : quoted(member.key)) + ":";
-    const ValueMap* map = member.value.as_map();
-    if (map != nullptr && !map->empty()) {
-      out += line + "\n";
-      append_text(out, member.value, config, depth + 1);
-      continue;
-    }
-    line += " " + flow(member.value);
-    const std::size_t width = utf8_length(line);
-    line.append(width + 2 < comment_column ? comment_column - width : 2, ' ');
-    out += line + "# " + printable(config.provenance_of(member.value.where()).source, 4096) + "\n";
+class TextWriter {
+ public:
+  TextWriter(const Config& config, const NotInForce& not_in_force) : config_(config), not_in_force_(not_in_force) {}
+
+  std::string write(const Value& tree) {
+    members(tree);
+    return std::move(out_);
   }
-}
+
+ private:
+  void members(const Value& value) {
+    for (const ValueMap::Member& member : *value.as_map()) {
+      std::string line(keys_.size() * 2, ' ');
+      line += (is_plain_scalar(member.key) ? member.key : quoted(member.key)) + ":";
+      keys_.push_back(member.key);
+      const ValueMap* map = member.value.as_map();
+      if (map != nullptr && !map->empty()) {
+        end_line(line, doubt());
+        members(member.value);
+      } else {
+        const std::string doubt_of = doubt();
+        end_line(line + " " + flow(member.value),
+                 printable(config_.provenance_of(member.value.where()).source, 4096) + (doubt_of.empty() ? "" : "; " + doubt_of));
+      }
+      keys_.pop_back();
+    }
+  }
+
+  // Why what stands at `keys_` does not hold; empty: it does.
+  [[nodiscard]] std::string doubt() const {
+    if (keys_.size() != 3 || keys_[0] != "modules" || keys_[2] != "config") return {};
+    const auto it = not_in_force_.find(keys_[1]);
+    return it == not_in_force_.end() ? std::string() : "not in force: " + printable(it->second, 600);
+  }
+
+  void end_line(std::string line, const std::string& comment) {
+    if (!comment.empty()) {
+      const std::size_t width = utf8_length(line);
+      line.append(width + 2 < comment_column ? comment_column - width : 2, ' ');
+      line += "# " + comment;
+    }
+    out_ += line + "\n";
+  }
+
+  const Config& config_;
+  const NotInForce& not_in_force_;
+  Path keys_;
+  std::string out_;
+};
 
 void append_provenance(std::string& out, const Value& value, const std::string& path, const Config& config) {
   const ValueMap* map = value.as_map();
@@ -233,15 +266,12 @@ void append_provenance(std::string& out, const Value& value, const std::string& 
 
 }  // namespace
 
-std::string config_to_text(const Config& config, const ModuleConfigs& modules) {
+std::string config_to_text(const Config& config, const ModuleConfigs& modules, const NotInForce& not_in_force) {
   Mask mask(config);
-  const Value tree = mask.tree(modules);
-  std::string out;
-  append_text(out, tree, config, 0);
-  return out;
+  return TextWriter(config, not_in_force).write(mask.tree(modules));
 }
 
-std::string config_to_json(const Config& config, const ModuleConfigs& modules) {
+std::string config_to_json(const Config& config, const ModuleConfigs& modules, const NotInForce& not_in_force) {
   Mask mask(config);
   const Value tree = mask.tree(modules);
   std::string out = "{\"config\":" + to_json(tree) + ",\"provenance\":{";
@@ -253,7 +283,19 @@ std::string config_to_json(const Config& config, const ModuleConfigs& modules) {
     first = false;
     append_json_string(out, path);
   }
-  return out + "]}";
+  out += "],\"not_in_force\":{";
+  first = true;
+  for (const auto& [module, why] : not_in_force) {
+    const Value* entries = tree.find("modules");
+    const Value* entry = entries != nullptr ? entries->find(module) : nullptr;
+    if (entry == nullptr || entry->find("config") == nullptr) continue;
+    if (!first) out += ',';
+    first = false;
+    append_json_string(out, module);
+    out += ':';
+    append_json_string(out, why);
+  }
+  return out + "}}";
 }
 
 }  // namespace tenon::host

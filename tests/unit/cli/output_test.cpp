@@ -136,6 +136,34 @@ TEST_CASE("output: config masks what a schema calls secret, whatever becomes of 
   CHECK(p.ask({"config"}).out.find("31337") == std::string::npos);
 }
 
+TEST_CASE("output: config says what it found, and which configuration is not in force, in text and JSON") {
+  const Plugins p;
+  p.dir.write("plugins/sm.yaml",
+              "manifest: 1\nsdk: \"1.0\"\nname: sm\nversion: 1.0.0\nlibrary: libsm.so\nconfig_schema: {type: object, properties: {plain: "
+              "{type: integer}, word: {type: string}}}\n");
+  p.dir.write("host.yaml",
+              "instance: {environment: local}\npaths: {manifests: []}\nmodules: {sm: {config: {word: \"${X:-a}\"}}, gone: {config: {}}}\n");
+  for (const std::string setting : {"modules.sm.config.plain=x", "modules.sm.enabled=false"}) {
+    CAPTURE(setting);
+    const Ran text = p.ask({"config", "--set", setting});
+    const json printed = p.ask_json({"config", "--set", setting});
+    INFO(text.out);
+    INFO(text.err);
+    CHECK(text.exit == 0);
+    CHECK(printed.at("exit") == 0);
+    for (const json& finding : printed.at("findings")) CHECK(text.err.find(finding.at("message").get<std::string>()) != std::string::npos);
+    CHECK_FALSE(printed.at("findings").empty());
+    const auto why = printed.at("not_in_force").at("sm").get<std::string>();
+    CHECK(text.out.find("\n    config:                                     # not in force: " + why + "\n      word: \"${X:-a}\"") !=
+          std::string::npos);
+    CHECK(why.starts_with(setting.ends_with("false") ? "disabled: " : "refused: "));
+    CHECK(printed.at("not_in_force").at("gone") == "no such module was found");
+    CHECK(text.out.find("; not in force: no such module was found\n") != std::string::npos);
+    CHECK_FALSE(printed.at("not_in_force").contains("alpha"));
+  }
+  CHECK(p.ask({"config"}).err == p.ask({"check"}).err);
+}
+
 TEST_CASE("output: an error of the configuration hides nothing of what discovery and plan find, neither from check nor from run") {
   const Plugins p;
   p.dir.write("plugins/sm.yaml",

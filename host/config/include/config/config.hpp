@@ -192,8 +192,12 @@ std::optional<ModuleConfig> resolve_module_config(const std::string& module, con
 /// The effective configuration with provenance per leaf, secrets masked as "***". `module_configs`: what is known of each module. A resolved
 /// configuration is shown in place of the raw text; one with a null `value` only lends its schema, to tell what is secret in the raw text.
 /// Where there is no schema, or two modules have one name, every value is masked.
-std::string config_to_text(const Config& config, const std::vector<std::pair<std::string, const ModuleConfig*>>& module_configs);
-std::string config_to_json(const Config& config, const std::vector<std::pair<std::string, const ModuleConfig*>>& module_configs);
+/// `not_in_force`: the modules that do not run, with the reason in words; their `config` is marked with it.
+using NotInForce = std::map<std::string, std::string, std::less<>>;
+std::string config_to_text(const Config& config, const std::vector<std::pair<std::string, const ModuleConfig*>>& module_configs,
+                           const NotInForce& not_in_force = {});
+std::string config_to_json(const Config& config, const std::vector<std::pair<std::string, const ModuleConfig*>>& module_configs,
+                           const NotInForce& not_in_force = {});
 
 /// What a reload changes in the host's own settings, and whose module configuration may have changed.
 struct ReloadDiff {
