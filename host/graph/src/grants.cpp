@@ -10,6 +10,9 @@
 namespace tenon::host {
 namespace {
 
+constexpr const char* only_host_publishes = "which only the host publishes";
+constexpr const char* belongs_to_host = "which belongs to the host";
+
 class Granter {
  public:
   Granter(PlanDraft& draft, const BuiltinTable& builtins, const Config& config, bool notes)
@@ -53,14 +56,14 @@ class Granter {
       if (word == "*" || word == ">")
         ok = refuse(i, "services.provide", g, "which stands for services of every module");
       else if (is_reserved_module_name(word))
-        ok = refuse(i, "services.provide", g, "which belongs to the host");
+        ok = refuse(i, "services.provide", g, belongs_to_host);
       else if (present_.contains(word))
         ok = refuse(i, "services.provide", g, "which belongs to the module " + quoted(word));
     }
     for (const Granted& g : grants.event_publishes)
-      if (is_reserved_module_name(first_word(g.text))) ok = refuse(i, "events.publish", g, "which only the host publishes");
+      if (is_reserved_module_name(first_word(g.text))) ok = refuse(i, "events.publish", g, only_host_publishes);
     for (const Granted& g : grants.storage_namespaces)
-      if (is_reserved_module_name(first_word(g.text))) ok = refuse(i, "storage.namespaces", g, "which belongs to the host");
+      if (is_reserved_module_name(first_word(g.text))) ok = refuse(i, "storage.namespaces", g, belongs_to_host);
     return ok;
   }
 
@@ -110,6 +113,31 @@ class Granter {
     return out;
   }
 
+  /// Takes out of what is asked what no configuration can grant, so that neither `permissions.default: manifest` nor a wide grant does.
+  void drop_impossible(std::uint32_t i, PermissionSet& asked) {
+    const auto is_reserved = [](const std::string& name) { return is_reserved_module_name(first_word(name)); };
+    std::erase_if(asked.event_publishes, is_reserved);
+    std::erase_if(asked.storage_namespaces, is_reserved);
+    const auto tell = [&](const std::vector<Named>& names, const std::string& key, const std::string& whose) {
+      for (const Named& n : names) {
+        if (!is_reserved(n.name)) continue;
+        Diagnostic d;
+        d.severity = Severity::warning;
+        d.code = "plan.impossible_permission";
+        d.where = n.where;
+        d.message =
+            quoted(draft_.modules[i]) + " asks for `" + key + "` " + quoted(n.name) + ", " + whose + ": it is not granted, and cannot be";
+        d.help = "remove it from the manifest";
+        d.module = draft_.modules[i].name;
+        d.path = "permissions." + key;
+        draft_.findings.push_back({std::move(d), i});
+      }
+    };
+    const auto& permissions = draft_.modules[i].planned.candidate.manifest->permissions;
+    tell(permissions.event_publishes, "events.publish", only_host_publishes);
+    tell(permissions.storage_namespaces, "storage.namespaces", belongs_to_host);
+  }
+
   static PermissionSet granted_by(const GrantSettings& grants) {
     PermissionSet out;
     const auto patterns = [](const std::vector<Granted>& from, std::vector<ServicePattern>& to) {
@@ -137,6 +165,7 @@ class Granter {
     DraftModule& m = draft_.modules[i];
     PlannedPermissions permissions;
     permissions.asked = asked_by(*m.planned.candidate.manifest, m.name);
+    drop_impossible(i, permissions.asked);
     if (grants != nullptr)
       permissions.granted = granted_by(*grants);
     else if (!config_.host.grant_what_is_asked)

@@ -161,6 +161,37 @@ TEST_CASE("grants that nobody can give") {
   CHECK(exit_of(w.plan()) == 78);
 }
 
+TEST_CASE("what nobody can grant is not granted because it is asked for either, and not advised") {
+  World w;
+  w.plugin("orders").publishes("host.x").publishes("tenon.module.>").publishes("a.b").uses_namespace("host").uses_namespace("core.x");
+  w.plugin("wide").publishes(">").publishes("host.x");
+  w.grants("wide").event_publishes = {w.granted(">")};
+  for (const bool by_default : {true, false}) {
+    CAPTURE(by_default);
+    w.config.host.grant_what_is_asked = by_default;
+    const Plan plan = w.plan();
+    CHECK(plan.planned == 2);
+    CHECK(plan.diagnostics.error_count() == 0);
+    CHECK(rows_of(plan, "orders") == (by_default ? "events.publish a.b granted" : "events.publish a.b missing"));
+    CHECK(line_of(plan, "orders") == (by_default ? "" : "grants: {events: {publish: [\"a.b\"]}}"));
+    const PlannedPermissions& p = *find(plan, "orders")->permissions;
+    const Permissions permissions = Permissions::of_plugin("orders", p.asked, p.granted);
+    CHECK_FALSE(permissions.may_publish("host.x"));
+    CHECK_FALSE(permissions.may_use_namespace("host"));
+    CHECK(static_cast<bool>(permissions.may_publish("a.b")) == by_default);
+    CHECK(rows_of(plan, "wide") == "events.publish > granted");
+    const auto told = with_code(plan, "plan.impossible_permission");
+    REQUIRE(told.size() == 5);
+    for (const Diagnostic* d : told) {
+      CHECK(d->severity == Severity::warning);
+      CHECK(d->where.source != nullptr);
+    }
+    CHECK(told[0]->message ==
+          "`orders` asks for `events.publish` `host.x`, which only the host publishes: it is not granted, and cannot be");
+    CHECK(told[2]->message == "`orders` asks for `storage.namespaces` `host`, which belongs to the host: it is not granted, and cannot be");
+  }
+}
+
 TEST_CASE("a RuntimeModule has nothing to be granted") {
   World w;
   w.runtime("logger");
