@@ -44,20 +44,23 @@ std::optional<ModuleConfig> without_schema(const std::string& module, const Valu
   return ModuleConfig{Value(ValueMap()), nullptr, {}};
 }
 
-void report(const std::vector<SchemaViolation>& violations, const ModuleSettings* settings, ModuleValue& module) {
+// `schema`: the place of the manifest that asks for what nobody has given.
+void report(const std::vector<SchemaViolation>& violations, const ModuleSettings* settings, const Where& schema, ModuleValue& module) {
   const std::string prefix = module.full_path({});
   for (const SchemaViolation& violation : violations) {
     if (module.unexpanded.contains(violation.path)) continue;
     Where where = violation.where;
     if (!where.source && settings != nullptr) where = settings->where;
+    if (!where.source) where = schema;
     const std::string joint = violation.path.empty() || violation.path[0] == '[' ? "" : ".";
-    module.found
-        .error(violation.missing ? "config.required" : "config.schema", where, "in `" + prefix + "`: " + violation.message, violation.help)
-        .path = prefix + joint + violation.path;
+    const std::string path = prefix + joint + violation.path;
+    const std::string help = violation.missing && violation.help.empty() ? "set `" + path + "`" : violation.help;
+    module.found.error(violation.missing ? "config.required" : "config.schema", where, "in `" + prefix + "`: " + violation.message, help)
+        .path = path;
   }
 }
 
-void validate(const ModuleSettings* settings, ModuleValue& module) {
+void validate(const ModuleSettings* settings, const Where& schema, ModuleValue& module) {
   // What is not filled in to the end is not checked: values would be said to be missing that are not.
   const auto fill = [&] {
     if (module.schema.fill_defaults(module.value)) return true;
@@ -78,7 +81,7 @@ void validate(const ModuleSettings* settings, ModuleValue& module) {
     if (!fill()) return;
     violations = check();
   }
-  report(violations, settings, module);
+  report(violations, settings, schema, module);
 }
 
 }  // namespace
@@ -107,7 +110,7 @@ std::optional<ModuleConfig> resolve_module_config(const std::string& module, con
     expand_module(work);
     collect_nulls(work);
   }
-  validate(settings, work);
+  validate(settings, schema->where(), work);
 
   const bool failed = work.found.has_errors();
   if (!work.found.empty()) {

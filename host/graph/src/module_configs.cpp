@@ -61,8 +61,10 @@ void take(PlanDraft& draft, Job& job) {
     if (d.severity == Severity::error) {
       d.exit = ExitCode::config;
       if (m.planned.fate == Fate::planned) {
-        // A schema that does not compile or defaults that break it are the module's own fault, everything else the operator's to mend.
-        const bool own = d.code.starts_with("schema.") || (manifest != nullptr && d.where.source == manifest);
+        // A schema that does not compile or defaults that break it are the module's own fault, everything else the operator's to mend: also a
+        // key that is missing, though the place may be that of the manifest which asks for it.
+        const bool own =
+            d.code.starts_with("schema.") || (d.code != "config.required" && manifest != nullptr && d.where.source == manifest);
         m.planned.fate = own ? Fate::refused : Fate::blocked;
         m.planned.reason = (own ? "" : "its configuration is wrong: ") + d.message;
       }

@@ -109,6 +109,20 @@ TEST_CASE("module configuration: errors have place, path and module") {
   CHECK(paths == std::vector<std::string>{"modules.orders.config.fast", "modules.orders.config.page_size", "modules.orders.config.titel"});
 }
 
+TEST_CASE("module configuration: a key that nobody gives is missing where the schema stands, or where the operator speaks of the module") {
+  constexpr const char* schema = "{required: [a], properties: {a: {type: integer}}}";
+  Loader none;
+  CHECK(bad(none, schema) ==
+        "test.yaml:1:1: error: in `modules.orders.config`: `a` is missing [config.required]\n"
+        "  1 | {required: [a], properties: {a: {type: integer}}}\n    | ^\n  = help: set `modules.orders.config.a`\n");
+  Loader some;
+  some.file("modules:\n  orders: {enabled: true}\n");
+  const std::string text = bad(some, schema);
+  INFO(text);
+  CHECK(contains(text, "a.yaml:2:"));
+  CHECK(contains(text, "= help: set `modules.orders.config.a`"));
+}
+
 TEST_CASE("module configuration: a key that is missing has an error code of its own, for a value can still be given") {
   Loader l;
   l.file("modules: {orders: {config: {listen: {cert: x, host: 5}}}}");

@@ -47,6 +47,18 @@ TEST_CASE("a wrong configuration blocks that plugin and who requires it, and no 
   CHECK(exit_of(w.plan()) == 78);
 }
 
+TEST_CASE("a required key that nobody gives blocks the plugin, and is missing where the manifest asks for it") {
+  World w;
+  w.plugin("orders").schema(map({{"required", Value(ValueList{text("a")})}}));
+  const Plan plan = w.plan();
+  CHECK(fate_of(plan, "orders") == "blocked: its configuration is wrong: in `modules.orders.config`: `a` is missing");
+  const auto missing = with_code(plan, "config.required");
+  REQUIRE(missing.size() == 1);
+  CHECK(missing[0]->where.source != nullptr);
+  CHECK(missing[0]->where.line != 0);
+  CHECK(missing[0]->help == "set `modules.orders.config.a`");
+}
+
 TEST_CASE("a schema that does not compile refuses the module") {
   World w;
   w.plugin("orders").schema(map({{"broken", Value(true)}}));
