@@ -46,7 +46,7 @@ std::int32_t wait(tenon_call* raw, std::int64_t until_ns) noexcept {
   for (;;) {
     if (is_cancelled(*call->target)) return 1;
     const std::int64_t now = monotonic_ns();
-    if (until_ns <= now) return 0;
+    if (until_ns <= now) return is_cancelled(*call->target) ? 1 : 0;  // that time may be its deadline
     if (call->target->wait_cancelled(until_ns - now > slice_ns ? now + slice_ns : until_ns)) return 1;
   }
 }

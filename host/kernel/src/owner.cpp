@@ -27,16 +27,17 @@ void Call::cancel() {
 }
 
 bool Call::wait_cancelled(std::int64_t until_ns) const {
-  const std::int64_t until = std::max<std::int64_t>(until_ns, 0);
+  const std::int64_t deadline = deadline_ns.load(std::memory_order_relaxed), end = std::min(until_ns, deadline);
+  const std::int64_t until = std::max<std::int64_t>(end, 0);
   const timespec time{static_cast<std::time_t>(until / 1'000'000'000), static_cast<long>(until % 1'000'000'000)};
   waiting.fetch_add(1, std::memory_order_seq_cst);
   bool in_time = true;
   while (in_time && cancelled.load(std::memory_order_seq_cst) == 0) {
-    in_time = until_ns == no_deadline || monotonic_ns() < until_ns;
-    if (in_time) futex(cancelled, FUTEX_WAIT_BITSET, 0, until_ns == no_deadline ? nullptr : &time);  // absolute, monotonic
+    in_time = end == no_deadline || monotonic_ns() < end;
+    if (in_time) futex(cancelled, FUTEX_WAIT_BITSET, 0, end == no_deadline ? nullptr : &time);  // absolute, monotonic
   }
   waiting.fetch_sub(1, std::memory_order_relaxed);
-  return in_time;
+  return in_time || deadline <= until_ns;
 }
 
 }  // namespace tenon::host

@@ -24,7 +24,8 @@ typedef struct tenon_calls {
   int64_t (*deadline_ns)(tenon_call* call) TENON_NOEXCEPT;
   /* 1 once nobody waits any more (deadline missed, shutdown): give up soon. [any] */
   int32_t (*cancelled)(tenon_call* call) TENON_NOEXCEPT;
-  /* Blocks until the call is cancelled (1) or `until_ns` (CLOCK_MONOTONIC) has come (0): a sleep that shutdown ends. [control][worker] */
+  /* Blocks until the call is cancelled or its deadline has come (1), or until_ns (CLOCK_MONOTONIC) before that (0): a sleep that shutdown ends.
+   * [control][worker] */
   int32_t (*wait)(tenon_call* call, int64_t until_ns) TENON_NOEXCEPT;
   /* Host memory for a small reply, at most 64 KiB per call in all, freed with the call; NULL beyond. 16-byte aligned. [control][worker] */
   uint8_t* (*reserve)(tenon_call* call, size_t n)TENON_NOEXCEPT;

@@ -32,9 +32,9 @@ static tenon_status unsubscribe_wait(tenon_ctx* ctx, tenon_id id, int64_t deadli
 }
 static tenon_status stats(tenon_ctx* ctx, tenon_id id, tenon_event_stats* out) { return events->stats(ctx, id, out); }
 
-static tenon_status add_task(tenon_ctx* ctx, int32_t kind, int64_t number, tenon_str text, tenon_str name, void* data,
+static tenon_status add_task(tenon_ctx* ctx, int32_t kind, int64_t number, tenon_str text, tenon_str name, int64_t timeout_ns, void* data,
                              const tenon_loop_options* options, tenon_id* out, tenon_error* err) {
-  const tenon_task task = {sizeof task, 0, on_task, data, on_release, name, 0};
+  const tenon_task task = {sizeof task, 0, on_task, data, on_release, name, timeout_ns};
   switch (kind) {
     case TENON_TASK_POST:
       return tasks->post(ctx, &task, out, err);

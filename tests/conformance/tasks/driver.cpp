@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "kernel/kernel.hpp"
+#include "kernel/services.hpp"
 #include "kernel/tasks.hpp"
 #include "puppet_host.hpp"
 #include "waiting.hpp"
@@ -35,7 +36,7 @@ class KernelDriver final : public TaskDriver {
     handler.data = &work;
     handler.run = [](void* data, host::Call& call) noexcept {
       return static_cast<Code>(
-          static_cast<Work*>(data)->on({[&call] { return call.cancelled != 0; }, [&call] { return call.deadline_ns.load(); },
+          static_cast<Work*>(data)->on({[&call] { return is_cancelled(call); }, [&call] { return call.deadline_ns.load(); },
                                         [&call](std::int64_t ns) { return call.wait_cancelled(monotonic_ns() + ns); }}));
     };
     handler.release = [](void* data) noexcept { static_cast<Work*>(data)->release(); };
@@ -85,15 +86,15 @@ class KernelDriver final : public TaskDriver {
   host::Result<std::uint64_t> add(const TaskSpec& s, const TaskHandler& handler) {
     switch (s.kind) {
       case Kind::post:
-        return tasks().post(owner_, handler, {s.name, 0});
+        return tasks().post(owner_, handler, {s.name, s.timeout_ns});
       case Kind::after:
-        return tasks().after(owner_, s.number, handler, {s.name, 0});
+        return tasks().after(owner_, s.number, handler, {s.name, s.timeout_ns});
       case Kind::every:
-        return tasks().every(owner_, s.number, handler, {s.name, 0});
+        return tasks().every(owner_, s.number, handler, {s.name, s.timeout_ns});
       case Kind::cron: {
         const auto schedule = Schedule::parse(s.schedule);
         if (!schedule) return schedule.error();
-        return tasks().cron(owner_, *schedule, s.number == 1 ? host::Zone::local : host::Zone::utc, handler, {s.name, 0});
+        return tasks().cron(owner_, *schedule, s.number == 1 ? host::Zone::local : host::Zone::utc, handler, {s.name, s.timeout_ns});
       }
       case Kind::loop:
         break;
@@ -135,7 +136,7 @@ class TableDriver : public PuppetDriver<TaskDriver> {
       forward = forwards_.emplace_back(std::make_unique<Forward>(work, api())).get();
     }
     return answer_of_c([&](tenon_id* out, tenon_error* e) {
-      return api().add_task(api().ctx, kinds[static_cast<std::size_t>(s.kind)], s.number, c_str(s.schedule), c_str(s.name),
+      return api().add_task(api().ctx, kinds[static_cast<std::size_t>(s.kind)], s.number, c_str(s.schedule), c_str(s.name), s.timeout_ns,
                             static_cast<PuppetHandler*>(forward), &options, out, e);
     });
   }

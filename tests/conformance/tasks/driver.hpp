@@ -61,6 +61,7 @@ struct TaskSpec {
   std::string schedule = {}, name = {};
   Policy policy = Policy::fail;
   std::int64_t backoff_ns = 1'000'000, max_backoff_ns = 8'000'000;
+  std::int64_t timeout_ns = 0;
 };
 
 /// The module under test, past its init.

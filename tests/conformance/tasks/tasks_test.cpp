@@ -178,6 +178,29 @@ TEST_CASE("tasks: a run has its deadline, a loop has none") {
   });
 }
 
+TEST_CASE("tasks: a run that waits for its end is told when its deadline has come") {
+  every_way([](Way way) {
+    Work run;
+    auto d = make_task_driver(way);
+    std::atomic<int> turns{0};
+    std::atomic<bool> before{true}, woken{false};
+    run.then = [&](const Run& r) {
+      before = r.cancelled();
+      woken = r.sleep(hour);
+      while (!r.cancelled() && ++turns < 1000) static_cast<void>(r.sleep(0));
+      return 0;
+    };
+    TaskSpec spec{Kind::post};
+    spec.timeout_ns = 50 * ms;
+    CHECK(d->add(spec, run).ok());
+    d->start();
+    REQUIRE(d->until([&] { return run.released() == 1; }));
+    CHECK_FALSE(before);
+    CHECK(woken);
+    CHECK(turns == 0);
+  });
+}
+
 TEST_CASE("tasks: a loop goes on until it is cancelled, which wakes it, and cancel_wait waits for it") {
   every_way([](Way way) {
     Work loop;

@@ -2,6 +2,7 @@
 #include <random>
 #include <thread>
 
+#include "kernel/services.hpp"
 #include "tasks_support.hpp"
 
 using namespace tenon::host;
@@ -172,4 +173,18 @@ TEST_CASE("A call that is cancelled wakes who waits for it, one that is not ends
   call.cancel();
   waiter.join();
   CHECK(call.wait_cancelled(0));
+}
+
+TEST_CASE("A call whose deadline has come is cancelled, and wakes who waits for it") {
+  Call call;
+  CHECK_FALSE(is_cancelled(call));
+  const std::int64_t deadline = monotonic_ns() + 20 * ms;
+  call.deadline_ns = deadline;
+  CHECK(call.wait_cancelled(no_deadline));
+  CHECK(monotonic_ns() >= deadline);
+  CHECK(is_cancelled(call));
+  CHECK(call.wait_cancelled(deadline));
+  call.deadline_ns = monotonic_ns() + Nanos(long_enough).count();
+  CHECK_FALSE(is_cancelled(call));
+  CHECK_FALSE(call.wait_cancelled(monotonic_ns() + ms));
 }

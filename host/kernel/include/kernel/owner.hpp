@@ -33,7 +33,7 @@ struct Call {
 
   /// Sets `cancelled` and wakes who waits for it. [any]
   void cancel();
-  /// Waits until cancelled (true), or until a monotonic time (false).
+  /// Waits until cancelled or until its own deadline (true), or until a monotonic time before that (false).
   [[nodiscard]] bool wait_cancelled(std::int64_t until_ns) const;
 };
 

@@ -42,7 +42,7 @@ inline constexpr Code pending = Code{1000};
 
 /// When the time of the call a frame is in is up. For a service call without any deadline this is where its default begins to count. [any]
 std::int64_t deadline_of(Call& call);
-/// True if nobody waits for it any more, or if whom it called is leaving. [any]
+/// True if nobody waits for it any more, its deadline included, or if whom it called is leaving. [any]
 bool is_cancelled(const Call& call);
 /// The id by which the call is known beyond its stack (asynchronous, offloaded or deferred), else that of the one it is made in; 0: neither has one. Of the
 /// thread that makes the call.

@@ -103,9 +103,10 @@ Code ContainerCore::await(Lock& lock, const std::shared_ptr<Build>& build, std::
   const Call* call = call_of_this_thread();
   while (!build->ended) {
     if (const std::string path = cycle(mine); !path.empty()) return closed_circle(error, path);
+    const bool over = call != nullptr && is_cancelled(*call);  // the clock after it: who is only late is told so
     const std::int64_t now = monotonic_ns();
     if (now >= deadline) return too_late(error, build->provision->text);
-    if (call != nullptr && is_cancelled(*call)) return given_up(error, build->provision->text);
+    if (over) return given_up(error, build->provision->text);
     changed.wait_for(lock, Nanos(std::min(slice_ns, deadline - now)));
   }
   if (build->code != Code::ok) error = build->error;
@@ -132,9 +133,10 @@ Code ContainerCore::enter_strand(Lock& lock, const Provision& p, std::int64_t de
   const Call* call = call_of_this_thread();
   while (!entered) {
     if (const std::string path = cycle(mine); !path.empty()) return closed_circle(error, path);
+    const bool over = call != nullptr && is_cancelled(*call);
     const std::int64_t now = monotonic_ns();
     if (now >= deadline) return too_late(error, p.text);
-    if (call != nullptr && is_cancelled(*call)) return given_up(error, p.text);
+    if (over) return given_up(error, p.text);
     if (p.owner->gate().state() != Gate::State::open)
       return container_error(error, Code::unavailable, "`" + p.seat->module + "` is leaving: `" + p.text + "` is not made any more",
                              "LEAVING");

@@ -239,8 +239,11 @@ std::size_t EventSubscription::take(std::span<EventQueue::Entry> out) {
 
 void EventSubscription::deliver(std::span<const EventQueue::Entry> entries, std::int64_t taken_ns) {
   Owner& owner = account_->owner;
-  const std::int64_t deadline = taken_ns + account_->core->limits.handler_ns;
-  call_->deadline_ns.store(std::min(deadline, deadline_cap_.load(std::memory_order_relaxed)), std::memory_order_relaxed);
+  const std::int64_t handler_ns = account_->core->limits.handler_ns;
+  const auto begin = [&](std::int64_t now) {
+    call_->deadline_ns.store(std::min(now + handler_ns, deadline_cap_.load(std::memory_order_relaxed)), std::memory_order_relaxed);
+  };
+  begin(taken_ns);
   const Gate::State limit = options.drain ? Gate::State::draining : Gate::State::open;
   RecordSpares::Returns returns;
   for (std::size_t i = 0; i < entries.size(); ++i) {
@@ -251,6 +254,8 @@ void EventSubscription::deliver(std::span<const EventQueue::Entry> entries, std:
       __builtin_prefetch(next + 64);
     }
     EventRecord* const event = entries[i].event;
+    // What those before it have used of the time is given back to it.
+    if (const std::int64_t now = i == 0 ? taken_ns : coarse_ns(); now - taken_ns > handler_ns / 16) begin(taken_ns = now);
     if (!stopped_.load(std::memory_order_acquire) && !owner.wedged()) {
       const GateEntry inside(owner, Phase::run, ThreadTag::worker, call_, limit);
       if (inside) {

@@ -58,7 +58,9 @@ std::int64_t deadline_of(Call& call) {
 
 bool is_cancelled(const Call& call) {
   if (call.is_service) return static_cast<const ServiceCall&>(call).is_cancelled();
-  return call.cancelled.load(std::memory_order_relaxed) != 0;
+  if (call.cancelled.load(std::memory_order_relaxed) != 0) return true;
+  const std::int64_t deadline = call.deadline_ns.load(std::memory_order_relaxed);
+  return deadline != no_deadline && monotonic_ns() >= deadline;
 }
 
 bool is_given_up(const Call& call) {

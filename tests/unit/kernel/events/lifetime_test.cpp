@@ -1,6 +1,8 @@
 // Subscriptions come and go with their owners: visibility, unsubscribing, leaving, and release exactly once.
+#include <atomic>
 #include <set>
 
+#include "kernel/services.hpp"
 #include "support.hpp"
 
 using namespace tenon::host;
@@ -415,4 +417,24 @@ TEST_CASE("events: all subscriptions can be listed") {
   CHECK(all[0].stats.queued_bytes == 6);
   CHECK(all[1].pattern == "b.>");
   CHECK(all[2].pattern == "a.*");
+}
+
+TEST_CASE("events: each delivery has its own deadline, also of those that were queued together") {
+  Subscriber subscriber;
+  EventLimits limits;
+  limits.handler_ns = 40'000'000;
+  EventHost host(limits);
+  Module publisher(host, "orders"), m(host, "billing", Reach::visible);
+  std::atomic<int> early{0}, late{0};
+  subscriber.then = [&](const EventView&, Call& call) {
+    if (is_cancelled(call)) ++early;
+    if (call.wait_cancelled(soon()) && is_cancelled(call)) ++late;
+  };
+  subscriber.to(m, "orders.*");
+  for (int i = 0; i < 3; ++i) publisher.publish("orders.a");
+  m.reach(Reach::callable);
+  REQUIRE(subscriber.got.reaches(3));
+  CHECK(m.leave().quiet);
+  CHECK(early == 0);
+  CHECK(late >= 2);  // the last one may be asked to end before its time
 }
