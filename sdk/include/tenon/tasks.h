@@ -93,8 +93,9 @@ typedef struct tenon_tasks {
    * made up. [any] */
   tenon_status (*every)(tenon_ctx*, int64_t interval_ns, const tenon_task* task, tenon_id* out, tenon_error*) TENON_NOEXCEPT;
   /* Whenever the wall clock is due: `minute hour day-of-month month day-of-week` as in cron(8), or @hourly @daily @weekly @monthly @yearly. Fields are
-   * lists of `*`, values, ranges, and ranges with a step (star/n, a-b/n); months and days of the week may be names (JAN, mon). If neither day
-   * field begins with a star, a day matches that fits one of them. A wrong schedule is INVALID_ARGUMENT `BAD_SCHEDULE`, saying where.
+   * lists of `*`, values, ranges, and ranges with a step (star/n, a-b/n); months and days of the week may be names (JAN, mon). A step is at most
+   * b - a, one more for a star in a day field: a longer one is refused, as it would only hit the first value. If neither day field begins with a
+   * star, a day matches that fits one of them. A wrong schedule is INVALID_ARGUMENT `BAD_SCHEDULE`, saying where.
    * Changes to and from daylight saving time: a schedule for every hour goes by elapsed time. Any other names times of day: one that is skipped runs once at the first
    * instant after the gap, one that comes twice runs the first time only. A clock that is set by up to three hours counts as the same clock: what it jumped over runs
    * once, what has run does not run again. [any] */

@@ -78,3 +78,57 @@ TEST_CASE("cron of the fake host: names, macros, daylight saving time, and what 
                            "*/0 * * * *", "9-3 * * * *", "@often", "? * * * *", "1,,2 * * * *", "* * * * 8", "* * * FEBR *", "- * * * *"})
     compare(text, 1'709'000'000, false);
 }
+
+TEST_CASE("cron of the fake host: takes and refuses what the kernel does") {
+  struct {
+    unsigned low, high;
+    const char *before, *behind;
+  } constexpr fields[] = {
+      {0, 59, "", " * * * *"}, {0, 23, "0 ", " * * *"}, {1, 31, "0 0 ", " * *"}, {1, 12, "0 0 1 ", " *"}, {0, 7, "0 0 * * ", ""}};
+  for (const auto& f : fields) {
+    const auto both = [&](const std::string& field) { compare(f.before + field + f.behind, 1'709'000'000, false); };
+    for (unsigned step = 0; step <= f.high + 2; ++step) {
+      const std::string behind = "/" + std::to_string(step);
+      both("*" + behind);
+      both(std::to_string(f.low) + "-" + std::to_string(f.high) + behind);
+      both(std::to_string(f.low + 1) + "-" + std::to_string(f.low + 4) + behind);
+      both(std::to_string(f.low + 1) + "-" + std::to_string(f.low + 1) + behind);
+      both(std::to_string(f.low) + behind);
+    }
+    for (const char* field :
+         {"*/1000", "1-1/99999999999", "00001", "0-0", "1-0", "5-5/2000", "99999999999", "*/", "-1", "*-3", "1-", "1,", ",1", "*5", "*,5"})
+      both(field);
+  }
+  for (const char* text : {" @hourly ",
+                           "@weekly ",
+                           "  @daily",
+                           "\t@monthly\t",
+                           "@ daily",
+                           "@daily x",
+                           "@",
+                           "@Daily",
+                           "@reboot",
+                           "  0\t5  *  * * ",
+                           "05 07 * * *",
+                           "0 0 29 2 */7",
+                           "0 0 */31 * */7",
+                           "0 0 31 2 MON",
+                           "0 0 30,31 feb,Apr *",
+                           "0 9 * * SUN-SUN",
+                           "0 9 * * sun-mon",
+                           "0 9 * * SAT-SUN",
+                           "0 9 * * 5-7",
+                           "0 9 * * 0-7",
+                           "0 9 * * MON1",
+                           "0 9 * * MON-",
+                           "JAN * * * *",
+                           "* * L * *",
+                           "* * 15W * *",
+                           "* * * * 5#2",
+                           "0 0 31 4,5 *",
+                           "   ",
+                           "* * * *\n*"})
+    compare(text, 1'709'000'000, false);
+  compare(std::string(247, ' ') + "0 0 1 1 *", 1'709'000'000, false);
+  compare(std::string(248, ' ') + "0 0 1 1 *", 1'709'000'000, false);
+}

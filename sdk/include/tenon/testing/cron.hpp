@@ -21,8 +21,12 @@ class CronSchedule {
     constexpr std::pair<std::string_view, std::string_view> names[] = {
         {"@yearly", "0 0 1 1 *"}, {"@annually", "0 0 1 1 *"}, {"@monthly", "0 0 1 * *"}, {"@weekly", "0 0 * * 0"},
         {"@daily", "0 0 * * *"},  {"@midnight", "0 0 * * *"}, {"@hourly", "0 * * * *"}};
+    if (text.size() > 256) throw std::invalid_argument("a schedule has at most 256 bytes");
+    std::string_view word = text;
+    skip_space(word);
+    word = word.substr(0, word.find_last_not_of(" \t") + 1);
     for (const auto& [name, fields] : names)
-      if (text == name) text = fields;
+      if (word == name) text = fields;
     constexpr std::string_view months = "JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC", days = "SUNMONTUEWEDTHUFRISAT";
     minutes_ = field(text, 0, 59, {}, 0);
     hours_ = field(text, 0, 23, {}, 0);
@@ -99,6 +103,7 @@ class CronSchedule {
     skip_space(text);
     return !text.empty() && text.front() == '*';
   }
+  static constexpr unsigned most = 1000;
   static unsigned value(std::string_view& text, unsigned low, unsigned high, std::string_view names, unsigned first) {
     if (text.size() >= 3 && !names.empty()) {
       std::string word(text.substr(0, 3));
@@ -111,7 +116,7 @@ class CronSchedule {
     }
     unsigned out = 0;
     std::size_t n = 0;
-    for (; n < text.size() && n < 3 && text[n] >= '0' && text[n] <= '9'; ++n) out = out * 10 + static_cast<unsigned>(text[n] - '0');
+    for (; n < text.size() && text[n] >= '0' && text[n] <= '9'; ++n) out = std::min(out * 10 + static_cast<unsigned>(text[n] - '0'), most);
     if (n == 0 || out < low || out > high) throw std::invalid_argument("a field of a schedule has a value that is none, or out of range");
     text.remove_prefix(n);
     return out;
@@ -121,8 +126,9 @@ class CronSchedule {
     std::uint64_t out = 0;
     for (;;) {
       unsigned from = low, to = high;
+      const bool star = !text.empty() && text.front() == '*';
       bool range = true;
-      if (!text.empty() && text.front() == '*') {
+      if (star) {
         text.remove_prefix(1);
         if (high == 7) to = 6;
       } else {
@@ -131,16 +137,18 @@ class CronSchedule {
         if (range) {
           text.remove_prefix(1);
           to = value(text, low, high, names, first);
-          if (high == 7 && to == 0) to = 7;
+          if (high == 7 && to == 0 && from > 0) to = 7;
         }
       }
       unsigned step = 1;
       if (!text.empty() && text.front() == '/') {
         text.remove_prefix(1);
-        step = value(text, 1, high - low + 1, {}, 0);
+        step = value(text, 1, most, {}, 0);
         if (!range) throw std::invalid_argument("a step needs a range or `*`");
       }
       if (to < from) throw std::invalid_argument("a range of a schedule runs backwards");
+      const bool star_of_days = star && (high == 31 || high == 7);
+      if (from != to && step > to - from + (star_of_days ? 1 : 0)) throw std::invalid_argument("a step is longer than its range");
       for (unsigned v = from; v <= to; v += step) out |= std::uint64_t{1} << v;
       if (text.empty() || text.front() != ',') break;
       text.remove_prefix(1);
