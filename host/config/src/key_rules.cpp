@@ -141,7 +141,7 @@ constexpr std::array rules = {
             {},
             false,
             nullptr,
-            "Failures of one service within the window that open its breaker."},
+            "Failures of one provider within the window that open its breaker."},
     KeyRule{"services.breaker.window", T::duration, "60s", 10 * ms, hour, {}, false, nullptr, "Time in which failures are counted."},
     KeyRule{"services.breaker.open",
             T::duration,
