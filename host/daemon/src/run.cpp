@@ -187,6 +187,10 @@ DaemonResult Run::run(Plan plan, std::optional<ModuleStore> store, std::optional
     kernel_roused_.store(true);
     loop_.wake();
   });
+  kernel_.health().on_rouse([this] {
+    health_roused_.store(true);
+    loop_.wake();
+  });
   check_timer_ = loop_.add_timer([this] { look(); });
   tick_timer_ = loop_.add_timer([this] { on_tick(); });
   audit_timer_ = loop_.add_timer([this] { write_audit(); });
@@ -209,6 +213,7 @@ DaemonResult Run::run(Plan plan, std::optional<ModuleStore> store, std::optional
   runner_->wait_finished();
   static_cast<void>(states_audit_.write());
   kernel_.on_rouse({});  // a module that is wedged may still post
+  kernel_.health().on_rouse({});
 
   const RunnerResult result = runner_->result();
   write_status(true);
@@ -265,6 +270,9 @@ void Run::on_woken() {
   // A module that has just started may have checks to be asked.
   if (kernel_roused_.exchange(false) || (states_changed && kernel_.in_use()))
     set_kernel_timer(std::min(kernel_due_ns_, monotonic_ns() + Kernel::tick_ns));
+  // Those of many modules together.
+  constexpr std::int64_t together_ns = 1'000'000;
+  if (health_roused_.exchange(false)) set_kernel_timer(std::min(kernel_due_ns_, monotonic_ns() + together_ns));
   if (states_changed) {
     write_status(false);
     status_line_due_ = true;
@@ -282,6 +290,7 @@ void Run::tick_kernel(std::int64_t now) {
   set_kernel_timer(no_deadline);
   const std::int64_t next = kernel_.tick(now);
   if (next < now + Kernel::idle_tick_ns) set_kernel_timer(next);
+  if (ready_handled_ && kernel_.health().changes() != health_changes_) watch_health(now);
 }
 
 void Run::set_kernel_timer(std::int64_t at_ns) {
@@ -297,7 +306,11 @@ void Run::watch_health(std::int64_t now) {
   health_changes_ = changes;
   health_ready_ = health.ready;
   health_degraded_ = health.degraded;
-  write_status(false);
+  // Once in a life without the pause between two writes: until then the file says that nothing is known, and the host is not ready.
+  const bool first = !health_known_ && std::none_of(health.checks.begin(), health.checks.end(),
+                                                    [](const CheckStatus& c) { return c.state == CheckState::unknown; });
+  health_known_ = health_known_ || first;
+  write_status(first);
   status_line_due_ = true;
 }
 

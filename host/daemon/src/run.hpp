@@ -113,9 +113,10 @@ class Run {
   std::int64_t started_realtime_ns_ = 0, status_written_ns_ = 0, extended_ns_ = 0, extended_until_ns_ = 0;
   int stop_signals_ = 0;
   std::int64_t kernel_due_ns_ = no_deadline;  ///< when kernel_timer_ is set to
-  std::atomic<bool> kernel_roused_{false};
+  std::atomic<bool> kernel_roused_{false}, health_roused_{false};
   std::uint64_t health_changes_ = 0;  ///< what was told of health
   bool health_ready_ = false, health_degraded_ = false;
+  bool health_known_ = false;  ///< every check has answered once, and it was written
   bool ready_handled_ = false, stopping_handled_ = false, finished_handled_ = false;
   bool status_line_due_ = false;  ///< states changed since the supervisor was told; the next tick tells
   bool interrupted_ = false;      ///< --migrate-only was told to stop before it was through

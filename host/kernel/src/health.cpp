@@ -88,6 +88,7 @@ struct Health::Core {
   const Options options;
   mutable std::mutex mutex;
   std::vector<RecordRef> records;  ///< an owner's are together, in its order
+  std::function<void()> roused;
   bool host_started = false, host_stopping = false;
   mutable bool started = false;  ///< latched by whoever finds it so
   std::int64_t ticked_ns = 0;
@@ -139,6 +140,7 @@ void Health::Core::run(void* data) noexcept {
     else
       change = core->settle(*record, CheckState::unhealthy,
                             why.message.empty() ? std::string(code_name(code)) : printable(why.message, max_why), now);
+    if (change && core->roused) core->roused();
     record->due_ns = now + record->check.interval_ns;
     record->deadline_ns = no_deadline;  // it has answered, though its job has not ended yet
   } catch (...) {                       // out of memory: the last answer stands
@@ -198,8 +200,13 @@ Result<void> Health::join(Owner& owner, std::vector<HealthCheck> checks) {
 
 void Health::started(Owner& owner) {
   const std::lock_guard lock(core_->mutex);
+  bool due = false;
   for (const auto& record : core_->records)
-    if (record->owner == &owner && record->due_ns == no_deadline) record->due_ns = 0;
+    if (record->owner == &owner && record->due_ns == no_deadline) {
+      record->due_ns = 0;
+      due = true;
+    }
+  if (due && core_->roused) core_->roused();
 }
 
 void Health::drain(Owner& owner) {
@@ -216,6 +223,11 @@ void Health::leave(Owner& owner) {
   const std::lock_guard lock(core_->mutex);
   if (std::erase_if(core_->records, [&owner](const auto& record) { return record->owner == &owner; }) != 0)
     core_->changes.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Health::on_rouse(std::function<void()> roused) {
+  const std::lock_guard lock(core_->mutex);
+  core_->roused = std::move(roused);
 }
 
 void Health::host_started() {
@@ -271,15 +283,15 @@ HealthReport Health::report(std::int64_t now) const {
       if (record->check.required && !record->was_well) all_were_well = false;
     }
   }
-  std::stable_sort(out.checks.begin(), out.checks.end(), [](const CheckStatus& a, const CheckStatus& b) { return a.module < b.module; });
   for (const TaskStatus& task : core_->tasks.list()) {
     if (task.kind != TaskKind::loop || task.health == TaskHealth::ok) continue;
     const bool failed = task.health == TaskHealth::failed;
     std::string why = failed ? "the background loop has ended" : "the background loop has ended and will begin again";
     if (!task.decided_by.empty()) why += " (`" + task.decided_by + "` is `" + std::string(policy_name(task.policy)) + "`)";
-    out.checks.push_back(
-        {task.owner, task.name.empty() ? "loop" : task.name, failed, CheckState::unhealthy, std::move(why), now, task.runs, task.failures});
+    out.checks.push_back({task.owner, task.name.empty() ? "loop" : task.name, failed, CheckState::unhealthy, std::move(why), task.ended_ns,
+                          task.runs, task.failures});
   }
+  std::stable_sort(out.checks.begin(), out.checks.end(), [](const CheckStatus& a, const CheckStatus& b) { return a.module < b.module; });
   for (const CheckStatus& c : out.checks) {
     if (c.state != CheckState::unhealthy) continue;
     out.degraded = true;

@@ -250,11 +250,12 @@ bool Tasks::Core::goes_on(Task& t, JobEnd how) {
     case TaskKind::loop:
       break;
   }
+  const std::int64_t now = clock.monotonic();
+  t.ended_ns = now;
   if (t.loop.policy != LoopPolicy::restart) {
     t.ended_by_itself = true;
     return false;
   }
-  const std::int64_t now = clock.monotonic();
   ++t.restarts;
   if (now - t.began_ns > t.loop.max_backoff_ns) t.pause_ns = t.loop.backoff_ns;
   arm_loop(t, now);

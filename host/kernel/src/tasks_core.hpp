@@ -39,7 +39,7 @@ struct Tasks::Task : std::enable_shared_from_this<Task> {
   bool cancelled = false, releasing = false, released = false, ended_by_itself = false;
   std::int64_t due_ns = no_deadline;  ///< of the run that waits, or is queued or running
   std::int64_t last_due_ns = 0;       ///< cron: what ran last
-  std::int64_t began_ns = 0, pause_ns = 0;
+  std::int64_t began_ns = 0, ended_ns = 0, pause_ns = 0;
   std::uint64_t runs = 0, failures = 0, missed = 0, refused = 0, restarts = 0;
   Code last = Code::ok;
   Timers::node_type timer;  ///< its timer while it is not armed: arming allocates nothing
@@ -59,6 +59,7 @@ struct Tasks::Task : std::enable_shared_from_this<Task> {
         id, owner->name(), name, kind, state, health(), runs, failures, missed, refused, restarts, last, armed() ? due_ns : no_deadline};
     out.policy = loop.policy;
     out.decided_by = loop.decided_by;
+    out.ended_ns = ended_ns;
     return out;
   }
   [[nodiscard]] bool with_pool() const { return self != nullptr; }

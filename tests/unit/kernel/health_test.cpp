@@ -165,6 +165,24 @@ TEST_CASE("over its deadline a check is unhealthy, is cancelled, and is not aske
   CHECK(inside.value() == 1);
 }
 
+TEST_CASE("a tick is wanted when checks are due, and when an answer is another one") {
+  World w;
+  std::atomic<int> roused{0};
+  w.health.on_rouse([&roused] { ++roused; });
+  w.health.host_started();
+  CHECK(roused == 0);
+  w.health.started(w.owner);
+  CHECK(roused == 1);
+  w.health.started(w.owner);
+  CHECK(roused == 1);
+  w.ask_all();
+  CHECK(roused == 3);
+  w.ask_all();
+  CHECK(roused == 3);
+  w.end();
+  w.health.on_rouse({});
+}
+
 TEST_CASE("a change is told once, an answer that says the same is not") {
   World w;
   w.health.started(w.owner);
@@ -242,6 +260,8 @@ TEST_CASE("background loops count by their policy") {
   CHECK(report.ready);
   CHECK(report.degraded);
   CHECK(report.checks.back().name == "poller");
+  CHECK(report.checks.back().since_ns == w.clock.monotonic());
+  CHECK(w.health.report(monotonic_ns() + second).checks.back().since_ns == w.clock.monotonic());  // not when somebody asks
   loop(LoopPolicy::fail);
   report = wait(4);
   CHECK_FALSE(report.ready);

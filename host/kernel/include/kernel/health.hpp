@@ -53,7 +53,7 @@ struct HealthReport {
   bool started = false;             ///< the host was started, and since then every required check was healthy once; stays true
   bool ready = false;               ///< started, not stopping, and no required check is unhealthy
   bool degraded = false;            ///< something is unhealthy, required or not
-  std::vector<CheckStatus> checks;  ///< by module, then as offered; behind them background loops that ended by themselves
+  std::vector<CheckStatus> checks;  ///< by module, then as offered; behind a module's own its background loops that ended by themselves
 };
 
 /// Asks with `tick`; whoever reads a report waits for nobody. Background loops count by their policy (Tasks): failed like a required check, in a pause before
@@ -83,6 +83,9 @@ class Health {
   void drain(Owner& owner);
   /// The owner's gate is closed: nothing of it is reported any more. What still runs ends with WorkerPool::leave.
   void leave(Owner& owner);
+
+  /// `roused`: a tick is wanted at once, as checks are due, or have answered something new. On any thread; it must not block, throw or call the kernel.
+  void on_rouse(std::function<void()> roused);
 
   /// Every required module runs.
   void host_started();

@@ -67,6 +67,7 @@ struct TaskStatus {
   std::int64_t next_ns = no_deadline;    ///< while waiting: monotonic, for cron realtime
   LoopPolicy policy = LoopPolicy::fail;  ///< of loops, and see LoopOptions
   std::string decided_by{};
+  std::int64_t ended_ns = 0;  ///< monotonic, when a loop has ended by itself last
 };
 
 /// Of all tasks of one kind that modules of one name have or had.
