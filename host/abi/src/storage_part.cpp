@@ -13,6 +13,7 @@ constexpr std::uint64_t storage_tag = 1;
 }  // namespace
 
 Result<void> may_use_namespace(Instance& instance, std::string_view name) {
+  if (auto good = check_namespace_name(name); !good) return good;  // what is no name cannot be granted
   Result<void> allowed = instance.permissions().may_use_namespace(name);
   if (!allowed) instance.host().kernel()->denied(instance.name(), "storage", name, allowed.error());
   return allowed;

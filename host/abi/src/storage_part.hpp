@@ -42,7 +42,7 @@ class StoragePart final : public Part {
   const std::shared_ptr<StorageCompletions> completions_;
 };
 
-/// PERMISSION_DENIED, recorded, unless the namespace is the instance's own or granted to it.
+/// INVALID_ARGUMENT for what is no name; PERMISSION_DENIED, recorded, unless the namespace is the instance's own or granted to it.
 Result<void> may_use_namespace(Instance& instance, std::string_view name);
 Error no_space();
 

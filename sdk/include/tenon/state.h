@@ -54,9 +54,10 @@ typedef struct tenon_state {
   tenon_status (*next)(tenon_ctx* ctx, tenon_id cursor, const tenon_storage_row* const** rows, size_t* count,
                        tenon_error* err) TENON_NOEXCEPT;
   tenon_status (*close)(tenon_ctx* ctx, tenon_id cursor) TENON_NOEXCEPT; /* stale: NOT_FOUND. [any] */
-  /* fn hears of every change below `prefix` from now on; of one that is just being made perhaps, too. So: watch first, then read. Not called before start
-   * was; until then changes wait. release(data) (may be NULL) is called exactly once after the last fn, at the latest at the instance's end, and
-   * not if this fails. The same space, prefix, fn and data again = OK with the same id: release is then not called for it. [any] */
+  /* fn hears of every change below `prefix` from now on (erasing what is not there is none); of one that is just being made perhaps, too. So: watch
+   * first, then read. Not called before start was; until then changes wait. release(data) (may be NULL) is called exactly once after the last fn, at
+   * the latest at the instance's end, and not if this fails. The same space, prefix, fn and data again = OK with the same id: release is then
+   * not called for it. [any] */
   tenon_status (*watch)(tenon_ctx* ctx, tenon_id space, tenon_bytes prefix, tenon_state_changed fn, void* data,
                         void (*release)(void* data) TENON_NOEXCEPT, tenon_id* out, tenon_error* err) TENON_NOEXCEPT;
   /* Nothing begins to be delivered afterwards; one delivery may still be running. Fine inside fn. Stale: NOT_FOUND. [any] */

@@ -88,6 +88,18 @@ CONFORMS("state: keys come in order, in batches, without values") {
   CHECK(batches == 3);
 }
 
+CONFORMS("state: what is no name of a namespace is refused as that, not as one that could be granted") {
+  for (const std::string& name : {std::string(), std::string("a..b"), std::string("a b"), std::string(256, 'a')}) {
+    CAPTURE(name);
+    tenon_id id = 0;
+    tenon_error error{};
+    error.struct_size = sizeof error;
+    CHECK(way.storage->open(way.ctx, {name.data(), name.size()}, 0, &id, &error) == TENON_INVALID_ARGUMENT);
+    CHECK(std::string_view(error.reason) == "NAMESPACE_NAME");
+    CHECK(way.state->open(way.ctx, {name.data(), name.size()}, &id, nullptr) == TENON_INVALID_ARGUMENT);
+  }
+}
+
 CONFORMS("state: a watch hears of changes below its prefix, and of nothing else") {
   Space s(way, "puppet");
   Mirror m(way, "puppet");
@@ -105,6 +117,8 @@ CONFORMS("state: a watch hears of changes below its prefix, and of nothing else"
   REQUIRE(s.erase("a.1").str() == "OK");
   CHECK(some.hears(1));
   CHECK(some.take() == Heard{"erased:a.1"});
+  REQUIRE(s.erase("a.1").str() == "OK");  // it is not there: no change
+  REQUIRE(s.erase("a.none").str() == "OK");
   REQUIRE(s.put("a.2", "1", "", 1000).str() == "OK");
   CHECK(some.hears(1));
   CHECK(some.take() == Heard{"put:a.2"});

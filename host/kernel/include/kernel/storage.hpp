@@ -25,6 +25,9 @@ namespace tenon::host {
 
 class State;
 
+/// INVALID_ARGUMENT `NAMESPACE_NAME`, saying what a name is.
+Result<void> check_namespace_name(std::string_view name);
+
 struct NamespaceOptions {
   enum class Durability : std::uint8_t {
     full,    ///< acknowledged = on disk

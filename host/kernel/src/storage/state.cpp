@@ -136,9 +136,10 @@ bool State::put(NamespaceId space, const StorageBatch::Row& row) {
 
 bool State::erase(NamespaceId space, std::string_view key, std::uint64_t revision, StateChange::Kind kind) {
   StateSpace* const s = open(space);
-  if (s == nullptr || !s->set(state_hash(key, seed_), {key, {}, {}, revision, 0}, true, *reclaimer_)) return false;
-  watches_->note(space, kind, revision, key);
-  return true;
+  if (s == nullptr) return false;
+  const StateSpace::Set set = s->set(state_hash(key, seed_), {key, {}, {}, revision, 0}, true, *reclaimer_);
+  if (set.was_there) watches_->note(space, kind, revision, key);  // else nothing has changed
+  return set.is_new;
 }
 
 void State::clear(NamespaceId space, std::uint64_t revision) {

@@ -44,13 +44,13 @@ void StateSpace::place(Table& table, StateEntry* entry) {
   ++table.used;
 }
 
-bool StateSpace::set(std::uint64_t hash, const StorageBatch::Row& row, bool erased, StateReclaimer& reclaimer) {
+StateSpace::Set StateSpace::set(std::uint64_t hash, const StorageBatch::Row& row, bool erased, StateReclaimer& reclaimer) {
   const Table* table = table_.load(std::memory_order_relaxed);
   std::size_t at = hash & table->mask;
   StateEntry* old = nullptr;
   for (; (old = table->slots[at].load(std::memory_order_relaxed)) != nullptr; at = (at + 1) & table->mask)
     if (old->hash == hash && old->key() == row.key) break;
-  if (row.revision <= (old != nullptr ? old->revision : floor_)) return false;
+  if (row.revision <= (old != nullptr ? old->revision : floor_)) return {};
   const bool was_there = old != nullptr && !old->erased;
   StateEntry* const entry = make_entry(hash, row, erased);
   if (old != nullptr) {
@@ -65,13 +65,13 @@ bool StateSpace::set(std::uint64_t hash, const StorageBatch::Row& row, bool eras
     roomy->slots[free].store(entry, std::memory_order_seq_cst);
     ++roomy->used;
   }
-  if (was_there == !erased) return true;
+  if (was_there == !erased) return {true, was_there};
   const std::lock_guard lock(keys_mutex_);
   if (erased)
     keys_.erase(keys_.find(row.key));
   else
     keys_.emplace(row.key);
-  return true;
+  return {true, was_there};
 }
 
 /// A new table for what is there, with room to grow. What was erased is forgotten here, but not that it was. Only what this transaction itself

@@ -53,8 +53,14 @@ class StateSpace {
     }
   }
 
-  /// False if what is there is as new. `erased`: the row's value is not there any more.
-  bool set(std::uint64_t hash, const StorageBatch::Row& row, bool erased, StateReclaimer& reclaimer);
+  /// False if what is there is as new.
+  struct Set {
+    bool is_new = false;
+    bool was_there = false;  ///< there was a value before
+    explicit operator bool() const { return is_new; }
+  };
+  /// `erased`: the row's value is not there any more.
+  Set set(std::uint64_t hash, const StorageBatch::Row& row, bool erased, StateReclaimer& reclaimer);
   void clear(std::uint64_t revision, StateReclaimer& reclaimer);
 
   /// Keys from `from` on, in order, while `take(key)` is true.

@@ -83,15 +83,20 @@ Result<NamespaceId> Storage::define(const std::string& name, const NamespaceOpti
   return define_or_use(name, options, deadline_ns);
 }
 
+Result<void> check_namespace_name(std::string_view name) {
+  if (is_dotted_name(name)) return {};
+  return Error{Code::invalid_argument,
+               "`" + printable(name) + "` is no namespace: words of A-Z a-z 0-9 _ - joined by dots, at most 255 bytes",
+               "NAMESPACE_NAME"};
+}
+
 Result<NamespaceId> Storage::use(const std::string& name, std::int64_t deadline_ns) {
   if (Result<NamespaceId> there = find(name)) return there;
   return define_or_use(name, std::nullopt, deadline_ns);
 }
 
 Result<NamespaceId> Storage::define_or_use(const std::string& name, std::optional<NamespaceOptions> options, std::int64_t deadline_ns) {
-  if (!is_dotted_name(name))
-    return Error{Code::invalid_argument,
-                 "`" + printable(name) + "` is no namespace: words of A-Z a-z 0-9 _ - joined by dots, at most 255 bytes", "NAMESPACE_NAME"};
+  if (auto good = check_namespace_name(name); !good) return good.error();
   const auto out = std::make_shared<std::optional<Result<NamespaceId>>>();
   if (Result<void> r = run_on_writer([this, out, name, options] { *out = define_on_writer(name, options); }, deadline_ns); !r)
     return r.error();

@@ -265,7 +265,9 @@ inline Status FakeStorage::commit(const std::string& name, const std::vector<Op>
   revision = ++revision_;
   s.entries.swap(after.entries);
   for (const Op& o : ops)
-    if (o.kind != TENON_STORAGE_CHECK) note(name, o.key, o.kind == TENON_STORAGE_PUT ? TENON_STATE_PUT : TENON_STATE_ERASED, revision_);
+    // Erasing what was not there changes nothing.
+    if (o.kind == TENON_STORAGE_PUT || (o.kind == TENON_STORAGE_ERASE && after.entries.count(o.key) != 0))
+      note(name, o.key, o.kind == TENON_STORAGE_PUT ? TENON_STATE_PUT : TENON_STATE_ERASED, revision_);
   return Status();
 }
 

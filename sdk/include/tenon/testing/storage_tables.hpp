@@ -44,11 +44,11 @@ struct StorageTables {
   static tenon_status open_in(tenon_ctx* ctx, std::vector<FakeStorage::Opened>& all, tenon_id tag, std::string_view name,
                               std::uint32_t flags, tenon_id* out, tenon_error* err) {
     FakeStorage& s = of(ctx);
+    if (!is_name(name)) return fail(err, TENON_INVALID_ARGUMENT, "NAMESPACE_NAME", "a namespace is dotted words of at most 255 bytes");
     const bool own = name == Host::from(ctx).module_name();
     if (!own && s.granted_.count(name) == 0)
       return fail(err, TENON_PERMISSION_DENIED, "NOT_GRANTED",
                   "the module may not use the storage namespace `" + std::string(name) + "`: host.storage().grant(...) would grant it");
-    if (!is_name(name)) return fail(err, TENON_INVALID_ARGUMENT, "NAMESPACE_NAME", "a namespace is dotted words of at most 255 bytes");
     if ((flags & TENON_STORAGE_SECRET) != 0 && !own)
       return fail(err, TENON_PERMISSION_DENIED, "NOT_OWNER", "only the module a namespace belongs to can make it secret");
     if (tag == storage_tag && own) s.space(name).secret = (flags & TENON_STORAGE_SECRET) != 0;
