@@ -39,7 +39,7 @@ std::uint8_t* put(std::uint8_t*& at, std::string_view text) {
 
 bool is_request(const tenon_request* q) {
   return q != nullptr && q->struct_size >= sizeof(tenon_request) && (q->payload.len == 0 || q->payload.ptr != nullptr) &&
-         q->payload.len <= max_service_payload && is_text(q->content_type, max_service_content_type) &&
+         q->payload.len <= max_service_payload && is_view(q->content_type) && is_content_type(view(q->content_type)) &&
          are_pairs(q->metadata, q->metadata_count);
 }
 
@@ -70,8 +70,7 @@ Code take_payload(ServicesPart& provider, const tenon_blob& body, Reply& to) {
 
 Code take_reply(ServicesPart& provider, tenon_reply& from, Reply& to) noexcept {
   Code code = take_payload(provider, std::exchange(from.payload, {}), to);
-  bool good = is_text(from.content_type, max_service_content_type) && to.set_content_type(view(from.content_type)) &&
-              are_pairs(from.metadata, from.metadata_count);
+  bool good = is_view(from.content_type) && to.set_content_type(view(from.content_type)) && are_pairs(from.metadata, from.metadata_count);
   try {
     for (std::size_t i = 0; good && code == Code::ok && i < from.metadata_count; ++i)
       good = to.add_pair(view(from.metadata[i].key), view(from.metadata[i].value));

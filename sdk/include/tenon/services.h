@@ -25,7 +25,7 @@ extern "C" {
 #define TENON_SERVICES "tenon.services/1"
 
 #define TENON_MESSAGE_MAX 67108864u     /* bytes of a payload */
-#define TENON_CONTENT_TYPE_MAX 127u     /* bytes */
+#define TENON_CONTENT_TYPE_MAX 127u     /* bytes of printable ASCII */
 #define TENON_METADATA_MAX 64u          /* pairs */
 #define TENON_METADATA_MAX_BYTES 16384u /* of all keys and values */
 

@@ -134,13 +134,26 @@ TEST_CASE("services conformance: messages beyond their limits are refused before
       ask.metadata[0].second = std::string(TENON_METADATA_MAX_BYTES, 'v');
       refused(ask);
       ask = most;
-      ask.content_type = "\xff";
-      refused(ask);
+      for (const char* bad : {"\xff", "a\nb", "\x7f", "text/pl\xc3\xa4in"}) {
+        ask.content_type = bad;
+        refused(ask);
+      }
     }
     for (const char* bad : {"00-1-2-01", "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
                             "00-00000000000000000000000000000000-00f067aa0ba902b7-01"})
       refused(Ask("", host::no_deadline, bad));
     CHECK(s.calls == 1);
+  });
+}
+
+TEST_CASE("services conformance: a reply whose content type is not printable ASCII is none") {
+  every_way([](Driver& d) {
+    REQUIRE(d.offer("orders.odd", d.service([](Current&, const Message&) {
+               Said out("x");
+               out.content_type = "a\nb";
+               return out;
+             })).ok());
+    CHECK(d.call("orders.odd", "x").status == TENON_INTERNAL);
   });
 }
 

@@ -25,6 +25,13 @@ struct Request {
 
 inline constexpr std::size_t max_service_payload = 64UL * 1024 * 1024;
 inline constexpr std::size_t max_service_content_type = 127;
+/// Printable ASCII, not too long; may be empty.
+inline bool is_content_type(std::string_view text) {
+  if (text.size() > max_service_content_type) return false;
+  for (const char c : text)
+    if (c < 0x20 || c > 0x7e) return false;
+  return true;
+}
 inline constexpr std::size_t max_service_pairs = 64;
 inline constexpr std::size_t max_service_metadata = 16UL * 1024;  ///< bytes of all keys and values
 
@@ -67,9 +74,9 @@ class Reply {
   }
   /// Takes the blob over, whatever it returns; false (and empty) beyond max_service_payload.
   bool give(const ServiceBlob& blob);
-  /// False, and unchanged, if it is too long.
+  /// False, and unchanged, if it is none.
   bool set_content_type(std::string_view type) {
-    if (type.size() > max_service_content_type) return false;
+    if (!is_content_type(type)) return false;
     if (!type.empty()) std::memcpy(content_type_, type.data(), type.size());
     content_type_size_ = static_cast<unsigned char>(type.size());
     return true;

@@ -19,7 +19,7 @@ CallRecord* root_of(Call* call, CallRecord* ServiceCall::*record, Call* ServiceC
 /// Copies the request behind the record; false beyond the limits.
 bool keep_request(CallRecord& record, const Request& request, std::string_view trace_parent, std::string_view& kept_trace_parent) {
   std::size_t metadata = 0;
-  if (request.metadata.size() > max_service_pairs || request.content_type.size() > max_service_content_type ||
+  if (request.metadata.size() > max_service_pairs || !is_content_type(request.content_type) ||
       trace_parent.size() > max_service_content_type)
     return false;
   for (const ServicePair& p : request.metadata) {

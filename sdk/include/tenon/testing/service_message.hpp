@@ -2,6 +2,7 @@
 #ifndef TENON_TESTING_SERVICE_MESSAGE_HPP
 #define TENON_TESTING_SERVICE_MESSAGE_HPP
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <utility>
@@ -77,11 +78,15 @@ inline bool is_text(std::string_view text) {
   return true;
 }
 
+inline bool is_content_type(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
+}
+
 /// Copies; false if something is beyond the limits.
 inline bool read_message(tenon_bytes payload, tenon_str type, const tenon_kv* pairs, std::size_t count, ServiceMessage& out) {
   const auto is_view = [](tenon_str s) { return s.len == 0 || s.ptr != nullptr; };
   if ((payload.len != 0 && payload.ptr == nullptr) || payload.len > TENON_MESSAGE_MAX) return false;
-  if (!is_view(type) || type.len > TENON_CONTENT_TYPE_MAX || !is_text(view(type))) return false;
+  if (!is_view(type) || type.len > TENON_CONTENT_TYPE_MAX || !is_content_type(view(type))) return false;
   if (count > TENON_METADATA_MAX || (count != 0 && pairs == nullptr)) return false;
   std::size_t bytes = 0;
   for (std::size_t i = 0; i < count; ++i) {
