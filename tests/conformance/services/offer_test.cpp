@@ -63,6 +63,12 @@ TEST_CASE("services conformance: what belongs to others cannot be offered, and n
       CHECK(a.message == "`orders` may not register the service `" + std::string(foreign) + "`: missing `provides.services: [\"" + foreign +
                              "\"]` in its manifest and `modules.orders.grants.services.provide: [\"" + foreign + "\"]`");
     }
+    REQUIRE(d.offer_web("web.echo", d.service(echo)).ok());
+    if (d.is_real()) {
+      const Answer stolen = d.offer("web.stolen", s);
+      failed(stolen, TENON_PERMISSION_DENIED, "FOREIGN_NAME");
+      CHECK(stolen.message == "`orders` may not register the service `web.stolen`: it belongs to the module `web`, and cannot be granted");
+    }
     const Answer asked = d.offer("shop.other", s);
     failed(asked, TENON_PERMISSION_DENIED, "NOT_GRANTED");
     if (d.is_real())

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "refusals.hpp"
 
 namespace tenon::host {
@@ -12,6 +13,18 @@ namespace {
 constexpr std::int64_t looked_at_ns = 500'000;
 
 }  // namespace
+
+/// Nobody can be granted a name below that of another module: that is what to say if the module is known to be there.
+std::optional<Error> ServicesCore::foreign(const ServiceSeat& seat, std::string_view name) const {
+  const std::lock_guard lock(mutex);
+  for (const auto& [generation, r] : registration_slots)
+    if (r != nullptr && r->seat->module != seat.module && has_prefix(name, r->seat->module))
+      return service_error(Code::permission_denied,
+                           "`" + seat.module + "` may not register the service `" + printable(name) + "`: it belongs to the module `" +
+                               r->seat->module + "`, and cannot be granted",
+                           "FOREIGN_NAME");
+  return std::nullopt;
+}
 
 Result<std::uint64_t> Services::add(ServiceSeat& seat, const ServiceOffer& offer) {
   const auto name = parse_service_name(offer.name);
@@ -27,8 +40,9 @@ Result<std::uint64_t> Services::add(ServiceSeat& seat, const ServiceOffer& offer
     return reserved;
   }
   if (auto may = seat.permissions.may_register(*name); !may) {
-    if (core_->options.denied) core_->options.denied(seat, offer.name, may.error());
-    return may.error();
+    const Error refusal = core_->foreign(seat, name->name).value_or(may.error());
+    if (core_->options.denied) core_->options.denied(seat, offer.name, refusal);
+    return refusal;
   }
   const std::string text = name->text();
   ServicesCore& core = *core_;
