@@ -86,8 +86,7 @@ Result<NamespaceId> Storage::define(const std::string& name, const NamespaceOpti
 Result<void> check_namespace_name(std::string_view name) {
   if (is_dotted_name(name)) return {};
   return Error{Code::invalid_argument,
-               "`" + printable(name) + "` is no namespace: words of A-Z a-z 0-9 _ - joined by dots, at most 255 bytes",
-               "NAMESPACE_NAME"};
+               "`" + printable(name) + "` is no namespace: words of A-Z a-z 0-9 _ - joined by dots, at most 255 bytes", "NAMESPACE_NAME"};
 }
 
 Result<NamespaceId> Storage::use(const std::string& name, std::int64_t deadline_ns) {
