@@ -83,6 +83,7 @@ Plan prepare_plan(const Config& config, const BootOptions& options, BootTimes* t
   Discovery discovery = discover(where);
   refuse_hung(discovery, config, options);
   const std::int64_t discovered = monotonic_ns();
+  if (options.discovered) options.discovered();
   PlanOptions plan_options;
   plan_options.safe_mode = options.safe_mode;
   plan_options.notes = options.notes;

@@ -14,6 +14,7 @@
 #include "crash_handler.hpp"
 #include "journal.hpp"
 #include "kernel/gate.hpp"
+#include "planning.hpp"
 #include "run.hpp"
 #include "storage_file.hpp"
 
@@ -108,6 +109,34 @@ void tell_error(LogCore& log, const Error& e, Diagnostics& findings) {
   findings.error("daemon.not_started", {}, e.message).exit = e.exit;
 }
 
+/// For a boot that ends while the plan is made: whoever makes it still uses everything, and may never come back.
+[[noreturn]] void end_while_planning(const Planning& planning, bool overdue, LogCore& log, SupervisorNotifier& supervisor,
+                                     const DaemonOptions& options, const Config& config, Diagnostics& findings) {
+  static_cast<void>(supervisor.stopping("stopping: no module was loaded"));
+  const ExitCode exit = overdue ? ExitCode::io_error : options.migrate_only ? ExitCode::try_again : ExitCode::ok;
+  const std::string exit_text = std::to_string(static_cast<int>(exit));
+  if (overdue) {
+    findings.error("daemon.not_started", {}, "reading plugins and manifests did not end; the log says more").exit = exit;
+  } else {
+    log.log(info, "stopped before any module was loaded", {{"signal", planning.signal() == SIGTERM ? "SIGTERM" : "SIGINT"}});
+    if (options.migrate_only)
+      tell_error(log, {Code::cancelled, "interrupted: not everything was looked at, run it again", {}, 0, exit}, findings);
+  }
+  if (!options.startup_report.empty()) {
+    StartupReport report = begin_startup_report(options, config, {});
+    report.outcome = overdue ? "failed" : "cancelled";
+    const std::int64_t discovered = planning.discovered_ns();
+    report.host = {{"discover", planning.began_ns(), discovered, discovered == 0 ? SpanResult::running : SpanResult::ok}};
+    if (discovered != 0) report.host.push_back({"plan", discovered, 0, SpanResult::running});
+    if (const Result<void> written = write_startup_report(report, options.startup_report); !written)
+      log.log(error, "the startup report could not be written", {{"error", written.error().message}});
+  }
+  log.log(info, "tenond ends", {{"exit", exit_text}});
+  log.flush();
+  answer_failure(options, findings, exit);
+  end_process(exit, true);
+}
+
 bool has_plugins(const Plan& plan) {
   return std::any_of(plan.modules.begin(), plan.modules.begin() + static_cast<std::ptrdiff_t>(plan.planned),
                      [](const PlannedModule& p) { return !p.trusted; });
@@ -118,13 +147,30 @@ bool has_plugins(const Plan& plan) {
 DaemonResult run_daemon(const DaemonOptions& options) {
   const bool cheap_gates = prepare_gates();
   prepare_memory();
+  SupervisorEnvironment environment = take_supervisor_environment();  // there is one thread only
+  BootHand hand{open_handled_signals(), SupervisorNotifier::connect(environment)};
   LogCore log;
   Diagnostics diagnostics;
-  const auto [valid, config] = load_config_as_far_as_possible(options.config, diagnostics);
+  const LoadedConfig loaded = load_config_as_far_as_possible(options.config, diagnostics);
+  const bool valid = loaded.valid;
+  const std::shared_ptr<const Config>& config = loaded.config;
+  Planning planning(log, hand.supervisor, hand.signals.get());
+  const auto plan_aside = [&](std::function<void()> work) {
+    if (const Planning::End end = planning.run(std::move(work)); end != Planning::End::done)
+      end_while_planning(planning, end == Planning::End::overdue, log, hand.supervisor, options, *config, diagnostics);
+  };
   if (!valid) {
     if (config) {  // everything that is wrong is said in one run
-      const BootOptions boot{options.executable, options.builtins, options.safe_mode, hung_digests(config->host.state_dir)};
-      diagnostics.append(prepare_plan(*config, boot).diagnostics);
+      LogSettings to_stderr = config->host.log;
+      to_stderr.file.reset();
+      static_cast<void>(log.open(log_options(to_stderr, options.colour)));
+      Plan plan;
+      plan_aside([&] {
+        BootOptions boot{options.executable, options.builtins, options.safe_mode, hung_digests(config->host.state_dir)};
+        boot.discovered = [&planning] { planning.discovered(); };
+        plan = prepare_plan(*config, boot);
+      });
+      diagnostics.append(plan.diagnostics);
       diagnostics.sort();
     }
     const ExitCode refused = diagnostics.exit_code();
@@ -156,21 +202,29 @@ DaemonResult run_daemon(const DaemonOptions& options) {
   for (const auto& [name, level] : log_settings.modules) log.set_level(name, level);
   log.log(info, "tenond starts",
           {{"version", host_version()}, {"instance", config->host.instance_name}, {"pid", std::to_string(::getpid())}});
+  for (const std::string& problem : environment.problems) log.log(warn, problem, {});
   if (!cheap_gates) log.log(info, "this kernel has no membarrier: entering a module costs a full fence", {});
   tell_diagnostics(log, log_settings, diagnostics, options.colour);
   if (!log_opened) tell_error(log, log_opened.error(), diagnostics);
 
-  BootOptions boot{options.executable, options.builtins, options.safe_mode, state ? hung_digests(state->path) : std::vector<std::string>{}};
+  BootOptions boot{options.executable, options.builtins, options.safe_mode, {}};
   BootTimes times;
-  // Before discovery: what is dropped while it reads, or after it, is noticed.
   std::optional<DirectoryWatch> watch;
-  if (!options.migrate_only) watch = watch_directories(log, config->host);
   std::optional<ModuleStore> looked;
-  if (state) looked = ModuleStore::look(state->path);
-  if (looked) boot.store = &*looked;
+  Plan plan;
   boot.notes = options.json_output || log.enabled(debug);
-  Plan plan = prepare_plan(*config, boot, &times);
+  boot.discovered = [&planning] { planning.discovered(); };
+  plan_aside([&] {
+    if (state) boot.hung_digests = hung_digests(state->path);
+    // Before discovery: what is dropped while it reads, or after it, is noticed.
+    if (!options.migrate_only) watch = watch_directories(log, config->host);
+    if (state) looked = ModuleStore::look(state->path);
+    if (looked) boot.store = &*looked;
+    plan = prepare_plan(*config, boot, &times);
+  });
+  boot.discovered = {};
   boot.store = nullptr;  // a reload hashes: the store has forgotten by then
+  hand.reload_wanted = planning.reload_wanted();
   tell_diagnostics(log, log_settings, plan.diagnostics, options.colour);
   diagnostics.append(plan.diagnostics);
   exit = worse(exit, plan.exit);
@@ -245,7 +299,7 @@ DaemonResult run_daemon(const DaemonOptions& options) {
   (*kernel)->audit().record({"daemon.start", "info", "host", config->host.instance_name, {}, "ok", {{"version", host_version()}}});
 
   DaemonResult result;
-  Run run(options, config, log, **kernel, std::move(*state), std::move(boot), times);
+  Run run(options, config, log, **kernel, std::move(*state), std::move(boot), times, std::move(hand));
   run.tell_end = [&](ExitCode with) {
     if (with != ExitCode::ok && options.migrate_only && options.json_output) {
       const char* why = with == ExitCode::try_again ? interrupted_text : "a phase before the migrations failed; the log says which";

@@ -81,7 +81,7 @@ ModuleStatus status_of(const PlannedModule& p, std::int64_t now) {
 }  // namespace
 
 Run::Run(const DaemonOptions& options, std::shared_ptr<const Config> config, LogCore& log, Kernel& kernel, StateDir state, BootOptions boot,
-         BootTimes times)
+         BootTimes times, BootHand hand)
     : options_(options),
       config_(std::move(config)),
       log_(log),
@@ -89,6 +89,8 @@ Run::Run(const DaemonOptions& options, std::shared_ptr<const Config> config, Log
       state_(std::move(state)),
       boot_(std::move(boot)),
       times_(times),
+      signals_(std::move(hand.signals)),
+      supervisor_(std::move(hand.supervisor)),
       topics_(kernel_, log_),
       states_audit_(
           kernel_.audit(),
@@ -99,10 +101,8 @@ Run::Run(const DaemonOptions& options, std::shared_ptr<const Config> config, Log
           [this] { loop_.wake(); }),
       observer_(log_, [this] { loop_.wake(); }),
       started_realtime_ns_(realtime_ns()),
-      status_written_ns_(monotonic_ns()) {
-  SupervisorEnvironment environment = take_supervisor_environment();
-  supervisor_ = SupervisorNotifier::connect(environment);
-  for (const std::string& problem : environment.problems) log_.log(warn, problem, {});
+      status_written_ns_(monotonic_ns()),
+      reload_came_(hand.reload_wanted) {
   supervisor_.on_problem = [this](const Error& why) { log_.log(warn, "the supervisor does not hear", {{"error", why.message}}); };
   observer_.on_state = [this](const ModuleStatus& status) {
     states_audit_.add(status);
@@ -176,11 +176,9 @@ void Run::take_over(Plan& plan, std::optional<ModuleStore> store) {
 }
 
 DaemonResult Run::run(Plan plan, std::optional<ModuleStore> store, std::optional<DirectoryWatch> watch) {
-  const sigset_t handled = handled_signal_set();
-  const UniqueFd signals(::signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK));
-  loop_.watch(signals.get(), [this, &signals] {
+  loop_.watch(signals_.get(), [this] {
     signalfd_siginfo info{};
-    while (::read(signals.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) on_signal(static_cast<int>(info.ssi_signo));
+    while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) on_signal(static_cast<int>(info.ssi_signo));
   });
   loop_.on_wake([this] { on_woken(); });
   kernel_.on_rouse([this] {
@@ -206,6 +204,7 @@ DaemonResult Run::run(Plan plan, std::optional<ModuleStore> store, std::optional
   watchdog_timer_ = loop_.add_timer([this] { feed_watchdog(); });
   loop_.set_timer(tick_timer_, monotonic_ns() + second_ns);
   feed_watchdog();
+  if (reload_came_) request_reload();
   runner_->start();
   plan = {};  // manifests and gate reports have done their work; given back while the first modules load
   loop_.run();

@@ -26,15 +26,16 @@
 #include "lifecycle/runner.hpp"
 #include "loader/loader.hpp"
 #include "observer.hpp"
+#include "planning.hpp"
 #include "reload.hpp"
 
 namespace tenon::host {
 
 class Run {
  public:
-  /// `kernel` outlives it.
+  /// `kernel` outlives it. `hand`: with what came while the plan was made.
   Run(const DaemonOptions& options, std::shared_ptr<const Config> config, LogCore& log, Kernel& kernel, StateDir state, BootOptions boot,
-      BootTimes times);
+      BootTimes times, BootHand hand);
   ~Run();
 
   /// Loads and runs the planned modules; returns when everything is over.
@@ -92,6 +93,7 @@ class Run {
   StateDir state_;
   BootOptions boot_;
   BootTimes times_;
+  const UniqueFd signals_;
   EventLoop loop_;
   SupervisorNotifier supervisor_;
   HostTopics topics_;
@@ -128,6 +130,7 @@ class Run {
   std::optional<std::vector<std::string>> file_outcome_;
   std::optional<DirectoryWatch> watch_;
   RestartNews news_;
+  const bool reload_came_;  ///< before there was a loop
 };
 
 /// Of a --migrate-only that was told to stop.

@@ -23,6 +23,79 @@ TEST_CASE("SIGTERM and SIGINT in each phase end with 0 and undo what was done") 
     }
 }
 
+namespace {
+
+/// A daemon whose discovery waits for a file system that does not answer, for as long as the gate exists.
+struct Slow : Host {
+  Slow() : Host({"modules/alpha"}), gate(dir.write("gate", "")) {
+    options.environment["LD_PRELOAD"] = std::string(TENON_TEST_FIXTURES) + "/libslow_open.so";
+    options.environment["TENON_FIXTURE_OPEN_GATE"] = gate;
+    options.environment["TENON_FIXTURE_OPEN_NAME"] = "/";
+  }
+  [[nodiscard]] bool waits() const {
+    return eventually([this] { return ::access((gate + ".waiting").c_str(), F_OK) == 0; });
+  }
+  const std::string gate;
+};
+
+}  // namespace
+
+TEST_CASE("SIGTERM and SIGINT while directories are read end with 0, whether or not the file system answers") {
+  SKIP_UNLESS(slow_factor() == 1, "the runtime of a sanitizer wants to be loaded first");
+  for (const int signal : {SIGTERM, SIGINT})
+    for (const bool safe_mode : {false, true}) {
+      CAPTURE(signal);
+      Slow host;
+      const std::string report = host.dir / "report.json";
+      std::vector<std::string> more = {"--startup-report", report};
+      if (safe_mode) more.emplace_back("--safe-mode");
+      Process p(host.arguments(more), host.options);
+      REQUIRE(host.waits());
+      p.signal(signal);
+      CHECK(p.wait(10s) == 0);
+      CHECK(p.err().find("stopped before any module was loaded signal=SIG") != std::string::npos);
+      CHECK(read_file(report).find("\"outcome\": \"cancelled\"") != std::string::npos);
+      CHECK(host.trace().empty());
+      CHECK(::access((host.state + "/status.json").c_str(), F_OK) != 0);
+    }
+  Slow invalid;
+  invalid.configure("instance: {environment: local}\npaths: {manifests: []}\nnonsense: 1\n");
+  Process p(invalid.arguments(), invalid.options);
+  REQUIRE(invalid.waits());
+  p.signal(SIGTERM);
+  CHECK(p.wait(10s) == 0);
+  CHECK(p.err().find("stopped before any module was loaded") != std::string::npos);
+}
+
+TEST_CASE("a migration told to stop while directories are read was interrupted") {
+  SKIP_UNLESS(slow_factor() == 1, "the runtime of a sanitizer wants to be loaded first");
+  Slow host;
+  Process p(host.arguments({"--output", "json"}, "migrate"), host.options);
+  REQUIRE(host.waits());
+  p.signal(SIGTERM);
+  CHECK(p.wait(10s) == 75);
+  CHECK(p.out().starts_with("{\"format\":1,\"exit\":75,"));
+  CHECK(p.out().find("interrupted: ") != std::string::npos);
+}
+
+TEST_CASE("signals that do not stop are served while directories are read, and SIGHUP is remembered") {
+  SKIP_UNLESS(slow_factor() == 1, "the runtime of a sanitizer wants to be loaded first");
+  Slow host;
+  Process p(host.arguments(), host.options);
+  REQUIRE(host.waits());
+  p.signal(SIGHUP);
+  p.signal(SIGUSR1);
+  p.signal(SIGQUIT);
+  REQUIRE(p.wait_for("dump: no module is loaded yet phase=discover"));
+  REQUIRE(::unlink(host.gate.c_str()) == 0);
+  REQUIRE(p.wait_for(" ready "));
+  CHECK(p.wait_for("reloaded applied="));
+  CHECK(p.err().find("reload is remembered until ready") != std::string::npos);
+  p.signal(SIGTERM);
+  REQUIRE(p.wait_for("stopping signal=SIGTERM"));  // the first one, not a second
+  CHECK(p.wait() == 0);
+}
+
 TEST_CASE("threads that modules left behind do not disturb the end") {
   SKIP_UNLESS(slow_factor() == 1, "under sanitizers everything is freed at the end, so that leaks are found");
   Host host({"modules/alpha", "modules/beta", "modules/gamma", "modules/delta", "modules/epsilon"});

@@ -101,6 +101,23 @@ TEST_CASE("a supervisor that cannot be reached is named once, and told the state
   CHECK(err.find("the supervisor does not hear", told + 1) == std::string::npos);
 }
 
+TEST_CASE("the supervisor hears of directories that take long to read, and of a stop meanwhile") {
+  SKIP_UNLESS(slow_factor() == 1, "the runtime of a sanitizer wants to be loaded first");
+  Supervisor supervisor;
+  Host host({"modules/alpha"});
+  host.options.environment["NOTIFY_SOCKET"] = supervisor.name();
+  host.options.environment["LD_PRELOAD"] = std::string(TENON_TEST_FIXTURES) + "/libslow_open.so";
+  host.options.environment["TENON_FIXTURE_OPEN_GATE"] = host.dir.write("gate", "");
+  host.options.environment["TENON_FIXTURE_OPEN_NAME"] = "/";
+  Process p(host.arguments(), host.options);
+  CHECK_FALSE(supervisor.wait_for("STATUS=discover: ").empty());
+  CHECK_FALSE(supervisor.wait_for("EXTEND_TIMEOUT_USEC=25000000").empty());
+  CHECK_FALSE(supervisor.wait_for("STATUS=discover: ").empty());  // again
+  p.signal(SIGTERM);
+  CHECK_FALSE(supervisor.wait_for("STOPPING=1").empty());
+  CHECK(p.wait() == 0);
+}
+
 TEST_CASE("a reload that ends while the daemon stops is dropped, and READY=1 does not follow STOPPING=1") {
   SKIP_UNLESS(slow_factor() == 1, "the runtime of a sanitizer wants to be loaded first");
   Supervisor supervisor;

@@ -2,6 +2,7 @@
 // `config` do.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,6 +32,7 @@ struct BootOptions {
   bool safe_mode = false;
   std::vector<std::string> hung_digests;  ///< of files whose load never returned: refused while optional
   bool notes = true;                      ///< also find what is neither wrong nor doubtful
+  std::function<void()> discovered{};     ///< called when discovery is over; empty = nobody asks
   const ModuleStore* store = nullptr;     ///< of earlier starts, to spare hashing what has not changed; borrowed, may be null
 };
 

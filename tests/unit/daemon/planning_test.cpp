@@ -1,0 +1,56 @@
+#include "planning.hpp"
+
+#include <doctest/doctest.h>
+
+#include <future>
+#include <stdexcept>
+
+using namespace tenon::host;
+
+namespace {
+
+struct Bench {
+  LogCore log;
+  std::vector<std::string> told;
+  SupervisorNotifier supervisor{[this](std::string_view datagram) -> Result<void> {
+    told.emplace_back(datagram);
+    return {};
+  }};
+};
+
+}  // namespace
+
+TEST_CASE("planning: work that is quick is done without a word to the supervisor") {
+  Bench b;
+  Planning planning(b.log, b.supervisor, -1, {.first_word_ns = 60'000'000'000});
+  bool done = false;
+  CHECK(planning.run([&] { done = true; }) == Planning::End::done);
+  CHECK(done);
+  CHECK(b.told.empty());
+  CHECK(planning.signal() == 0);
+  CHECK_FALSE(planning.reload_wanted());
+}
+
+TEST_CASE("planning: what the work throws is thrown where it was waited for") {
+  Bench b;
+  Planning planning(b.log, b.supervisor, -1);
+  CHECK_THROWS_AS(planning.run([] { throw std::runtime_error("no memory"); }), std::runtime_error);
+}
+
+TEST_CASE("planning: work that does not end is given up, and the supervisor knew the phase") {
+  Bench b;
+  std::promise<void> over, ended;
+  Planning planning(b.log, b.supervisor, -1, {.first_word_ns = 1'000'000, .slow_ns = 2'000'000, .total_ns = 50'000'000});
+  const auto end = planning.run([&] {
+    planning.discovered();
+    over.get_future().wait();
+    ended.set_value_at_thread_exit();
+  });
+  CHECK(end == Planning::End::overdue);
+  CHECK(planning.discovered_ns() >= planning.began_ns());
+  REQUIRE(b.told.size() >= 2);
+  CHECK(b.told[0].starts_with("STATUS="));
+  CHECK(b.told[1] == "EXTEND_TIMEOUT_USEC=25000000");
+  over.set_value();
+  ended.get_future().wait();  // the thread uses what is on this stack
+}
