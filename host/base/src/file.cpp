@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -94,18 +95,41 @@ Result<void> write_all(int fd, std::string_view data) {
   return {};
 }
 
+namespace {
+
+// As mkostemp makes them, which knows no directories by descriptor.
+UniqueFd create_beside(int directory, const std::string& name, std::string& made) {
+  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+  for (int tries = 100; tries > 0; --tries) {
+    unsigned char random[6];
+    if (::getrandom(random, sizeof random, 0) != static_cast<ssize_t>(sizeof random)) return {};
+    made = name + ".";
+    for (const unsigned char r : random) made += letters[r % letters.size()];
+    UniqueFd fd(::openat(directory, made.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (fd || errno != EEXIST) return fd;
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<void> write_file_atomic(const std::string& path, std::string_view data, mode_t mode, bool sync) {
-  std::string temporary = path + ".XXXXXX";
-  const UniqueFd fd(::mkostemp(temporary.data(), O_CLOEXEC));
-  if (!fd) return Error::system(errno, "cannot create a file beside `" + printable(path, 4096) + "`", ExitCode::cannot_create);
+  return write_file_atomic_at(AT_FDCWD, path, path, data, mode, sync);
+}
+
+Result<void> write_file_atomic_at(int directory, const std::string& name, const std::string& shown, std::string_view data, mode_t mode,
+                                  bool sync) {
+  std::string temporary;
+  const UniqueFd fd = create_beside(directory, name, temporary);
+  if (!fd) return Error::system(errno, "cannot create a file beside `" + printable(shown, 4096) + "`", ExitCode::cannot_create);
   const auto fail = [&](int err, const char* what) {
-    ::unlink(temporary.c_str());
-    return Error::system(err, std::string(what) + " `" + printable(path, 4096) + "`");
+    ::unlinkat(directory, temporary.c_str(), 0);
+    return Error::system(err, std::string(what) + " `" + printable(shown, 4096) + "`");
   };
   if (Result<void> r = write_all(fd.get(), data); !r) return fail(r.error().sys_errno, "cannot write");
   if (::fchmod(fd.get(), mode) != 0) return fail(errno, "cannot set the mode of");
   if (sync && ::fsync(fd.get()) != 0) return fail(errno, "cannot sync");
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return fail(errno, "cannot replace");
+  if (::renameat(directory, temporary.c_str(), directory, name.c_str()) != 0) return fail(errno, "cannot replace");
   return {};
 }
 
@@ -117,7 +141,7 @@ void remove_temporaries(const std::string& path) noexcept {
     const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(directory.c_str()), &::closedir);
     if (dir == nullptr) return;
     while (const dirent* entry = ::readdir(dir.get())) {
-      // As mkostemp makes them: the name, a dot, six letters or digits.
+      // The name, a dot, six letters or digits.
       const std::string_view found = entry->d_name;
       if (found.size() != name.size() + 7 || !found.starts_with(name) || found[name.size()] != '.') continue;
       const std::string_view made = found.substr(name.size() + 1);

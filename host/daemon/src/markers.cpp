@@ -20,8 +20,8 @@ std::vector<LoadMarker> read_load_markers(const std::string& state_dir) {
   return out;
 }
 
-void write_load_marker(const std::string& state_dir, const std::string& module, const Digest& digest) {
-  const UniqueFd fd(::open((state_dir + "/" + load_marker_name).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+void write_load_marker(int state_dir, const std::string& module, const Digest& digest) {
+  const UniqueFd fd(::openat(state_dir, load_marker_name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return;
   const std::string line = to_hex(digest) + " " + module + "\n";
   if (::write(fd.get(), line.data(), line.size()) < 0) return;

@@ -15,8 +15,8 @@ struct LoadMarker {
   std::string module;
 };
 std::vector<LoadMarker> read_load_markers(const std::string& state_dir);
-/// Appends; async-signal-safe enough for a process about to end: one open, one write.
-void write_load_marker(const std::string& state_dir, const std::string& module, const Digest& digest);
+/// Appends, in the directory of that descriptor; async-signal-safe enough for a process about to end: one open, one write.
+void write_load_marker(int state_dir, const std::string& module, const Digest& digest);
 
 inline constexpr const char* load_marker_name = "load.marker";
 

@@ -12,7 +12,7 @@ namespace tenon::host {
 void Run::load_overdue(const std::string& module, bool required) {
   // What can be kept is the knowledge for the next start.
   const auto m = std::find_if(modules_.begin(), modules_.end(), [&module](const RunningModule& x) { return x.name == module; });
-  if (m != modules_.end()) write_load_marker(state_.path, module, m->digest);
+  if (m != modules_.end()) write_load_marker(state_.fd.get(), module, m->digest);
   log_.log(fatal, "a constructor of this module does not return: the process ends",
            {{"module", module},
             {"phase", "load"},

@@ -1,4 +1,6 @@
 // What Run tells others: the supervisor, status.json, the startup report.
+#include <fcntl.h>
+
 #include <algorithm>
 
 #include "base/clock.hpp"
@@ -82,8 +84,12 @@ void Run::write_status(bool now) {
   s.instance_id.assign(id.ptr, id.len);
   if (ready_handled_) s.state = is_degraded(s.modules) || s.health.degraded ? "degraded" : "running";
   if (stopping_handled_) s.state = finished_handled_ ? "stopped" : "stopping";
-  const std::string path = config_->host.runtime_dir_status.empty() ? state_.path : config_->host.runtime_dir_status;
-  if (const Result<void> written = write_file_atomic(path + "/" + status_file_name, status_json(s), 0644); !written)
+  // The state directory is the one that was locked, wherever its path leads by now.
+  const HostSettings& host = config_->host;
+  const bool in_state = host.runtime_dir_status.empty() || host.runtime_dir_status == host.state_dir;
+  const std::string name = in_state ? status_file_name : host.runtime_dir_status + "/" + status_file_name;
+  const std::string shown = in_state ? state_.path + "/" + name : name;
+  if (const Result<void> written = write_file_atomic_at(in_state ? state_.fd.get() : AT_FDCWD, name, shown, status_json(s), 0644); !written)
     log_.log(warn, "status.json could not be written", {{"error", written.error().message}});
 }
 

@@ -55,6 +55,27 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 
 }  // namespace
 
+TEST_CASE("a state directory that was moved away stays the daemon's, and the one at its old path another's") {
+  Host host({"modules/alpha"});
+  Process first(host.arguments(), host.options);
+  REQUIRE(first.wait_for(" ready "));
+  const std::string moved = host.state + ".moved";
+  REQUIRE(eventually([&] { return ::access((host.state + "/status.json").c_str(), F_OK) == 0; }));
+  std::filesystem::rename(host.state, moved);
+  Process second(host.arguments(), host.options);
+  REQUIRE(second.wait_for(" ready "));
+  const auto pid_in = [](const std::string& directory, const Process& p) {
+    return contains(read_file(directory + "/status.json"), "\"pid\":" + std::to_string(p.pid()) + ",");
+  };
+  REQUIRE(eventually([&] { return pid_in(host.state, second); }));
+  first.signal(SIGTERM);
+  CHECK(first.wait() == 0);
+  CHECK(pid_in(host.state, second));
+  CHECK(contains(read_file(moved + "/status.json"), "\"state\":\"stopped\""));
+  second.signal(SIGTERM);
+  CHECK(second.wait() == 0);
+}
+
 TEST_CASE("with stdin, stdout and stderr closed no line of the log ends up in a file of the state directory") {
   for (const std::string closed : {"2>&-", "<&- 2>&-", "<&- >&- 2>&-"}) {
     CAPTURE(closed);

@@ -1,22 +1,33 @@
 #include "markers.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.hpp"
 #include "daemon/boot.hpp"
 #include "temporary_directory.hpp"
 
 using namespace tenon::host;
 using tenon::test::TemporaryDirectory;
 
+namespace {
+
+void mark(const std::string& directory, const std::string& module, const Digest& digest) {
+  const UniqueFd pinned(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  write_load_marker(pinned.get(), module, digest);
+}
+
+}  // namespace
+
 TEST_CASE("what one process marks, the next one reads") {
   const TemporaryDirectory state;
   CHECK(read_load_markers(state.path()).empty());
   CHECK(hung_digests(state.path()).empty());
   const Digest one = sha256({}), two = sha256(std::as_bytes(std::span("x", 1)));
-  write_load_marker(state.path(), "orders", one);
-  write_load_marker(state.path(), "big_catalog2", two);
+  mark(state.path(), "orders", one);
+  mark(state.path(), "big_catalog2", two);
   const auto markers = read_load_markers(state.path());
   REQUIRE(markers.size() == 2);
   CHECK(markers[0].digest == to_hex(one));
@@ -43,8 +54,8 @@ TEST_CASE("a mark is not written through a link, and where it cannot be written 
   const TemporaryDirectory state;
   state.write("elsewhere", "kept");
   REQUIRE(::symlink("elsewhere", (state / load_marker_name).c_str()) == 0);
-  write_load_marker(state.path(), "orders", sha256({}));
+  mark(state.path(), "orders", sha256({}));
   CHECK(state.read("elsewhere") == "kept");
-  write_load_marker(state / "absent", "orders", sha256({}));
+  mark(state / "absent", "orders", sha256({}));
   CHECK_FALSE(std::filesystem::exists(state / "absent"));
 }

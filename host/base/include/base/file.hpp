@@ -64,6 +64,9 @@ Result<FileBytes> read_all(int fd, std::size_t max, std::string_view name);
 Result<std::string> read_text_file(const std::string& path, std::size_t max);
 /// Writes `data` to `path` through a temporary name in the same directory and rename(2). Not fsynced unless `sync`.
 Result<void> write_file_atomic(const std::string& path, std::string_view data, mode_t mode, bool sync = false);
+/// The same for `name` in the directory that a descriptor pins, wherever its path leads by now. `shown`: what errors call the file.
+Result<void> write_file_atomic_at(int directory, const std::string& name, const std::string& shown, std::string_view data, mode_t mode,
+                                  bool sync = false);
 /// Removes what a process that was killed in the middle of write_file_atomic has left beside `path`. Only while nobody writes it.
 void remove_temporaries(const std::string& path) noexcept;
 /// Writes all bytes, restarting after EINTR and short writes.
