@@ -48,6 +48,7 @@ std::vector<std::string> restart_would(const Plan& plan, const std::vector<Runni
     if (!seen.contains(m.name))
       out.push_back("running `" + m.name + "` would be gone: its file or manifest was removed; the running one is not touched");
   std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());  // of several files with one name
   return out;
 }
 
@@ -109,7 +110,10 @@ std::vector<std::string> RestartNews::news(std::set<std::string>& told, const st
   return out;
 }
 
-std::vector<std::string> RestartNews::new_modules(const std::vector<std::string>& sentences) {
+std::vector<std::string> RestartNews::new_modules(const std::vector<std::string>& sentences, std::vector<std::string>* withdrawn) {
+  const std::set<std::string> now(sentences.begin(), sentences.end());
+  for (const std::string& sentence : modules_)
+    if (withdrawn != nullptr && !now.contains(sentence) && !at_start_.contains(sentence)) withdrawn->push_back(sentence);
   std::vector<std::string> out = news(modules_, sentences);
   // What ceased and comes again is a change, told again.
   std::erase_if(at_start_, [this](const std::string& sentence) { return !modules_.contains(sentence); });

@@ -53,7 +53,8 @@ class RestartNews {
   void began_with(const std::vector<std::string>& modules) { at_start_ = modules_ = {modules.begin(), modules.end()}; }
   /// The sentences not told yet.
   std::vector<std::string> new_keys(const std::vector<std::string>& sentences) { return news(keys_, sentences); }
-  std::vector<std::string> new_modules(const std::vector<std::string>& sentences);
+  /// `withdrawn`: gets those that were told and hold no longer; may be null.
+  std::vector<std::string> new_modules(const std::vector<std::string>& sentences, std::vector<std::string>* withdrawn = nullptr);
   /// A restart would change something, told or not.
   [[nodiscard]] bool any() const;
 

@@ -85,6 +85,7 @@ class Run {
   void listen(DirectoryWatch watch);
   void files_changed();
   void end_file_check();
+  void tell_withdrawn(const std::vector<std::string>& sentences);
 
   const DaemonOptions& options_;
   std::shared_ptr<const Config> config_;

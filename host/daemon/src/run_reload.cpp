@@ -13,6 +13,14 @@
 namespace tenon::host {
 
 void Run::request_reload() {
+  if (is_ending()) {
+    log_.log(info, "reload dropped, the daemon is stopping", {});
+    return;
+  }
+  if (options_.migrate_only) {
+    log_.log(info, "reload dropped, a migration reads its configuration once", {});
+    return;
+  }
   reload_wanted_ = true;  // one running, one pending: further requests are that pending one
   if (!ready_handled_) {
     log_.log(info, "reload is remembered until ready", {});
@@ -94,7 +102,10 @@ void Run::apply(ReloadOutcome outcome) {
   log_.log(info, "reloaded", {{"applied", applied.empty() ? "nothing" : applied}});
   tell_diagnostics(log_, config_->host.log, outcome.warnings, options_.colour);
   for (const std::string& sentence : news_.new_keys(outcome.needs_restart)) log_.log(warn, "needs restart", {{"what", sentence}});
-  for (const std::string& sentence : news_.new_modules(outcome.restart_would)) log_.log(warn, "needs restart", {{"what", sentence}});
+  std::vector<std::string> withdrawn;
+  for (const std::string& sentence : news_.new_modules(outcome.restart_would, &withdrawn))
+    log_.log(warn, "needs restart", {{"what", sentence}});
+  tell_withdrawn(withdrawn);
 }
 
 std::optional<DirectoryWatch> watch_directories(LogCore& log, const HostSettings& settings) {
@@ -144,11 +155,19 @@ void Run::end_file_check() {
   }
   if (!sentences) return;
   worker_busy_ = false;
-  const std::vector<std::string> news = news_.new_modules(*sentences);
+  std::vector<std::string> withdrawn;
+  const std::vector<std::string> news = news_.new_modules(*sentences, &withdrawn);
   for (const std::string& sentence : news) log_.log(info, "a restart would change", {{"what", sentence}});
-  if (news.empty())
-    log_.log(info, news_.any() ? "a restart would change nothing more than reported" : "a restart would change nothing", {});
+  tell_withdrawn(withdrawn);
+  if (!news_.any())
+    log_.log(info, "a restart would change nothing", {});
+  else if (news.empty() && withdrawn.empty())
+    log_.log(info, "a restart would change nothing more than reported", {});
   begin_reload();
+}
+
+void Run::tell_withdrawn(const std::vector<std::string>& sentences) {
+  for (const std::string& sentence : sentences) log_.log(info, "withdrawn: no longer what a restart would do", {{"what", sentence}});
 }
 
 void Run::dump() {

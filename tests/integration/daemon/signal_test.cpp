@@ -366,6 +366,36 @@ TEST_CASE("while a changed key waits for a restart, a look at the directories do
   CHECK(p.wait() == 0);
 }
 
+TEST_CASE("a drop that was reported and is undone is taken back, while another one stands") {
+  Host host({"modules/alpha"});
+  Process p(host.arguments(), host.options);
+  REQUIRE(p.wait_for(" ready "));
+  host.add("modules/epsilon");
+  REQUIRE(p.wait_for("`epsilon` 1.0.0 would be loaded"));
+  const std::string dropped = host.add("modules/beta");
+  REQUIRE(p.wait_for("`beta` 1.0.0 would be loaded"));
+  REQUIRE(::unlink(dropped.c_str()) == 0);
+  CHECK(p.wait_for("withdrawn: no longer what a restart would do what=\"`beta` 1.0.0 would be loaded\""));
+  p.signal(SIGTERM);
+  CHECK(p.wait() == 0);
+  CHECK(p.err().find("nothing more than reported") == std::string::npos);
+}
+
+TEST_CASE("SIGHUP while a boot is being stopped is dropped: ready never comes") {
+  Host host({"modules/alpha"});
+  host.script("alpha", "fail: {init: hang}", "timeouts: {init: 30s}");
+  Process p(host.arguments(), host.options);
+  REQUIRE(eventually([&] { return host.traced("alpha init enter"); }));
+  p.signal(SIGTERM);
+  REQUIRE(p.wait_for("stopping signal=SIGTERM"));
+  p.signal(SIGHUP);
+  CHECK(p.wait_for("reload dropped, the daemon is stopping"));
+  p.signal(SIGTERM);
+  REQUIRE(p.wait_for("stopping in a hurry"));
+  p.signal(SIGTERM);
+  CHECK(p.wait(10s) == 128 + SIGTERM);
+}
+
 TEST_CASE("a module dropped after the directory was read, before the daemon is ready, is noticed") {
   Host host({"modules/alpha"});
   // Findings of discovery, more than the pipe holds: the daemon waits in the middle of telling them.

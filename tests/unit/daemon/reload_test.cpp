@@ -122,6 +122,25 @@ TEST_CASE("two candidates with the name of a running module are one sentence") {
   CHECK(sentences[0].starts_with("running `alpha` would not run any more: refused: "));
 }
 
+TEST_CASE("several files with one name that does not run are one sentence") {
+  World w;
+  for (const char* file : {"a", "b", "c"}) w.plugin("alpha").at(std::string("/plugins/") + file + ".so");
+  CHECK(restart_would(w.plan(), {}).size() == 1);
+}
+
+TEST_CASE("what was told and holds no longer is withdrawn, once") {
+  RestartNews news;
+  news.began_with({"`bad.so` would not run"});
+  List withdrawn;
+  CHECK(news.new_modules({"`x` would be loaded", "`y` would be loaded"}, &withdrawn).size() == 2);
+  CHECK(withdrawn.empty());  // that one was never told
+  CHECK(news.new_modules({"`y` would be loaded"}, &withdrawn).empty());
+  CHECK(withdrawn == List{"`x` would be loaded"});
+  CHECK(news.new_modules({"`y` would be loaded"}, &withdrawn).empty());
+  CHECK(withdrawn.size() == 1);
+  CHECK(news.any());
+}
+
 TEST_CASE("a running module's file that says no name any more is changed, not removed") {
   Installation i;
   i.add("alpha");
