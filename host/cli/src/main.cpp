@@ -3,7 +3,10 @@
 
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <new>
+#include <string>
+#include <system_error>
 
 #include "base/clock.hpp"
 #include "base/file.hpp"
@@ -12,6 +15,12 @@
 
 namespace tenon::host {
 namespace {
+
+std::string own_directory() {
+  std::error_code failed;
+  const std::filesystem::path path = std::filesystem::current_path(failed);
+  return failed ? std::string() : path.string();
+}
 
 ExitCode run_command(const Options& options, std::int64_t started_ns, bool& wedged) {
   if (options.command == "check") return run_check(options);
@@ -25,6 +34,7 @@ ExitCode run_command(const Options& options, std::int64_t started_ns, bool& wedg
   DaemonOptions daemon;
   daemon.config = options.config;
   add_process_environment(daemon.config);
+  daemon.config.directory = own_directory();  // a module may change to another one, and a reload reads again
   daemon.builtins = builtin_modules();
   daemon.executable = own_executable();
   daemon.startup_report = options.startup_report;

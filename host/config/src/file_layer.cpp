@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "key_table.hpp"
 #include "layers.hpp"
+#include "settings.hpp"
 #include "tree_check.hpp"
 
 namespace tenon::host::config_room {
@@ -34,9 +35,10 @@ bool says_local(const Value& tree) {
 }
 
 // `may_be_absent`: nobody asked for this file by name.
-void read_one(const std::string& path, bool first, bool may_be_absent, Gathered& gathered, Diagnostics& diagnostics) {
+void read_one(const ConfigInput& input, const std::string& path, bool first, bool may_be_absent, Gathered& gathered,
+              Diagnostics& diagnostics) {
   Result<std::string> text = path.find('\0') == std::string::npos
-                                 ? read_text_file(path, max_file)
+                                 ? read_text_file(begun_at(input.directory, path), max_file)
                                  : Error{Code::invalid_argument, "the name of the file contains a NUL character", {}, 0, ExitCode::config};
   if (!text) {
     const Error& error = text.error();
@@ -61,7 +63,8 @@ void read_one(const std::string& path, bool first, bool may_be_absent, Gathered&
   append_limited(diagnostics, std::move(found), whole(path));
 }
 
-std::vector<std::string> list_directory(const std::string& path, Diagnostics& diagnostics) {
+std::vector<std::string> list_directory(const ConfigInput& input, const std::string& shown, Diagnostics& diagnostics) {
+  const std::string path = begun_at(input.directory, shown);
   std::vector<std::string> out;
   if (path.find('\0') != std::string::npos) return out;  // said of the file already
   DIR* directory = ::opendir(path.c_str());
@@ -69,7 +72,7 @@ std::vector<std::string> list_directory(const std::string& path, Diagnostics& di
     const int reason = errno;
     if (reason != ENOENT && !(reason == ENOTDIR && ::access(path.c_str(), F_OK) != 0)) {
       const Error error = Error::system(reason, "cannot list the directory");
-      diagnostics.error("config.file_unreadable", whole(path), error.message).exit = exit_of(error);
+      diagnostics.error("config.file_unreadable", whole(shown), error.message).exit = exit_of(error);
     }
     return out;
   }
@@ -81,7 +84,7 @@ std::vector<std::string> list_directory(const std::string& path, Diagnostics& di
   ::closedir(directory);
   std::sort(out.begin(), out.end());
   if (out.size() > max_directory) {
-    diagnostics.error("config.bounds", whole(path), "there are more than " + std::to_string(max_directory) + " files in it");
+    diagnostics.error("config.bounds", whole(shown), "there are more than " + std::to_string(max_directory) + " files in it");
     out.clear();
   }
   return out;
@@ -92,10 +95,10 @@ std::vector<std::string> list_directory(const std::string& path, Diagnostics& di
 void gather_files(const ConfigInput& input, Gathered& gathered, Diagnostics& diagnostics) {
   bool first = true;
   for (const std::string& path : input.files) {
-    read_one(path, first, !input.files_given, gathered, diagnostics);
+    read_one(input, path, first, !input.files_given, gathered, diagnostics);
     first = false;
-    for (const std::string& name : list_directory(path + ".d", diagnostics))
-      read_one(path + ".d/" + name, false, false, gathered, diagnostics);
+    for (const std::string& name : list_directory(input, path + ".d", diagnostics))
+      read_one(input, path + ".d/" + name, false, false, gathered, diagnostics);
   }
 }
 

@@ -197,6 +197,10 @@ void fill_log(const Value& tree, LogSettings& out) {
   out.file = std::move(settings);
 }
 
+std::string begun_at(const std::string& directory, const std::string& path) {
+  return directory.empty() || path.empty() || path.starts_with('/') ? path : directory + '/' + path;
+}
+
 void fill_directories(const Value& tree, const ConfigInput& input, HostSettings& out, Diagnostics& diagnostics) {
   StateDirSources sources;
   const Value* configured = child(tree.find("paths"), "state");
@@ -211,6 +215,11 @@ void fill_directories(const Value& tree, const ConfigInput& input, HostSettings&
     diagnostics.error("config.no_state_directory", {}, directory.error().message, "say `--state-dir DIRECTORY`").exit =
         directory.error().exit;
   }
+  out.state_dir = begun_at(input.directory, out.state_dir);
+  if (out.log.file) out.log.file->path = begun_at(input.directory, out.log.file->path);
+  out.audit_path = begun_at(input.directory, out.audit_path);
+  for (std::vector<std::string>* directories : {&out.plugin_dirs, &out.manifest_dirs})
+    for (std::string& directory : *directories) directory = begun_at(input.directory, directory);
   if (out.audit_path.empty()) out.audit_path = out.state_dir + "/audit.log";
   out.runtime_dir_status = first_of_list(variable(input, "RUNTIME_DIRECTORY"));
   if (out.runtime_dir_status.empty()) out.runtime_dir_status = out.state_dir;

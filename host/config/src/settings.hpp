@@ -12,7 +12,10 @@ void fill_settings(const Value& tree, std::unordered_map<std::string, std::vecto
 /// The part `log` of an effective tree.
 void fill_log(const Value& tree, LogSettings& out);
 
-/// state_dir and runtime_dir_status.
+/// `path`, begun at the absolute `directory` if it is relative; as it is if that is empty.
+std::string begun_at(const std::string& directory, const std::string& path);
+
+/// state_dir and runtime_dir_status; and all other paths begin at `input.directory`.
 void fill_directories(const Value& tree, const ConfigInput& input, HostSettings& out, Diagnostics& diagnostics);
 
 }  // namespace tenon::host::config_room

@@ -59,6 +59,29 @@ TEST_CASE("state directory: nothing decides") {
   CHECK(l.diagnostics.exit_code() == ExitCode::cannot_create);
 }
 
+TEST_CASE("relative files and paths begin where the input says, and messages name a file as it was typed") {
+  const TemporaryDirectory directory;
+  directory.write("host.yaml", "paths: {plugins: [p, /q], manifests: [m]}\nlog: {file: {path: x.log}}\naudit: {path: a.log}\n");
+  directory.write("host.yaml.d/1.yaml", "instance: {name: found}\n");
+  ConfigInput input;
+  input.euid = 1000;
+  input.environment.emplace_back("HOME", "/home/tester");
+  input.files = {"host.yaml"};
+  input.files_given = true;
+  input.directory = directory.path();
+  Diagnostics diagnostics;
+  const auto config = load_config(input, diagnostics);
+  REQUIRE_MESSAGE(config, to_text(diagnostics));
+  CHECK(config->host.instance_name == "found");
+  CHECK(config->host.plugin_dirs == std::vector<std::string>{directory.file("p"), "/q"});
+  CHECK(config->host.manifest_dirs == std::vector<std::string>{directory.file("m")});
+  CHECK(config->host.log.file->path == directory.file("x.log"));
+  CHECK(config->host.audit_path == directory.file("a.log"));
+  directory.write("host.yaml", "nonsense: 1\n");
+  CHECK_FALSE(load_config(input, diagnostics));
+  CHECK(to_text(diagnostics).find(" host.yaml:1") != std::string::npos);
+}
+
 TEST_CASE("directory of the status file") {
   Loader l;
   CHECK(l.good().host.runtime_dir_status == "/home/tester/.local/state/tenon");

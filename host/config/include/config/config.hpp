@@ -32,7 +32,9 @@ struct ConfigInput {
     std::string path, value, flag;
   };
   std::vector<Option> options;
-  std::string credentials_dir;        ///< $CREDENTIALS_DIRECTORY, empty = none
+  std::string credentials_dir;  ///< $CREDENTIALS_DIRECTORY, empty = none
+  /// Absolute: where relative paths begin, of `files` and in the settings, whatever directory the process is in when they are read. Empty = there.
+  std::string directory{};
   std::optional<std::uint32_t> euid;  ///< effective uid for the default state directory; absent = that of the process
 };
 
