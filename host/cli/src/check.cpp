@@ -5,6 +5,7 @@
 #include "base/file.hpp"
 #include "base/text.hpp"
 #include "commands.hpp"
+#include "daemon/look.hpp"
 #include "table.hpp"
 
 namespace tenon::host {
@@ -35,6 +36,8 @@ std::string permissions_text(const Plan& plan) {
 ExitCode run_check(const Options& options) {
   Planned planned = plan_for(options);
   if (!planned.config) return planned.exit;
+  planned.exit = worse(planned.exit, look_at_own_files(planned.config->host, planned.diagnostics));
+  planned.diagnostics.sort();
   for (const PlannedModule& m : planned.plan.modules)
     if (m.candidate.manifest) note_in_process(*m.candidate.manifest, planned.diagnostics);
   if (options.json) {

@@ -25,7 +25,7 @@ constexpr Command commands[] = {
      "Opens no port and calls no module's init. Ends with 0 only if every module with migrations is at its newest version."},
     {"check", "", "everything `run` checks before it runs a module; loads nothing, writes nothing",
      "Prints every finding with its place and how to mend it, and exits as `run` would. What only a start shows is left out: whether the\n"
-     "state directory, the audit log and the log file can be written, a damaged store, another daemon."},
+     "audit log can be written, a damaged store, another daemon."},
     {"list", "", "the modules found, and what would become of them",
      "With --running: what the running daemon of this state directory says (status.json)."},
     {"graph", "", "the order of the modules and what they require", "Formats: text, dot (GraphViz), json, svg."},

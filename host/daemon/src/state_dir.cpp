@@ -20,6 +20,16 @@
 namespace tenon::host {
 namespace {
 
+Error cannot_make(int err, const std::string& part) {
+  Error e = Error::system(err, "cannot create the state directory `" + printable(part, 4096) + "`", ExitCode::cannot_create);
+  e.message += "; give another one with --state-dir";
+  return e;
+}
+
+Error no_lock(int err, const std::string& path) {
+  return Error::system(err, "cannot create `run.lock` in the state directory `" + printable(path, 4096) + "`", ExitCode::cannot_create);
+}
+
 Result<void> make_directories(const std::string& path) {
   for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
     const std::string part = path.substr(0, end);
@@ -30,9 +40,7 @@ Result<void> make_directories(const std::string& path) {
         if (end == std::string::npos) return {};
         continue;
       }
-      Error e = Error::system(err, "cannot create the state directory `" + printable(part, 4096) + "`", ExitCode::cannot_create);
-      e.message += "; give another one with --state-dir";
-      return e;
+      return cannot_make(err, part);
     }
     if (end == std::string::npos) return {};
   }
@@ -56,11 +64,8 @@ bool lock_soon(int fd) {
   }
 }
 
-}  // namespace
-
-Result<StateDir> open_state_dir(const std::string& path) {
-  if (Result<void> made = make_directories(path); !made) return made.error();
-  StateDir out;
+// The directory is there. `become_owner`: as root, of one that belongs to somebody else.
+Result<void> pin(const std::string& path, StateDir& out, bool become_owner) {
   char resolved[PATH_MAX];
   if (::realpath(path.c_str(), resolved) == nullptr)
     return Error::system(errno, "cannot resolve the state directory `" + printable(path, 4096) + "`", ExitCode::cannot_create);
@@ -77,17 +82,44 @@ Result<StateDir> open_state_dir(const std::string& path) {
                    "the state directory `" + printable(out.path, 4096) + "` belongs to uid " + std::to_string(st.st_uid) +
                        ", the daemon runs as uid " + std::to_string(::geteuid()) + "; chown it, or give another one with --state-dir",
                    "FOREIGN_STATE", 0, ExitCode::no_permission};
-    if (Result<void> changed = become(st.st_uid, st.st_gid, out.path); !changed) return changed.error();
+    if (become_owner)
+      if (Result<void> changed = become(st.st_uid, st.st_gid, out.path); !changed) return changed.error();
   }
   if ((st.st_mode & 0022U) != 0)
     return Error{
         Code::permission_denied,
         "the state directory `" + printable(out.path, 4096) + "` is writable by others; run: chmod go-w " + printable(out.path, 4096),
         "UNSAFE_STATE", 0, ExitCode::no_permission};
+  return {};
+}
+
+}  // namespace
+
+Result<void> look_at_state_dir(const std::string& path) {
+  std::string parent = "/";
+  for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
+    const std::string part = path.substr(0, end);
+    struct stat st {};
+    if (::stat(part.c_str(), &st) != 0) {
+      if (errno == ENOENT && ::faccessat(AT_FDCWD, parent.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return {};
+      return cannot_make(errno, part);
+    }
+    if (end == std::string::npos) break;
+    parent = part;
+  }
+  StateDir found;
+  if (Result<void> pinned = pin(path, found, false); !pinned) return pinned;
+  const UniqueFd lock(::openat(found.fd.get(), "run.lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (lock || (errno == ENOENT && ::faccessat(found.fd.get(), ".", W_OK | X_OK, AT_EACCESS) == 0)) return {};
+  return no_lock(errno, found.path);
+}
+
+Result<StateDir> open_state_dir(const std::string& path) {
+  if (Result<void> made = make_directories(path); !made) return made.error();
+  StateDir out;
+  if (Result<void> pinned = pin(path, out, true); !pinned) return pinned.error();
   out.lock.reset(::openat(out.fd.get(), "run.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!out.lock)
-    return Error::system(errno, "cannot create `run.lock` in the state directory `" + printable(out.path, 4096) + "`",
-                         ExitCode::cannot_create);
+  if (!out.lock) return no_lock(errno, out.path);
   if (!lock_soon(out.lock.get())) {
     if (errno != EWOULDBLOCK) return Error::system(errno, "cannot lock the state directory");
     char pid[32] = {};

@@ -13,6 +13,7 @@
 
 #include "base/file.hpp"
 #include "base/text.hpp"
+#include "kernel/log_file.hpp"
 #include "log_target.hpp"
 
 namespace tenon::host {
@@ -52,10 +53,18 @@ class OpenFile {
   spdlog::details::file_helper file_;
 };
 
+// Sets errno.
+bool can_be_made(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  return ::faccessat(AT_FDCWD, directory.c_str(), W_OK | X_OK, AT_EACCESS) == 0;
+}
+
 // Asks the kernel before spdlog does: that retries for 50 ms, would wait for ever for the reader of a FIFO, and gives others the right to
 // read a new file.
-Result<void> check_path(const std::string& path) {
-  const UniqueFd probe(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640));
+Result<void> check_path(const std::string& path, bool create) {
+  const UniqueFd probe(::open(path.c_str(), O_WRONLY | O_APPEND | (create ? O_CREAT : 0) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640));
+  if (!probe && !create && errno == ENOENT && can_be_made(path)) return {};
   if (!probe) return Error::system(errno, "cannot open the log file " + quoted(path), ExitCode::cannot_create);
   struct stat status {};
   if (fstat(probe.get(), &status) != 0) return Error::system(errno, "cannot inspect the log file " + quoted(path));
@@ -67,7 +76,7 @@ Result<void> check_path(const std::string& path) {
 }
 
 Result<std::unique_ptr<OpenFile>> OpenFile::open(const std::string& path) {
-  if (Result<void> checked = check_path(path); !checked) return checked.error();
+  if (Result<void> checked = check_path(path, true); !checked) return checked.error();
   try {
     std::unique_ptr<OpenFile> file(new OpenFile);
     file->file_.open(path);
@@ -200,5 +209,7 @@ Result<std::unique_ptr<LogTarget>> make_file_target(const LogFileOptions& option
   if (!file) return file.error();
   return std::unique_ptr<LogTarget>(std::make_unique<FileTarget>(options, std::move(*file)));
 }
+
+Result<void> look_at_log_file(const std::string& path) { return check_path(path, false); }
 
 }  // namespace tenon::host

@@ -140,6 +140,46 @@ TEST_CASE("73 and 77: a state directory that cannot be made, or is not safe") {
   CHECK(q.err().find("chmod go-w") != std::string::npos);
 }
 
+TEST_CASE("check exits as the boot would, with the same words, where the host's own files do not let it start") {
+  struct Way {
+    const char* name;
+    int exit;
+  };
+  for (const Way& way : {Way{"below a file", 73}, Way{"writable by others", 77}, Way{"a lock that is none", 73}, Way{"log", 73}}) {
+    CAPTURE(way.name);
+    Host host({"modules/alpha"});
+    std::vector<std::string> more;
+    const std::string name = way.name;
+    if (name == "below a file") host.state = host.dir.write("file", "") + "/state";
+    if (name == "writable by others") host.state = host.dir.make_dir("open", 0777);
+    if (name == "a lock that is none") {
+      host.state = host.dir.make_dir("odd", 0700);
+      REQUIRE(::symlink("elsewhere", (host.state + "/run.lock").c_str()) == 0);
+    }
+    if (name == "log") more = {"--set", "log.file.path=" + host.dir.path() + "/absent/x.log"};
+    const Ran check = host.run_command("check", more);
+    CHECK(check.exit == way.exit);
+    const std::size_t begin = check.err.find("cannot "), other = check.err.find("the state directory ");
+    const std::size_t at = std::min(begin, other);
+    REQUIRE(at != std::string::npos);
+    const std::string said = check.err.substr(at, check.err.find(" [daemon.not_started]", at) - at);
+    const Ran boot = host.run_command("run", more);
+    CHECK(boot.exit == way.exit);
+    CHECK_MESSAGE(boot.err.find(said) != std::string::npos, said, boot.err);
+    CHECK(host.run_command("check", {"--output", "json"}).out.find("\"exit\":" + std::to_string(name == "log" ? 0 : way.exit)) !=
+          std::string::npos);
+  }
+}
+
+TEST_CASE("check takes a state directory and a log file that can be made, and makes neither") {
+  Host host({"modules/alpha"});
+  host.state = host.dir / "a/b/state";
+  const std::string log = host.dir / "tenond.log";
+  CHECK(host.run_command("check", {"--set", "log.file.path=" + log}).exit == 0);
+  CHECK(::access((host.dir / "a").c_str(), F_OK) != 0);
+  CHECK(::access(log.c_str(), F_OK) != 0);
+}
+
 TEST_CASE("several at once: the first of 64 66 77 78 65 69 75 71 73 74 70") {
   // A required module is missing (69) while another daemon holds the lock (75).
   Host host;

@@ -1,0 +1,14 @@
+// Look: what of the host's own files would keep a boot from starting, without touching them.
+#pragma once
+
+#include "base/diagnostic.hpp"
+#include "base/exit_code.hpp"
+#include "config/config.hpp"
+
+namespace tenon::host {
+
+/// Looks at the state directory and the file of the log as this user would find them in a boot, and adds what a boot would say of them. Returns what the
+/// boot would end with because of them. Changes nothing. What only the user shows that root would become on a foreign state directory is not seen.
+ExitCode look_at_own_files(const HostSettings& settings, Diagnostics& findings);
+
+}  // namespace tenon::host
