@@ -36,7 +36,7 @@ std::optional<ExitCode> prepare_migrate(const Options& options) {
   }
   if (!looks_only) return std::nullopt;
   if (planned.exit != ExitCode::ok) return fail(options, planned.diagnostics, planned.exit);
-  return print(options.json ? no_migrations_json : no_migrations_text);
+  return print(options.json ? no_migrations_json(planned.diagnostics) : no_migrations_text);
 }
 
 }  // namespace tenon::host

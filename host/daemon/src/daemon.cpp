@@ -66,6 +66,10 @@ void tell_diagnostics(LogCore& log, const LogSettings& settings, const Diagnosti
   }
 }
 
+std::string no_migrations_json(const Diagnostics& findings) {
+  return "{\"format\":1,\"exit\":0,\"findings\":" + to_json(findings) + ",\"migrations\":[],\"message\":\"no module offers migrations\"}\n";
+}
+
 StartupReport begin_startup_report(const DaemonOptions& options, const Config& config, const BootTimes& times) {
   StartupReport out;
   out.program = "tenond " + host_version();
@@ -318,8 +322,8 @@ DaemonResult run_daemon(const DaemonOptions& options) {
   if (close_storage(result.exit)) result.wedged = true;
   if (result.wedged) log.log(error, "a module never came back from a call: the process ends without cleaning up behind it", {});
   if (options.migrate_only && result.exit == ExitCode::ok) {
-    std::fputs(options.json_output ? no_migrations_json : no_migrations_text, stdout);
-    std::fflush(stdout);
+    diagnostics.sort();
+    static_cast<void>(write_all(STDOUT_FILENO, options.json_output ? no_migrations_json(diagnostics) : no_migrations_text));
   }
   run.tell_end(result.exit);
   // A thread that a module left behind still reads the records behind its ctx, and the log: nothing it can reach is freed. What must

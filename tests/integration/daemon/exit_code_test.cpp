@@ -180,6 +180,19 @@ TEST_CASE("check takes a state directory and a log file that can be made, and ma
   CHECK(::access(log.c_str(), F_OK) != 0);
 }
 
+TEST_CASE("what was found on the way stands in the answer of a migration that has nothing to do") {
+  Host host({"modules/alpha", "modules/orphan"});
+  for (const std::vector<std::string>& more : {std::vector<std::string>{}, {"--dry-run"}}) {
+    std::vector<std::string> arguments = {"--output", "json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Ran r = host.run_command("migrate", arguments);
+    CHECK(r.exit == 0);
+    CHECK(r.out.find("\"findings\":[{") != std::string::npos);
+    CHECK(r.out.find("orphan") != std::string::npos);
+    CHECK(r.out.find("\"migrations\":[],\"message\":") != std::string::npos);
+  }
+}
+
 TEST_CASE("several at once: the first of 64 66 77 78 65 69 75 71 73 74 70") {
   // A required module is missing (69) while another daemon holds the lock (75).
   Host host;

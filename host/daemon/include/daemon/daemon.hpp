@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "base/diagnostic.hpp"
 #include "base/exit_code.hpp"
 #include "config/config.hpp"
 #include "graph/plan.hpp"
@@ -26,8 +27,8 @@ struct DaemonOptions {
 
 /// What `migrate` prints when all is well: no module of this version has migrations.
 inline constexpr const char* no_migrations_text = "no module offers migrations: nothing to do\n";
-inline constexpr const char* no_migrations_json =
-    "{\"format\":1,\"exit\":0,\"findings\":[],\"migrations\":[],\"message\":\"no module offers migrations\"}\n";
+/// The same for --output json, with what was found on the way there.
+std::string no_migrations_json(const Diagnostics& findings);
 
 /// Runs until a signal, a failed boot or a required module's end. Signals must be blocked (block_handled_signals) before any thread is
 /// started. Once modules were loaded it returns under sanitizers only, and only if none of them is wedged and no reload hangs: otherwise it
