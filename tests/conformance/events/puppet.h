@@ -22,8 +22,8 @@ typedef struct puppet_api {
   tenon_status (*unsubscribe_wait)(tenon_ctx*, tenon_id, int64_t deadline_ns, tenon_error*) TENON_NOEXCEPT;
   tenon_status (*stats)(tenon_ctx*, tenon_id, tenon_event_stats*) TENON_NOEXCEPT;
   /* kind: TENON_TASK_*; number: delay, interval or zone; text: the schedule; options: of a loop */
-  tenon_status (*add_task)(tenon_ctx*, int32_t kind, int64_t number, tenon_str text, tenon_str name, int64_t timeout_ns,
-                           void* data, const tenon_loop_options* options, tenon_id* out, tenon_error*) TENON_NOEXCEPT;
+  tenon_status (*add_task)(tenon_ctx*, int32_t kind, int64_t number, tenon_str text, tenon_str name, int64_t timeout_ns, void* data,
+                           const tenon_loop_options* options, tenon_id* out, tenon_error*) TENON_NOEXCEPT;
   tenon_status (*cancel)(tenon_ctx*, tenon_id) TENON_NOEXCEPT;
   tenon_status (*cancel_wait)(tenon_ctx*, tenon_id, int64_t deadline_ns, tenon_error*) TENON_NOEXCEPT;
   tenon_status (*task_status)(tenon_ctx*, tenon_id, tenon_task_status*) TENON_NOEXCEPT;
