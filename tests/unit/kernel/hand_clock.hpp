@@ -71,7 +71,9 @@ class HandClock final : public TaskClock {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::int64_t monotonic_ = 1'000'000'000'000, realtime_ = a_midnight;
+  /// Far ahead of the system's clock, by which a call would else have missed its deadline.
+  std::int64_t monotonic_ = monotonic_ns() + 86'400'000'000'000;
+  std::int64_t realtime_ = a_midnight;
   std::int64_t until_ = no_deadline, realtime_until_ = no_deadline;
   bool waiting_ = false, woken_ = false, was_set_ = false;
 };
