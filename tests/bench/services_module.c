@@ -12,6 +12,17 @@ static tenon_status echo(void* data, tenon_call* call, const tenon_request* requ
   return TENON_OK;
 }
 
+static uint8_t written[64];
+static void keep(void* data) { (void)data; }
+
+static tenon_status report(void* data, tenon_call* call, const tenon_request* request, tenon_reply* reply, tenon_error* err) {
+  (void)data, (void)call, (void)request, (void)err;
+  reply->payload.ptr = written;
+  reply->payload.len = sizeof written;
+  reply->payload.release = keep;
+  return TENON_OK;
+}
+
 static tenon_service_handler volatile bare = echo;
 
 static size_t loop(const bench_job* job, size_t n) {
@@ -40,4 +51,4 @@ static size_t loop(const bench_job* job, size_t n) {
   return good;
 }
 
-TENON_EXPORT const bench_module bench_module_v1 = {echo, loop};
+TENON_EXPORT const bench_module bench_module_v1 = {echo, report, loop};

@@ -16,6 +16,7 @@ typedef struct bench_job {
 
 typedef struct bench_module {
   tenon_service_handler echo;
+  tenon_service_handler report; /* the same size, in memory of its own: what a worker answers does not lie in the caller's buffer */
   size_t (*loop)(const bench_job* job, size_t n); /* how many of n calls went well */
 } bench_module;
 

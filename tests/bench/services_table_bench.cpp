@@ -85,7 +85,7 @@ int main() {
   const auto* services = static_cast<const tenon_services*>(orders.query(TENON_SERVICES));
   web.query(TENON_SERVICES);
   const auto offer = [&](const std::string& name, std::uint32_t flags = 0) {
-    const tenon_service service = {sizeof service, flags, c_str(name), module->echo, nullptr, nullptr};
+    const tenon_service service = {sizeof service, flags, c_str(name), flags == 0 ? module->echo : module->report, nullptr, nullptr};
     tenon_id id = 0;
     if (services->register_service(orders.ctx(), &service, &id, nullptr) != TENON_OK) std::_Exit(1);
   };
