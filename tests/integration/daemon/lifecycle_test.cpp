@@ -203,7 +203,9 @@ TEST_CASE("a module that ends the process is named") {
       CHECK(p.err().find("in module `alpha`, start") != std::string::npos);
       CHECK(read_file(host.state + "/crash.marker").find(" alpha ") != std::string::npos);
     }
-    for (const auto& [how, number] : std::vector<std::pair<std::string, int>>{{"abort", SIGABRT}, {"segv", SIGSEGV}, {"throw", SIGABRT}}) {
+    for (const auto& way : std::vector<std::pair<std::string, int>>{{"abort", SIGABRT}, {"segv", SIGSEGV}, {"throw", SIGABRT}}) {
+      const std::string& how = way.first;
+      const int number = way.second;
       CAPTURE(how);
       Host host({"modules/alpha"});
       host.options.environment["TENON_FIXTURE_CONSTRUCTOR"] = "alpha " + how;
