@@ -51,7 +51,7 @@ ExitCode run_check(const Options& options) {
   const std::size_t errors = planned.diagnostics.error_count();
   std::string text = permissions_text(planned.plan);
   for (const PlannedModule& m : planned.plan.modules)
-    if (m.fate != Fate::planned) text += m.candidate.name + ": " + std::string(fate_name(m.fate)) + ": " + m.reason + "\n";
+    if (m.fate != Fate::planned) text += printable(m.candidate.name, 255) + ": " + std::string(fate_name(m.fate)) + ": " + m.reason + "\n";
   text += std::to_string(planned.plan.planned) + (planned.plan.planned == 1 ? " module" : " modules") + " would run, " +
           std::to_string(planned.plan.modules.size() - planned.plan.planned) + " would not; " + std::to_string(errors) +
           (errors == 1 ? " error, " : " errors, ") + std::to_string(warnings) + (warnings == 1 ? " warning" : " warnings");

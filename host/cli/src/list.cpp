@@ -22,8 +22,8 @@ ExitCode list_planned(const Options& options) {
                  "}\n");
   std::vector<TableRow> rows = {{"MODULE", "VERSION", "KIND", "REQUIRED", "FATE", "REASON"}};
   for (const PlannedModule& m : planned.plan.modules)
-    rows.push_back({m.candidate.name, m.candidate.manifest ? m.candidate.manifest->version.str() : "-", m.trusted ? "runtime" : "plugin",
-                    m.required ? "yes" : "no", std::string(fate_name(m.fate)), m.reason});
+    rows.push_back({printable(m.candidate.name, 255), m.candidate.manifest ? m.candidate.manifest->version.str() : "-",
+                    m.trusted ? "runtime" : "plugin", m.required ? "yes" : "no", std::string(fate_name(m.fate)), m.reason});
   return print(table(rows));
 }
 
