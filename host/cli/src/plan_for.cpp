@@ -1,9 +1,11 @@
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 
 #include "base/file.hpp"
+#include "base/result.hpp"
 #include "base/text.hpp"
 #include "commands.hpp"
 
@@ -14,7 +16,14 @@ bool use_colour() {
   return ::isatty(STDERR_FILENO) != 0 && (no_colour == nullptr || *no_colour == '\0');
 }
 
-ExitCode print(const std::string& text) { return write_all(STDOUT_FILENO, text) ? ExitCode::ok : ExitCode::io_error; }
+ExitCode print(const std::string& text) {
+  const Result<void> written = write_all(STDOUT_FILENO, text);
+  if (written) return ExitCode::ok;
+  // Whoever reads a pipe only in part has what it wanted.
+  if (const int why = written.error().sys_errno; why != EPIPE)
+    static_cast<void>(write_all(STDERR_FILENO, Error::system(why, "cannot write the answer to standard output").message + "\n"));
+  return ExitCode::io_error;
+}
 
 ExitCode fail(const Options& options, const Diagnostics& diagnostics, ExitCode exit) {
   if (options.json)
