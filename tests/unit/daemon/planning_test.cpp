@@ -2,8 +2,13 @@
 
 #include <doctest/doctest.h>
 
-#include <future>
+#include <memory>
 #include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "waiting.hpp"
 
 using namespace tenon::host;
 
@@ -39,18 +44,19 @@ TEST_CASE("planning: what the work throws is thrown where it was waited for") {
 
 TEST_CASE("planning: work that does not end is given up, and the supervisor knew the phase") {
   Bench b;
-  std::promise<void> over, ended;
+  const auto over = std::make_shared<tenon::test::Counter>(),
+             ended = std::make_shared<tenon::test::Counter>();  // of the thread, too, which is not joined
   Planning planning(b.log, b.supervisor, -1, {.first_word_ns = 1'000'000, .slow_ns = 2'000'000, .total_ns = 50'000'000});
-  const auto end = planning.run([&] {
+  const auto end = planning.run([&planning, over, ended] {
     planning.discovered();
-    over.get_future().wait();
-    ended.set_value_at_thread_exit();
+    CHECK(over->reaches(1));
+    ended->add();
   });
   CHECK(end == Planning::End::overdue);
   CHECK(planning.discovered_ns() >= planning.began_ns());
   REQUIRE(b.told.size() >= 2);
   CHECK(b.told[0].starts_with("STATUS="));
   CHECK(b.told[1] == "EXTEND_TIMEOUT_USEC=25000000");
-  over.set_value();
-  ended.get_future().wait();  // the thread uses what is on this stack
+  over->add();
+  CHECK(ended->reaches(1));
 }
