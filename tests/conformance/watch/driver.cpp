@@ -181,7 +181,7 @@ class PuppetDriver : public Driver {
     tenon_watch_hooks.test = this;
     tenon_watch_hooks.created = [](void* test, const watch_api* api) noexcept { static_cast<PuppetDriver*>(test)->api_ = api; };
     tenon_watch_hooks.check = [](void* test, std::int32_t number, tenon_call* call, tenon_error* err) noexcept {
-      const CheckAnswer& answer = static_cast<PuppetDriver*>(test)->answers_[static_cast<std::size_t>(number)];
+      const CheckAnswer answer = static_cast<PuppetDriver*>(test)->answer(static_cast<std::size_t>(number));
       return answer ? answer(call, err) : TENON_OK;
     };
   }
@@ -248,11 +248,22 @@ class PuppetDriver : public Driver {
     all.push_back(handle);
     return answer;
   }
+  void set_answer(const std::string& check, CheckAnswer answer) {
+    const std::lock_guard lock(answers_mutex_);
+    answers_[check == "cache" ? 1 : 0] = std::move(answer);
+  }
   const watch_api* api_ = nullptr;
-  std::array<CheckAnswer, 2> answers_;
   std::vector<tenon_counter*> counters_;
   std::vector<tenon_gauge*> gauges_;
   std::vector<tenon_histogram*> histograms_;
+
+ private:
+  CheckAnswer answer(std::size_t number) {
+    const std::lock_guard lock(answers_mutex_);
+    return answers_[number];
+  }
+  std::mutex answers_mutex_;  // checks are asked as soon as the module has started, while the test sets what they answer
+  std::array<CheckAnswer, 2> answers_;
 };
 
 class AbiDriver final : public PuppetDriver {
@@ -275,7 +286,7 @@ class AbiDriver final : public PuppetDriver {
     return records_;
   }
   CheckResult ask(const std::string& check, CheckAnswer answer) override {
-    answers_[check == "cache" ? 1 : 0] = std::move(answer);
+    set_answer(check, std::move(answer));
     return ask_health(world_.kernel(), check);
   }
   void leave() override {
@@ -325,7 +336,7 @@ class FakeDriver final : public PuppetDriver {
     return out;
   }
   CheckResult ask(const std::string& check, CheckAnswer answer) override {
-    answers_[check == "cache" ? 1 : 0] = std::move(answer);
+    set_answer(check, std::move(answer));
     const Status status = host_.check_health(check);
     return {status.ok() ? CheckState::healthy : CheckState::unhealthy, std::string(status.message())};
   }
