@@ -113,7 +113,7 @@ void tell_error(LogCore& log, const Error& e, Diagnostics& findings) {
   findings.error("daemon.not_started", {}, e.message).exit = e.exit;
 }
 
-/// For a boot that ends while the plan is made: whoever makes it still uses everything, and may never come back.
+/// For a boot that ends while the plan is made, on the thread that serves signals: the main thread still uses everything, and may never come back.
 [[noreturn]] void end_while_planning(const Planning& planning, bool overdue, LogCore& log, SupervisorNotifier& supervisor,
                                      const DaemonOptions& options, const Config& config, Diagnostics& findings) {
   static_cast<void>(supervisor.stopping("stopping: no module was loaded"));
@@ -159,9 +159,10 @@ DaemonResult run_daemon(const DaemonOptions& options) {
   const bool valid = loaded.valid;
   const std::shared_ptr<const Config>& config = loaded.config;
   Planning planning(log, hand.supervisor, hand.signals.get());
-  const auto plan_aside = [&](std::function<void()> work) {
-    if (const Planning::End end = planning.run(std::move(work)); end != Planning::End::done)
+  const auto plan_served = [&](const std::function<void()>& work) {
+    static_cast<void>(planning.run(work, [&](Planning::End end) {
       end_while_planning(planning, end == Planning::End::overdue, log, hand.supervisor, options, *config, diagnostics);
+    }));
   };
   if (!valid) {
     if (config) {  // everything that is wrong is said in one run
@@ -169,7 +170,7 @@ DaemonResult run_daemon(const DaemonOptions& options) {
       to_stderr.file.reset();
       static_cast<void>(log.open(log_options(to_stderr, options.colour)));
       Plan plan;
-      plan_aside([&] {
+      plan_served([&] {
         BootOptions boot{options.executable, options.builtins, options.safe_mode, hung_digests(config->host.state_dir)};
         boot.discovered = [&planning] { planning.discovered(); };
         plan = prepare_plan(*config, boot);
@@ -218,7 +219,7 @@ DaemonResult run_daemon(const DaemonOptions& options) {
   Plan plan;
   boot.notes = options.json_output || log.enabled(debug);
   boot.discovered = [&planning] { planning.discovered(); };
-  plan_aside([&] {
+  plan_served([&] {
     if (state) boot.hung_digests = hung_digests(state->path);
     // Before discovery: what is dropped while it reads, or after it, is noticed.
     if (!options.migrate_only) watch = watch_directories(log, config->host);

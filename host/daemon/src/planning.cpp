@@ -7,11 +7,8 @@
 
 #include <algorithm>
 #include <csignal>
-#include <exception>
-#include <memory>
 #include <system_error>
 #include <thread>
-#include <utility>
 
 #include "base/text.hpp"
 #include "signals.hpp"
@@ -20,13 +17,6 @@ namespace tenon::host {
 namespace {
 
 constexpr std::int64_t second_ns = 1'000'000'000;
-
-// Shared with the thread, which may outlive the wait.
-struct Work {
-  std::function<void()> what;
-  std::exception_ptr failure;
-  UniqueFd over{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-};
 
 int milliseconds_until(std::int64_t at_ns, std::int64_t now) {
   return static_cast<int>(std::clamp<std::int64_t>((at_ns - now + 999'999) / 1'000'000, 0, 1000));
@@ -42,45 +32,45 @@ UniqueFd open_handled_signals() {
 Planning::Planning(LogCore& log, SupervisorNotifier& supervisor, int signals, Limits limits)
     : log_(log), supervisor_(supervisor), signals_(signals), limits_(limits) {}
 
-Planning::End Planning::run(std::function<void()> work) {
+Planning::End Planning::run(const std::function<void()>& work, const GiveUp& give_up) {
   began_ns_ = fed_ns_ = monotonic_ns();
-  const auto shared = std::make_shared<Work>();
-  shared->what = std::move(work);
-  std::thread thread;
-  if (shared->over) try {
-      thread = std::thread([shared] {
-        try {
-          shared->what();
-        } catch (...) {
-          shared->failure = std::current_exception();
-        }
-        const std::uint64_t one = 1;
-        [[maybe_unused]] const ssize_t written = ::write(shared->over.get(), &one, sizeof one);
+  End end = End::done;
+  const UniqueFd over(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  std::thread server;
+  if (over) try {
+      server = std::thread([&] {
+        end = serve(over.get());
+        if (end != End::done) give_up(end);
       });
     } catch (const std::system_error&) {  // the start of the modules will say it
     }
-  if (!thread.joinable()) {
-    shared->what();
-    return End::done;
+  struct Joined {
+    int over;
+    std::thread& server;
+    ~Joined() {
+      const std::uint64_t one = 1;
+      [[maybe_unused]] const ssize_t written = ::write(over, &one, sizeof one);
+      if (server.joinable()) server.join();
+    }
+  };
+  {
+    const Joined joined{over.get(), server};
+    work();
   }
+  return end;
+}
+
+Planning::End Planning::serve(int over) {
   std::int64_t next = tell(began_ns_);
   for (;;) {
-    pollfd fds[] = {{shared->over.get(), POLLIN, 0}, {signals_, POLLIN, 0}};
+    pollfd fds[] = {{over, POLLIN, 0}, {signals_, POLLIN, 0}};
     static_cast<void>(::poll(fds, 2, milliseconds_until(next, monotonic_ns())));
-    if (fds[0].revents != 0) {
-      thread.join();
-      if (shared->failure) std::rethrow_exception(shared->failure);
-      return End::done;
-    }
-    if ((fds[1].revents & POLLIN) != 0 && !serve_signals()) {
-      thread.detach();
-      return End::stopped;
-    }
+    if (fds[0].revents != 0) return End::done;
+    if ((fds[1].revents & POLLIN) != 0 && !serve_signals()) return End::stopped;
     const std::int64_t now = monotonic_ns();
     if (now - began_ns_ >= limits_.total_ns) {
       log_.log(fatal, "reading plugins and manifests does not end: a file system does not answer",
                {{"phase", phase()}, {"waited", format_duration(Nanos(limits_.total_ns))}});
-      thread.detach();
       return End::overdue;
     }
     next = tell(now);

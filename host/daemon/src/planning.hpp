@@ -1,4 +1,5 @@
-// Planning: the phases in which no module is loaded yet, on a thread of their own, while the main thread serves signals and the supervisor.
+// Planning: the phases in which no module is loaded yet, and the thread that serves signals and the supervisor meanwhile. The work itself stays on
+// the main thread: what it allocates is what the daemon goes on with, and a second heap for it would stay resident.
 #pragma once
 
 #include <atomic>
@@ -23,7 +24,7 @@ struct BootHand {
   bool reload_wanted = false;  ///< SIGHUP came
 };
 
-/// One span of work that may wait for a file system that never answers. Belongs to the main thread.
+/// One span of work that may wait for a file system that never answers.
 class Planning {
  public:
   struct Limits {
@@ -41,12 +42,17 @@ class Planning {
   Planning(LogCore& log, SupervisorNotifier& supervisor, int signals, Limits limits);
   Planning(LogCore& log, SupervisorNotifier& supervisor, int signals) : Planning(log, supervisor, signals, Limits{}) {}
 
-  /// Does `work` on another thread (on this one if the system gives none) and waits for it. What it throws is thrown here. After `done` a signal that
-  /// was not read yet is still in `signals`. After anything else the work goes on and uses what it was given: the caller ends the process without
-  /// freeing anything. Called once.
-  End run(std::function<void()> work);
-  /// Called by the work: discovery is over, planning begins. Any thread.
+  /// Called on the thread that serves signals when the work is not to be waited for any more, while it goes on: it has to end the process without
+  /// freeing anything the work uses.
+  using GiveUp = std::function<void(End)>;
+
+  /// Does `work` here. What it throws is thrown. Where the system gives no other thread, nothing is served meanwhile. A signal that was not read when
+  /// the work is over is still in `signals`. If `give_up` comes back, its End is returned when the work is over. Called once.
+  End run(const std::function<void()>& work, const GiveUp& give_up);
+  /// Called by the work: discovery is over, planning begins.
   void discovered() { discovered_ns_ = monotonic_ns(); }
+
+  // For `give_up`, and for whoever has come back from run().
 
   /// What ended it; 0 = no signal.
   [[nodiscard]] int signal() const { return signal_; }
@@ -57,6 +63,8 @@ class Planning {
   [[nodiscard]] std::int64_t discovered_ns() const { return discovered_ns_; }
 
  private:
+  /// Until `over` can be read.
+  End serve(int over);
   [[nodiscard]] std::string phase() const { return discovered_ns_ == 0 ? "discover" : "plan"; }
   /// False: one that ends it.
   bool serve_signals();

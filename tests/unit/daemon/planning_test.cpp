@@ -2,7 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -23,40 +22,43 @@ struct Bench {
   }};
 };
 
+void never(Planning::End /*unused*/) { FAIL_CHECK("given up"); }
+
 }  // namespace
 
 TEST_CASE("planning: work that is quick is done without a word to the supervisor") {
   Bench b;
   Planning planning(b.log, b.supervisor, -1, {.first_word_ns = 60'000'000'000});
   bool done = false;
-  CHECK(planning.run([&] { done = true; }) == Planning::End::done);
+  CHECK(planning.run([&] { done = true; }, never) == Planning::End::done);
   CHECK(done);
   CHECK(b.told.empty());
   CHECK(planning.signal() == 0);
   CHECK_FALSE(planning.reload_wanted());
 }
 
-TEST_CASE("planning: what the work throws is thrown where it was waited for") {
+TEST_CASE("planning: what the work throws is thrown, and ends the serving") {
   Bench b;
   Planning planning(b.log, b.supervisor, -1);
-  CHECK_THROWS_AS(planning.run([] { throw std::runtime_error("no memory"); }), std::runtime_error);
+  CHECK_THROWS_AS(planning.run([] { throw std::runtime_error("no memory"); }, never), std::runtime_error);
 }
 
 TEST_CASE("planning: work that does not end is given up, and the supervisor knew the phase") {
   Bench b;
-  const auto over = std::make_shared<tenon::test::Counter>(),
-             ended = std::make_shared<tenon::test::Counter>();  // of the thread, too, which is not joined
+  tenon::test::Counter given_up;
   Planning planning(b.log, b.supervisor, -1, {.first_word_ns = 1'000'000, .slow_ns = 2'000'000, .total_ns = 50'000'000});
-  const auto end = planning.run([&planning, over, ended] {
-    planning.discovered();
-    CHECK(over->reaches(1));
-    ended->add();
-  });
+  const auto end = planning.run(
+      [&] {
+        planning.discovered();
+        CHECK(given_up.reaches(1));
+      },
+      [&](Planning::End why) {
+        CHECK(why == Planning::End::overdue);
+        given_up.add();
+      });
   CHECK(end == Planning::End::overdue);
   CHECK(planning.discovered_ns() >= planning.began_ns());
   REQUIRE(b.told.size() >= 2);
   CHECK(b.told[0].starts_with("STATUS="));
   CHECK(b.told[1] == "EXTEND_TIMEOUT_USEC=25000000");
-  over->add();
-  CHECK(ended->reaches(1));
 }
