@@ -239,6 +239,7 @@ def main():
             d = Daemon(tenond, plugins, cold)
             colds.append(d.ready_us)
             d.stop()
+            os.sync()  # else the next round waits for the disk, which still writes the copies of this one
         extra = (median(memories) - results["empty"]["rss_kib"] - median(bare_rss)) / n
         bare_end = max(0.0, median(bare_ends) - results["empty"]["bare_end_us"])
         stop = (median(stops) - results["empty"]["stop_ms"] * 1e3 - bare_end) / n

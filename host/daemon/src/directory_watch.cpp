@@ -137,6 +137,7 @@ void DirectoryWatch::note(std::size_t index, std::string_view name, Kind kind, s
 }
 
 void DirectoryWatch::rescan_all(std::int64_t now_ns) {
+  if (directories_.empty()) return;
   const std::int64_t due = now_ns + options_.quiet.count();
   std::map<Key, Pending> kept;
   for (std::size_t i = 0; i < directories_.size(); ++i) {
@@ -164,6 +165,14 @@ void DirectoryWatch::detach(std::size_t index, std::int64_t now_ns) {
   pending_.insert_or_assign({index, {}}, Pending{due, Kind::gone});
   // If it is replaced, then within the quiet time: gone and back again is one rescan.
   next_recheck_ns_ = std::min(next_recheck_ns_, due);
+}
+
+void DirectoryWatch::forget() {
+  for (const Directory& directory : directories_)
+    if (directory.watch >= 0) ::inotify_rm_watch(inotify_.get(), directory.watch);  // fails for the second path to one directory
+  directories_.clear();
+  pending_.clear();
+  next_recheck_ns_ = no_deadline;
 }
 
 void DirectoryWatch::recheck(std::int64_t now_ns) {

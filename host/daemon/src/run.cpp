@@ -375,6 +375,7 @@ void Run::became_ready() {
 void Run::began_stopping() {
   stopping_handled_ = true;
   kernel_.health().host_stopping();
+  if (watch_) watch_->forget();  // a restart looks for itself
   static_cast<void>(supervisor_.stopping(status_line()));
   // At once: the supervisor's own limit may be shorter than ours for the whole way back.
   extended_ns_ = extended_until_ns_ = 0;

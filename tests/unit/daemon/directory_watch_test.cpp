@@ -308,6 +308,21 @@ TEST_SUITE("directory_watch") {
     CHECK(f.after(0).empty());
   }
 
+  TEST_CASE("what is forgotten is neither reported nor looked for again") {
+    Fixture f;
+    f.start();
+    f.write("a.so");
+    f.read();
+    REQUIRE(f.watch.next_deadline() != no_deadline);
+    f.watch.forget();
+    CHECK(f.watch.next_deadline() == no_deadline);
+    f.write("b.so");
+    CHECK(f.readable());
+    f.read();  // that the watch is gone
+    CHECK(f.watch.next_deadline() == no_deadline);
+    CHECK(f.after(3600 * second).empty());
+  }
+
   TEST_CASE("a directory that may not be read is an error of add") {
     Fixture f;
     REQUIRE(::chmod(f.directory.c_str(), 0) == 0);

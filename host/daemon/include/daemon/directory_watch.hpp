@@ -61,6 +61,9 @@ class DirectoryWatch {
   [[nodiscard]] std::int64_t next_deadline() const;
   /// Everything quiet at `now_ns`, sorted by directory (in the order of add) and name, a directory's own change first.
   std::vector<DirectoryChange> take_due(std::int64_t now_ns);
+  /// Nothing is watched any more, nothing is due. A process that is about to end calls it early: the kernel lets go of watches after a grace period of
+  /// its own (about 12 ms), which an exit would wait for.
+  void forget();
 
  private:
   struct Directory {
