@@ -59,19 +59,30 @@ Result<void> Permissions::check(const Kind& kind, Names PermissionSet::*list, co
   return Error{Code::permission_denied, std::move(message), asked ? "NOT_GRANTED" : "NOT_ASKED", 0, ExitCode::no_permission};
 }
 
+Error Permissions::reserved(const Kind& kind, std::string_view name) const {
+  return {Code::permission_denied,
+          "`" + module_ + "` may not " + std::string(kind.verb) + " `" + printable(name, 300) +
+              "`: it belongs to the host, and cannot be granted",
+          "RESERVED", 0, ExitCode::no_permission};
+}
+
 Result<void> Permissions::may_call(const ServiceName& service) const {
   if (everything_ || own(service.name)) return {};
   return check({"call the service", "permissions.services.call", "services.call"}, &PermissionSet::service_calls, service);
 }
 
 Result<void> Permissions::may_register(const ServiceName& service) const {
+  constexpr Kind kind{"register the service", "provides.services", "services.provide"};
+  if (is_hosts_name(service.name)) return reserved(kind, service.text());
   if (everything_ || own(service.name)) return {};
-  return check({"register the service", "provides.services", "services.provide"}, &PermissionSet::service_provides, service);
+  return check(kind, &PermissionSet::service_provides, service);
 }
 
 Result<void> Permissions::may_publish(std::string_view topic) const {
+  constexpr Kind kind{"publish", "permissions.events.publish", "events.publish"};
+  if (is_hosts_name(topic)) return reserved(kind, topic);
   if (everything_ || own(topic)) return {};
-  return check({"publish", "permissions.events.publish", "events.publish"}, &PermissionSet::event_publishes, topic);
+  return check(kind, &PermissionSet::event_publishes, topic);
 }
 
 Result<void> Permissions::may_subscribe(std::string_view pattern) const {
@@ -81,8 +92,9 @@ Result<void> Permissions::may_subscribe(std::string_view pattern) const {
 
 Result<void> Permissions::may_use_namespace(std::string_view name) const {
   if (everything_ || name == module_) return {};
-  return check({"use the storage namespace", "permissions.storage.namespaces", "storage.namespaces"}, &PermissionSet::storage_namespaces,
-               name);
+  constexpr Kind kind{"use the storage namespace", "permissions.storage.namespaces", "storage.namespaces"};
+  if (is_hosts_name(name)) return reserved(kind, name);
+  return check(kind, &PermissionSet::storage_namespaces, name);
 }
 
 std::uint64_t Permissions::storage_bytes() const {

@@ -2,7 +2,8 @@
  *
  * Topics are words of letters, digits, `_` and `-`, joined by dots, at most 255 bytes. In a pattern `*` stands for one word, and `>` at the
  * end for one or more. A plugin may publish and subscribe what begins with its own name, and beyond that what its manifest asks for
- * (`permissions.events`) and the operator grants: else PERMISSION_DENIED, with an audit record.
+ * (`permissions.events`) and the operator grants: else PERMISSION_DENIED, with an audit record. Below `host.` and `tenon.` only the host
+ * publishes, whatever pattern is granted (`RESERVED`).
  *
  * Order and loss: each subscription has its own bounded queue and sees the events of each publishing thread in their order. A slow or failing
  * subscriber harms nobody else; what a full queue costs it is counted and reported. Events live in memory: nothing survives the process.

@@ -2,7 +2,7 @@
  *
  * Names are words of letters, digits, `_` and `-` joined by dots, at most 255 bytes: `orders.create`. A version is a suffix: `orders.create` is
  * `orders.create/1`, and `orders.create/2` is another service. A plugin offers below its own name (`orders.`), and elsewhere only what its manifest
- * asks for and the operator grants; it calls what its manifest asks for. Nothing below `tenon.` can be offered.
+ * asks for and the operator grants; it calls what its manifest asks for. Nothing below `host.` and `tenon.` can be offered.
  *
  * A call runs on the caller's thread, unless the service is TENON_SERVICE_OFFLOAD: then a late handler keeps its caller no longer than the deadline.
  * An inline handler is not interrupted; its result, if late, is discarded as DEADLINE_EXCEEDED. A call without deadline has what is left of

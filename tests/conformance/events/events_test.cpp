@@ -79,12 +79,13 @@ TEST_CASE("events: what is wrong is refused, and changes nothing") {
   });
 }
 
-TEST_CASE("events: what is below tenon is the host's, what is another's is denied") {
+TEST_CASE("events: what is below host and tenon is the host's, what is another's is denied") {
   every_way([](Way way) {
     Listener l;
     auto d = started(way, false);
     CHECK(d->publish({"tenon.module.state", "", "", "", false}).reason == "RESERVED");
     CHECK(d->publish({"tenon", "", "", "", false}).status == denied);
+    CHECK(d->publish({"host.ready", "", "", "", false}).reason == "RESERVED");
     CHECK(d->publish({"foreign.topic", "", "", "", false}).status == denied);
     CHECK(d->subscribe("foreign.topic", l).status == denied);
     CHECK(d->subscribe("puppet.>", l).ok());

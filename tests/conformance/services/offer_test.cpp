@@ -77,6 +77,7 @@ TEST_CASE("services conformance: what belongs to others cannot be offered, and n
             "`modules.orders.grants.services.provide: [\"shop.other\"]` would grant it");
     failed(d.offer("tenon.stop", s), TENON_PERMISSION_DENIED, "RESERVED");
     failed(d.offer("tenon", s), TENON_PERMISSION_DENIED, "RESERVED");
+    failed(d.offer("host.stop/2", s), TENON_PERMISSION_DENIED, "RESERVED");
     CHECK(d.offer("shop.list", s).ok());
     CHECK(d.call("shop.list", "x").payload == "x");
     CHECK(s.released == 0);

@@ -109,10 +109,31 @@ TEST_CASE("a RuntimeModule may do everything") {
   const Permissions p = Permissions::all("logger");
   CHECK(p.may_call(service("orders.create")));
   CHECK(p.may_register(service("orders.create")));
-  CHECK(p.may_publish("tenon.module.state"));
+  CHECK(p.may_publish("orders.created"));
   CHECK(p.may_subscribe(">"));
   CHECK(p.may_use_namespace("orders"));
   CHECK(p.storage_bytes() == UINT64_MAX);
+}
+
+TEST_CASE("what is the host's is no module's, whatever was granted, and nothing is suggested that would grant it") {
+  PermissionSet wide;
+  wide.service_provides = {services(">"), services("*.x"), services("host.x")};
+  wide.event_publishes = {">", "*.x", "host.x"};
+  wide.storage_namespaces = {"host", "tenon"};
+  for (const Permissions& p :
+       {Permissions::of_plugin("orders", wide, wide), Permissions::of_plugin("orders", {}, PermissionSet{}), Permissions::all("orders")}) {
+    check_refused(p.may_publish("host.x"), "RESERVED", "`orders` may not publish `host.x`: it belongs to the host, and cannot be granted");
+    check_refused(p.may_publish("tenon"), "RESERVED", "`orders` may not publish `tenon`: it belongs to the host, and cannot be granted");
+    check_refused(p.may_register(service("tenon.x/2")), "RESERVED",
+                  "`orders` may not register the service `tenon.x/2`: it belongs to the host, and cannot be granted");
+    CHECK_FALSE(p.may_register(service("host")));
+  }
+  const Permissions p = Permissions::of_plugin("orders", wide, wide);
+  check_refused(p.may_use_namespace("host"), "RESERVED",
+                "`orders` may not use the storage namespace `host`: it belongs to the host, and cannot be granted");
+  CHECK(p.may_publish("hosts.x"));
+  CHECK(p.may_publish("a.x"));
+  CHECK(p.may_register(service("tenonic.x")));
 }
 
 TEST_CASE("what a module says is shown harmlessly") {

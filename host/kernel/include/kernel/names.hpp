@@ -18,6 +18,9 @@ bool is_within(std::string_view narrow, std::string_view wide);
 /// True if `name` is `prefix` itself or lies below it: "orders" has "orders" and "orders.create", not "orders_eu". `name` may be a pattern.
 bool has_prefix(std::string_view name, std::string_view prefix);
 
+/// True if nobody but the host may publish or offer `name`, whatever was granted: its first word is `host` or `tenon`.
+inline bool is_hosts_name(std::string_view name) { return has_prefix(name, "host") || has_prefix(name, "tenon"); }
+
 /// A service as callers name it: "orders.create" is "orders.create/1". The major is no word of the name.
 struct ServiceName {
   std::string_view name;

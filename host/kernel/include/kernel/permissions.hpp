@@ -33,19 +33,21 @@ class Permissions {
   static Permissions of_plugin(std::string module, PermissionSet asked, std::optional<PermissionSet> granted);
 
   /// Errors: PERMISSION_DENIED, reason `NOT_ASKED` (the manifest has to name it) or `NOT_GRANTED`; the message names the permission and
-  /// the line of the configuration, or of the manifest, that would allow it.
+  /// the line of the configuration, or of the manifest, that would allow it. `RESERVED`: it is the host's, and nothing allows it.
   [[nodiscard]] Result<void> may_call(const ServiceName& service) const;
+  /// Never below `host` and `tenon`, also not who may do everything.
   [[nodiscard]] Result<void> may_publish(std::string_view topic) const;
   /// `pattern` as a whole must lie within one pattern asked for and one granted.
   [[nodiscard]] Result<void> may_subscribe(std::string_view pattern) const;
   [[nodiscard]] Result<void> may_use_namespace(std::string_view name) const;
-  /// Never below `tenon`. A grant for the prefix of a present or reserved module is refused when the plan is made, and cannot get here.
+  /// Never below `host` and `tenon`, also not who may do everything. A grant for the prefix of a present or reserved module is refused when the plan is made, and cannot get here.
   [[nodiscard]] Result<void> may_register(const ServiceName& service) const;
   /// Bytes its own namespace may hold: what is asked for and granted, at least 64 MiB; no limit for a RuntimeModule.
   [[nodiscard]] std::uint64_t storage_bytes() const;
 
  private:
   struct Kind;
+  [[nodiscard]] Error reserved(const Kind& kind, std::string_view name) const;
   explicit Permissions(std::string module) : module_(std::move(module)) {}
   template <class Names, class Name>
   [[nodiscard]] Result<void> check(const Kind& kind, Names PermissionSet::*list, const Name& name) const;

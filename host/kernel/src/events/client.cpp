@@ -78,14 +78,8 @@ Result<std::uint64_t> EventClient::publish(const EventDraft& draft) {
   if (account_ == nullptr || account_->closed.load(std::memory_order_acquire)) return left(account_.get());
   EventAccount& account = *account_;
   if (auto ok = check(draft); !ok) return ok.error();
-  if (!account.is_host) {
-    if (has_prefix(draft.topic, "tenon"))
-      return denied(account, "publish", draft.topic,
-                    {Code::permission_denied,
-                     "`" + account.name + "` may not publish `" + std::string(draft.topic) + "`: topics below `tenon` are the host's own",
-                     "RESERVED", 0, ExitCode::no_permission});
+  if (!account.is_host)
     if (auto ok = account.permissions.may_publish(draft.topic); !ok) return denied(account, "publish", draft.topic, ok.error());
-  }
   if (draft.traceparent.empty())
     if (const std::string_view trace = trace_of_this_thread(); is_traceparent(trace)) {
       EventDraft traced = draft;

@@ -32,13 +32,6 @@ Result<std::uint64_t> Services::add(ServiceSeat& seat, const ServiceOffer& offer
   if (offer.handle == nullptr)
     return service_error(Code::invalid_argument, "`" + name->text() + "` has no handler: expected a function", "NO_HANDLER");
   if (seat.left.load(std::memory_order_acquire)) return has_left(seat);
-  if (has_prefix(name->name, "tenon")) {  // also for those that may do everything
-    const Error reserved =
-        service_error(Code::permission_denied,
-                      "`" + name->text() + "` cannot be offered by a module: services below `tenon` are the host's own", "RESERVED");
-    if (core_->options.denied) core_->options.denied(seat, offer.name, reserved);
-    return reserved;
-  }
   if (auto may = seat.permissions.may_register(*name); !may) {
     const Error refusal = core_->foreign(seat, name->name).value_or(may.error());
     if (core_->options.denied) core_->options.denied(seat, offer.name, refusal);

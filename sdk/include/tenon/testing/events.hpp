@@ -194,8 +194,8 @@ inline tenon_status FakeEvents::accept(CapturedEvent event, bool own, std::uint6
     if (c < 0x20 || c > 0x7e) return bad("a content type is printable ASCII");
   if (event.content_type.size() > TENON_EVENT_MAX_CONTENT_TYPE) return bad("a content type has at most 127 bytes");
   if (!event.traceparent.empty() && !detail::is_traceparent(event.traceparent)) return bad("`" + event.traceparent + "` is no traceparent");
-  if (own && detail::topic_within(event.topic.substr(0, event.topic.find('.')), "tenon"))
-    return fill(err, TENON_PERMISSION_DENIED, "RESERVED", "topics below `tenon` are the host's own");
+  if (own && detail::is_hosts_name(event.topic))
+    return fill(err, TENON_PERMISSION_DENIED, "RESERVED", "`" + event.topic + "` belongs to the host, and cannot be granted");
   if (own && event.traceparent.empty()) event.traceparent = host_.trace_of_this_thread();
   if (own && denied(event.topic)) return fill(err, TENON_PERMISSION_DENIED, "NOT_GRANTED", "the test denies `" + event.topic + "`");
   prime();

@@ -30,8 +30,8 @@ struct FakeServices::Table {
                                  "nothing is registered in create: register services in init");
     if (name.empty()) return malformed(view(service->name)).report(err);
     if (self.gone_) return self.has_left().report(err);
-    if (name.substr(0, name.find_first_of("./")) == "tenon")
-      return tenon::detail::fill(err, TENON_PERMISSION_DENIED, "RESERVED", "services below `tenon` are the host's own");
+    if (detail::is_hosts_name(name))
+      return tenon::detail::fill(err, TENON_PERMISSION_DENIED, "RESERVED", "`" + name + "` belongs to the host, and cannot be granted");
     if (self.denied(name)) return tenon::detail::fill(err, TENON_PERMISSION_DENIED, "NOT_GRANTED", "the test denies `" + name + "`");
     if (self.mocks_.count(name) != 0)
       return tenon::detail::fill(err, TENON_ALREADY_EXISTS, "TAKEN", "a mock of the test offers `" + name + "`");

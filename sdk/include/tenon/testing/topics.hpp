@@ -45,6 +45,12 @@ inline bool topic_within(std::string_view narrow, std::string_view wide) {
   return narrow.empty();
 }
 
+/// Nobody but the host publishes or offers what is below `host` or `tenon`, whatever is granted.
+inline bool is_hosts_name(std::string_view name) {
+  const std::string_view word = name.substr(0, name.find_first_of("./"));
+  return word == "host" || word == "tenon";
+}
+
 inline bool is_traceparent(std::string_view t) {
   if (t.size() != 55 || t.substr(0, 3) != "00-" || t[35] != '-' || t[52] != '-') return false;
   for (const std::size_t i : {3U, 36U, 53U})

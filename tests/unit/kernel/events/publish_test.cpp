@@ -182,17 +182,29 @@ TEST_CASE("events: a plugin may what is its own, asked for and granted, refusals
   CHECK(host.events.subscriptions().size() == 3);
 }
 
-TEST_CASE("events: topics below tenon are the host's own, also for trusted modules") {
+TEST_CASE("events: topics below host and tenon are the host's own, also for trusted modules") {
   Subscriber subscriber;
   EventHost host;
   Module module(host, "logger");
   subscriber.to(module, "tenon.>");
   CHECK(code_of(module.client.publish({"tenon.module.state", {}, {}, {}, false})) == Code::permission_denied);
   CHECK(code_of(module.client.publish({"tenon", {}, {}, {}, false})) == Code::permission_denied);
+  CHECK(code_of(module.client.publish({"host.ready", {}, {}, {}, false})) == Code::permission_denied);
   CHECK(code_of(module.client.publish({"tenonx.y", {}, {}, {}, false})) == Code::ok);
+  CHECK(code_of(module.client.publish({"hosts.y", {}, {}, {}, false})) == Code::ok);
+  PermissionSet wide;
+  wide.event_publishes = {">", "*.ready"};
+  Module plugin(host, "orders", Reach::callable, false, wide);
+  CHECK(code_of(plugin.client.publish({"host.ready", {}, {}, {}, false})) == Code::permission_denied);
+  CHECK(code_of(plugin.client.publish({"tenon.ready", {}, {}, {}, true})) == Code::permission_denied);
+  CHECK(code_of(plugin.client.publish({"catalog.ready", {}, {}, {}, false})) == Code::ok);
+  CHECK(host.denials == std::vector<std::string>{"logger publish tenon.module.state RESERVED", "logger publish tenon RESERVED",
+                                                 "logger publish host.ready RESERVED", "orders publish host.ready RESERVED",
+                                                 "orders publish tenon.ready RESERVED"});
   EventClient self = host.events.host();
   for (const std::string_view topic : {"tenon.module.state", "tenon.config.changed", "tenon.shutdown"})
     CHECK(self.publish({topic, topic, {}, {}, false}));
+  CHECK(self.publish({"host.ready", {}, {}, {}, false}));
   REQUIRE(subscriber.got.reaches(3));
   CHECK(module.leave().quiet);
   CHECK(subscriber.payloads() == std::vector<std::string>{"tenon.module.state", "tenon.config.changed", "tenon.shutdown"});

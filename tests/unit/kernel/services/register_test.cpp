@@ -105,19 +105,19 @@ TEST_CASE("services: hostile names and arguments") {
   }
 }
 
-TEST_CASE("services: what is below `tenon` nobody can offer, also not who may do everything") {
+TEST_CASE("services: what is below `host` and `tenon` nobody can offer, also not who may do everything") {
   Services::Options options;
   int denied = 0;
   options.denied = [&denied](const ServiceSeat&, std::string_view, const Error& error) { denied += error.reason == "RESERVED" ? 1 : 0; };
   World world(std::move(options));
   Module logger(world, "logger");
-  for (const char* name : {"tenon", "tenon.stop", "tenon.stop/2"}) {
+  for (const char* name : {"tenon", "tenon.stop", "tenon.stop/2", "host.stop"}) {
     const auto added = logger.offer(name, echo);
     REQUIRE_FALSE(added);
     CHECK(added.error().code == Code::permission_denied);
     CHECK(added.error().reason == "RESERVED");
   }
-  CHECK(denied == 3);
+  CHECK(denied == 4);
   CHECK(logger.offer("tenonic.stop", echo));
 }
 
