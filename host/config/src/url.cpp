@@ -108,7 +108,7 @@ std::string url_problem(std::string_view url) {
   const std::string_view rest = url.substr(colon + 1);
   if (scheme == "sqlite") return rest.empty() ? "it names no file" : "";
   if (scheme == "postgres" || scheme == "postgresql") return postgres_problem(rest);
-  return "its scheme is not one of `sqlite`, `postgres`, `postgresql`";
+  return "it has an unknown scheme";
 }
 
 Ranges url_passwords(std::string_view text) {

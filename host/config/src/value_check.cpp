@@ -176,7 +176,8 @@ std::optional<Problem> check_text(const KeyRule& rule, std::string_view path, co
   if (const std::string why = url_problem(text); !why.empty())
     return Problem{"config.url",
                    "`" + std::string(path) + "` is no database URL: " + why,
-                   "write `sqlite:FILE` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`",
+                   path == "storage.url" ? "write `sqlite:kernel.db`, or another name that ends in `.db`: a file in the state directory"
+                                         : "write `sqlite:FILE` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`",
                    {}};
   return std::nullopt;
 }

@@ -217,6 +217,7 @@ TEST_CASE("all errors of one run together, each in its place") {
   CHECK(contains(text, "environment TENON__LOG__RATE: error: `log.rate` must be an integer from 0 to 1000000, not `-1`"));
   CHECK(contains(text, "--set nonsense: error: unknown key `nonsense`"));
   CHECK(contains(text, "environment TENON_SUPER__STORAGE__URL: error: `storage.url` is no database URL"));
+  CHECK_FALSE(contains(text, "postgres"));  // what is advised is served
   CHECK(l.diagnostics.exit_code() == ExitCode::config);
 }
 
