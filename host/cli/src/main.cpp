@@ -29,7 +29,7 @@ ExitCode run_command(const Options& options, std::int64_t started_ns, bool& wedg
   if (options.command == "config") return run_config(options);
   if (options.command == "audit") return run_audit(options);
   if (options.command == "inspect") return run_inspect(options);
-  if (options.command == "migrate")
+  if (options.migrate_only)
     if (const std::optional<ExitCode> answered = prepare_migrate(options)) return *answered;
   DaemonOptions daemon;
   daemon.config = options.config;
@@ -58,7 +58,7 @@ ExitCode run_main(int argc, const char* const* argv, std::int64_t started_ns, bo
   }
   const Options& options = std::get<Options>(parsed);
   // Whoever does not run the main loop is interrupted as any other program.
-  const bool runs_phases = options.command == "run" || (options.command == "migrate" && !options.dry_run && !options.status);
+  const bool runs_phases = (options.command == "run" || options.command == "migrate") && !options.dry_run && !options.status;
   if (options.help || options.version || !runs_phases) unblock_handled_signals();
   if (options.help) return print(help_text(options.command_given ? options.command : ""));
   if (options.version) return run_version(options);

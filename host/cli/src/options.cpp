@@ -62,14 +62,24 @@ po::options_description general_options() {
 po::options_description command_options(const std::string& command) {
   po::options_description d("Options of `" + command + "`", 100, 60);
   if (command == "run")
-    d.add_options()("migrate-only", "the same as `tenond migrate`")("strict",
-                                                                    "check modules against the contract: a proxy around every table; slow")(
+    d.add_options()("migrate-only", "the same as `tenond migrate`, with its options")(
+        "strict", "check modules against the contract: a proxy around every table; slow")(
         "startup-report", po::value<std::string>()->value_name("FILE"), "write when each module went through each phase (.json or .svg)");
   if (command == "migrate")
     d.add_options()("dry-run", "say what would be done, and do nothing")("status", "say how far each module is, and do nothing")(
         "module", po::value<std::string>()->value_name("NAME"), "only this one");
   if (command == "list") d.add_options()("running", "ask the running daemon's status file");
   if (command == "graph") d.add_options()("format", po::value<std::string>()->value_name("FORMAT"), "text, dot, json or svg");
+  return d;
+}
+
+// Those of `migrate`, which `run --migrate-only` knows, too.
+constexpr const char* migrate_options[] = {"dry-run", "status", "module"};
+
+// What a command line of the command may say: `run --migrate-only` is another spelling of `migrate`.
+po::options_description accepted_options(const std::string& command) {
+  po::options_description d = command_options(command);
+  if (command == "run") d.add(command_options("migrate"));
   return d;
 }
 
@@ -165,7 +175,7 @@ std::variant<Options, UsageError> parse_options(int argc, const char* const* arg
         near ? "did you mean `" + std::string(*near) + "`?" : "commands are run, migrate, check, list, graph, config, inspect, audit"};
   }
   po::options_description visible;
-  visible.add(general_options()).add(command_options(out.command));
+  visible.add(general_options()).add(accepted_options(out.command));
   po::options_description all = visible;
   all.add_options()("words", po::value<std::vector<std::string>>());
   po::positional_options_description positional;
@@ -191,6 +201,10 @@ std::variant<Options, UsageError> parse_options(int argc, const char* const* arg
   out.running = given.count("running") != 0;
   out.strict = given.count("strict") != 0;
   out.migrate_only = given.count("migrate-only") != 0 || out.command == "migrate";
+  if (!out.migrate_only)
+    for (const char* option : migrate_options)
+      if (given.count(option) != 0)
+        return UsageError{"`--" + std::string(option) + "` goes with migrations only", "say `tenond migrate`, or `--migrate-only`"};
   out.dry_run = given.count("dry-run") != 0;
   out.status = given.count("status") != 0;
   if (out.dry_run && out.status) return UsageError{"`--dry-run` and `--status` exclude each other", "give one of them"};

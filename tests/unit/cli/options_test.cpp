@@ -83,7 +83,16 @@ TEST_CASE("options: of migrate, and those that are refused with a reason") {
   CHECK(good({"--module", "run", "migrate"}).module == "run");
   CHECK(usage({"migrate", "--dry-run", "--status"}) == "`--dry-run` and `--status` exclude each other; give one of them");
   CHECK(usage({"migrate", "--module", "A b"}).find("--module is `A b`") == 0);
-  CHECK(usage({"run", "--dry-run"}).find("unknown option `--dry-run`") == 0);
+  // The other spelling knows the same.
+  CHECK(good({"--migrate-only", "--dry-run"}).dry_run);
+  CHECK(good({"run", "--status", "--migrate-only"}).status);
+  CHECK(good({"--migrate-only", "--module", "run"}).module == "run");
+  CHECK(good({"--module", "run", "--migrate-only"}).command == "run");
+  CHECK(usage({"--migrate-only", "--dry-run", "--status"}) == "`--dry-run` and `--status` exclude each other; give one of them");
+  for (const char* option : {"--dry-run", "--status"})
+    CHECK(usage({"run", option}) == "`" + std::string(option) + "` goes with migrations only; say `tenond migrate`, or `--migrate-only`");
+  CHECK(usage({"--module", "orders"}).starts_with("`--module` goes with migrations only"));
+  CHECK(usage({"check", "--dry-run"}).find("unknown option `--dry-run`") == 0);
   CHECK(good({"--strict"}).strict);
   CHECK(good({"run", "--strict"}).strict);
   CHECK(usage({"check", "--strict"}).find("unknown option `--strict`") == 0);

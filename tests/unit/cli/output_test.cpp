@@ -307,8 +307,11 @@ TEST_CASE("output: whatever fails answers in JSON, if JSON was asked for") {
 
 TEST_CASE("output: migrate tells what it would do, for one module too, and writes nothing then") {
   const Plugins p;
-  for (const std::vector<std::string>& words :
-       {std::vector<std::string>{"migrate", "--dry-run"}, {"migrate", "--status"}, {"migrate", "--status", "--module", "alpha"}}) {
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"migrate", "--dry-run"},
+                                                {"migrate", "--status"},
+                                                {"migrate", "--status", "--module", "alpha"},
+                                                {"--migrate-only", "--dry-run"},
+                                                {"run", "--status", "--module", "alpha", "--migrate-only"}}) {
     CHECK(p.ask(words).out == "no module offers migrations: nothing to do\n");
     CHECK(p.ask_json(words).at("migrations") == json::array());
   }
@@ -317,6 +320,7 @@ TEST_CASE("output: migrate tells what it would do, for one module too, and write
   CHECK(unknown.exit == 69);
   CHECK(unknown.err.find("there is no module `alhpa`") != std::string::npos);
   CHECK(unknown.err.find("did you mean `alpha`?") != std::string::npos);
+  CHECK(p.ask({"--migrate-only", "--module", "alhpa"}).err == unknown.err);
   const Ran blocked = p.ask({"migrate", "--dry-run", "--module", "orphan"});
   CHECK(blocked.exit == 69);
   CHECK(blocked.err.find("`orphan` would not run: it is blocked") != std::string::npos);
