@@ -3,7 +3,9 @@
 #include "base/file.hpp"
 #include "base/text.hpp"
 #include "commands.hpp"
+#include "daemon/journal.hpp"
 #include "kernel/audit.hpp"
+#include "kernel/log.hpp"
 
 namespace tenon::host {
 namespace {
@@ -49,7 +51,7 @@ ExitCode run_audit(const Options& options) {
   std::string findings;
   for (const AuditFinding& f : report->findings)
     findings += printable(file, 4096) + ":" + std::to_string(f.line) + ": " + printable(f.what, 1000) + "\n";
-  static_cast<void>(write_all(STDERR_FILENO, findings));
+  static_cast<void>(write_all(STDERR_FILENO, for_stderr(std::move(findings), error)));
   std::string text = printable(file, 4096) + ": " + std::to_string(report->records) + (report->records == 1 ? " record" : " records");
   if (report->records != 0) text += ", " + std::to_string(report->first_seq) + " to " + std::to_string(report->last_seq);
   text += report->ok() ? "; every one is as it was written, in its place\n" : "; the file was changed or damaged\n";

@@ -5,6 +5,7 @@
 #include "base/file.hpp"
 #include "base/text.hpp"
 #include "commands.hpp"
+#include "daemon/journal.hpp"
 #include "daemon/look.hpp"
 #include "table.hpp"
 
@@ -45,7 +46,7 @@ ExitCode run_check(const Options& options) {
                                    ",\"findings\":" + to_json(planned.diagnostics) + ",\"modules\":" + modules_json(planned.plan) + "}\n");
     return worse(planned.exit, printed);
   }
-  static_cast<void>(write_all(STDERR_FILENO, to_text(planned.diagnostics, use_colour())));
+  static_cast<void>(write_all(STDERR_FILENO, for_stderr(planned.diagnostics, use_colour())));
   std::size_t warnings = 0;
   for (const Diagnostic& d : planned.diagnostics.items()) warnings += d.severity == Severity::warning ? 1 : 0;
   const std::size_t errors = planned.diagnostics.error_count();

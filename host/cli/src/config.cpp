@@ -9,6 +9,7 @@
 #include "base/file.hpp"
 #include "commands.hpp"
 #include "config/schema.hpp"
+#include "daemon/journal.hpp"
 
 namespace tenon::host {
 namespace {
@@ -74,7 +75,7 @@ ExitCode run_config(const Options& options) {
     const std::string shown = config_to_json(*planned.config, modules.list(), idle);
     return print("{\"format\":1,\"exit\":0,\"findings\":" + to_json(planned.diagnostics) + "," + shown.substr(1) + "\n");
   }
-  static_cast<void>(write_all(STDERR_FILENO, to_text(planned.diagnostics, use_colour())));
+  static_cast<void>(write_all(STDERR_FILENO, for_stderr(planned.diagnostics, use_colour())));
   std::string text = config_to_text(*planned.config, modules.list(), idle);
   if (!text.ends_with('\n')) text += '\n';
   return print(text);

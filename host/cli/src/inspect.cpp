@@ -10,6 +10,7 @@
 #include "base/file.hpp"
 #include "base/text.hpp"
 #include "commands.hpp"
+#include "daemon/journal.hpp"
 #include "elf/elf_render.hpp"
 #include "elf/elf_report.hpp"
 #include "elf/needed_libraries.hpp"
@@ -95,7 +96,7 @@ ExitCode run_inspect(const Options& options) {
     return worse(exit, print("{\"format\":1,\"exit\":" + std::to_string(static_cast<int>(exit)) +
                              ",\"file\":" + elf_report_json(report, path) + ",\"manifest_findings\":" + to_json(diagnostics) +
                              (exit == ExitCode::ok ? ",\"accepted\":true" : ",\"accepted\":false") + "}\n"));
-  static_cast<void>(write_all(STDERR_FILENO, to_text(diagnostics, use_colour())));
+  static_cast<void>(write_all(STDERR_FILENO, for_stderr(diagnostics, use_colour())));
   return worse(exit, print(elf_report_text(report, path, diagnostics.has_errors())));
 }
 

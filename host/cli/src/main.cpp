@@ -12,6 +12,8 @@
 #include "base/file.hpp"
 #include "commands.hpp"
 #include "daemon/daemon.hpp"
+#include "daemon/journal.hpp"
+#include "kernel/log.hpp"
 
 namespace tenon::host {
 namespace {
@@ -78,10 +80,10 @@ int main(int argc, char** argv) {
   try {
     exit = run_main(argc, argv, started_ns, wedged);
   } catch (const std::bad_alloc&) {
-    static_cast<void>(write_all(STDERR_FILENO, "error: out of memory\n"));
+    static_cast<void>(write_all(STDERR_FILENO, stderr_is_journal() ? "<3>error: out of memory\n" : "error: out of memory\n"));
     exit = ExitCode::os_error;
   } catch (const std::exception& e) {
-    static_cast<void>(write_all(STDERR_FILENO, std::string("error: bug in the host: ") + e.what() + "\n"));
+    static_cast<void>(write_all(STDERR_FILENO, for_stderr(std::string("error: bug in the host: ") + e.what() + "\n", error)));
   }
   end_process(exit, wedged);
 }

@@ -8,6 +8,8 @@
 #include "base/result.hpp"
 #include "base/text.hpp"
 #include "commands.hpp"
+#include "daemon/journal.hpp"
+#include "kernel/log.hpp"
 
 namespace tenon::host {
 
@@ -21,7 +23,8 @@ ExitCode print(const std::string& text) {
   if (written) return ExitCode::ok;
   // Whoever reads a pipe only in part has what it wanted.
   if (const int why = written.error().sys_errno; why != EPIPE)
-    static_cast<void>(write_all(STDERR_FILENO, Error::system(why, "cannot write the answer to standard output").message + "\n"));
+    static_cast<void>(
+        write_all(STDERR_FILENO, for_stderr(Error::system(why, "cannot write the answer to standard output").message + "\n", error)));
   return ExitCode::io_error;
 }
 
@@ -30,7 +33,7 @@ ExitCode fail(const Options& options, const Diagnostics& diagnostics, ExitCode e
     static_cast<void>(
         print("{\"format\":1,\"exit\":" + std::to_string(static_cast<int>(exit)) + ",\"findings\":" + to_json(diagnostics) + "}\n"));
   else
-    static_cast<void>(write_all(STDERR_FILENO, to_text(diagnostics, use_colour())));
+    static_cast<void>(write_all(STDERR_FILENO, for_stderr(diagnostics, use_colour())));
   return exit;
 }
 
@@ -38,7 +41,8 @@ ExitCode fail(const Options& options, const std::string& code, const std::string
   Diagnostics one;
   one.error(code, {}, message, help).exit = exit;
   if (options.json) return fail(options, one, exit);
-  static_cast<void>(write_all(STDERR_FILENO, "error: " + message + "\n" + (help.empty() ? "" : "  = help: " + help + "\n")));
+  static_cast<void>(
+      write_all(STDERR_FILENO, for_stderr("error: " + message + "\n" + (help.empty() ? "" : "  = help: " + help + "\n"), error)));
   return exit;
 }
 
@@ -59,7 +63,7 @@ Planned plan_for(const Options& options) {
       static_cast<void>(print("{\"format\":1,\"exit\":" + std::to_string(static_cast<int>(out.exit)) +
                               ",\"findings\":" + to_json(out.diagnostics) + ",\"modules\":[]}\n"));
     else
-      static_cast<void>(write_all(STDERR_FILENO, to_text(out.diagnostics, use_colour())));
+      static_cast<void>(write_all(STDERR_FILENO, for_stderr(out.diagnostics, use_colour())));
     return out;
   }
   out.config = std::move(config);

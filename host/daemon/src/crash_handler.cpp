@@ -20,7 +20,7 @@
 
 #include "abi/strict.hpp"
 #include "base/sanitizer.hpp"
-#include "journal.hpp"
+#include "daemon/journal.hpp"
 #include "kernel/gate.hpp"
 #include "kernel/owner.hpp"
 

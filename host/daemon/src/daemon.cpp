@@ -12,7 +12,7 @@
 #include "base/memory.hpp"
 #include "base/sanitizer.hpp"
 #include "crash_handler.hpp"
-#include "journal.hpp"
+#include "daemon/journal.hpp"
 #include "kernel/gate.hpp"
 #include "planning.hpp"
 #include "run.hpp"

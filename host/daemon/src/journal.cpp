@@ -1,9 +1,10 @@
-#include "journal.hpp"
+#include "daemon/journal.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -16,7 +17,10 @@ bool stderr_is_journal() {
   const char* stream = std::getenv("JOURNAL_STREAM");
   struct stat st {};
   if (stream == nullptr || ::fstat(STDERR_FILENO, &st) != 0) return false;
-  return std::string(stream) == std::to_string(st.st_dev) + ":" + std::to_string(st.st_ino);
+  char own[48];
+  const int size =
+      std::snprintf(own, sizeof own, "%llu:%llu", static_cast<unsigned long long>(st.st_dev), static_cast<unsigned long long>(st.st_ino));
+  return std::string_view(stream) == std::string_view(own, static_cast<std::size_t>(size));
 }
 
 std::string for_stderr(std::string text, int level) {
@@ -28,6 +32,13 @@ std::string for_stderr(std::string text, int level) {
     out.append(priority).append(text, begin, end - begin);
     begin = end;
   }
+  return out;
+}
+
+std::string for_stderr(const Diagnostics& findings, bool colour) {
+  std::string out;
+  for (const Diagnostic& d : findings.items())
+    out += for_stderr(to_text(d, colour), d.severity == Severity::error ? error : d.severity == Severity::warning ? warn : info);
   return out;
 }
 

@@ -6,7 +6,7 @@
 #include "abi/instance.hpp"
 #include "base/clock.hpp"
 #include "base/text.hpp"
-#include "journal.hpp"
+#include "daemon/journal.hpp"
 #include "kernel/gate.hpp"
 #include "run.hpp"
 

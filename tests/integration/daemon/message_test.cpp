@@ -56,6 +56,14 @@ TEST_CASE("every line for the journal has a priority") {
     CHECK(r.err.find("`bogus`") != std::string::npos);
     CHECK(count_priority(r.err, '3') > 1);  // the excerpt, too
   }
+  SUBCASE("a command line that is wrong, and a finding of a command") {
+    const Ran usage = run(into_journal({tenond(), "--frobnicate"}), host.options);
+    CHECK(usage.exit == 64);
+    CHECK(usage.err == "<3>error: unknown option `--frobnicate`\n<3>  = help: see `tenond --help`\n");
+    const Ran check = run(into_journal(host.arguments({"--set", "bogus=1"}, "check")), host.options);
+    CHECK(check.exit == 78);
+    CHECK(count_priority(check.err, '3') > 1);
+  }
   SUBCASE("a dump") {
     Process p(into_journal(host.arguments()), host.options);
     REQUIRE(p.wait_for(" ready "));
