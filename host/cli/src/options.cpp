@@ -24,8 +24,8 @@ constexpr Command commands[] = {
     {"migrate", "", "run phases 0 to 4 and the migrations, then exit (the same as --migrate-only)",
      "Opens no port and calls no module's init. Ends with 0 only if every module with migrations is at its newest version."},
     {"check", "", "everything `run` checks before it runs a module; loads nothing, writes nothing",
-     "Prints every finding with its place and how to mend it, and exits as `run` would. What only a start shows is left out: whether the\n"
-     "audit log can be written, a damaged store, another daemon."},
+     "Prints every finding with its place and how to mend it, and exits as `run` would. What only a start shows is left out: a damaged\n"
+     "store, another daemon."},
     {"list", "", "the modules found, and what would become of them",
      "With --running: what the running daemon of this state directory says (status.json)."},
     {"graph", "", "the order of the modules and what they require", "Formats: text, dot (GraphViz), json, svg."},

@@ -173,11 +173,66 @@ TEST_CASE("check exits as the boot would, with the same words, where the host's 
   }
 }
 
-TEST_CASE("check takes a state directory and a log file that can be made, and makes neither") {
+TEST_CASE("check exits as the boot would, with the same words, where the audit log does not let it start") {
+  struct Way {
+    const char* file;
+    int exit;
+  };
+  for (const Way& way :
+       {Way{"absent/audit.log", 73}, Way{"loose.log", 77}, Way{"link.log", 77}, Way{"text.log", 65}, Way{"file/audit.log", 73}}) {
+    CAPTURE(way.file);
+    Host host({"modules/alpha"});
+    REQUIRE(::chmod(host.dir.write("loose.log", "").c_str(), 0666) == 0);
+    REQUIRE(::symlink("elsewhere", (host.dir / "link.log").c_str()) == 0);
+    host.dir.write("file", "");
+    const std::string text = host.dir.write("text.log", "kept by somebody else\n");
+    const std::vector<std::string> more = {"--set", "audit.path=" + host.dir / way.file};
+    const Ran check = host.run_command("check", more);
+    CHECK(check.exit == way.exit);
+    const std::size_t at = check.err.find("error: ");
+    REQUIRE(at != std::string::npos);
+    const std::string said = check.err.substr(at + 7, check.err.find(" [daemon.not_started]") - at - 7);
+    CHECK(said.find("audit file") != std::string::npos);
+    const Ran boot = host.run_command("run", more);
+    CHECK(boot.exit == way.exit);
+    CHECK_MESSAGE(boot.err.find(said) != std::string::npos, said, boot.err);
+    // What is wrong besides counts as in the boot, which does not come to the audit log then.
+    host.script("alpha", "no_such_key: 1", "required: true");
+    CHECK(host.run_command("check", more).exit == 78);
+    CHECK(host.run_command("run", more).exit == 78);
+    CHECK(read_file(text) == "kept by somebody else\n");
+  }
+}
+
+TEST_CASE("check tells of an audit log that was changed, and leaves it where it is") {
+  Host host({"modules/alpha"});
+  CHECK(boot_and_stop(host).exit == 0);
+  const std::string file = host.state + "/audit.log", before = read_file(file);
+  const Ran good = host.run_command("check");
+  CHECK(good.exit == 0);
+  CHECK(good.err.find("audit") == std::string::npos);
+  {
+    Process running(host.arguments(), host.options);
+    REQUIRE(running.wait_for(" ready "));
+    CHECK(host.run_command("check").err.find("audit") == std::string::npos);
+    running.signal(SIGTERM);
+    CHECK(running.wait() == 0);
+  }
+  host.dir.write("state/audit.log", before);  // cut behind what was noted
+  REQUIRE(read_file(file) == before);
+  const Ran check = host.run_command("check");
+  CHECK(check.exit == 0);
+  CHECK(check.err.find("warning: the audit file `" + file + "` ends with record") != std::string::npos);
+  CHECK(read_file(file) == before);
+  CHECK(boot_and_stop(host).exit == 0);  // it sets the file aside
+}
+
+TEST_CASE("check takes a state directory, a log file and an audit file that can be made, and makes none") {
   Host host({"modules/alpha"});
   host.state = host.dir / "a/b/state";
   const std::string log = host.dir / "tenond.log";
   CHECK(host.run_command("check", {"--set", "log.file.path=" + log}).exit == 0);
+  CHECK(host.run_command("check", {"--set", "audit.path=" + host.dir / "a/b/audit.log"}).exit == 0);
   CHECK(::access((host.dir / "a").c_str(), F_OK) != 0);
   CHECK(::access(log.c_str(), F_OK) != 0);
 }

@@ -7,8 +7,9 @@
 
 namespace tenon::host {
 
-/// Looks at the state directory and the file of the log as this user would find them in a boot, and adds what a boot would say of them. Returns what the
-/// boot would end with because of them. Changes nothing. What only the user shows that root would become on a foreign state directory is not seen.
-ExitCode look_at_own_files(const HostSettings& settings, Diagnostics& findings);
+/// Looks at the state directory and the files of the log and of the audit log as this user would find them in a boot, and adds what a boot would say of
+/// them. `found`: what the boot would end with because of other things; returned is what it would end with because of these, too. Changes nothing. What
+/// only the user shows that root would become on a foreign state directory is not seen.
+ExitCode look_at_own_files(const HostSettings& settings, ExitCode found, Diagnostics& findings);
 
 }  // namespace tenon::host

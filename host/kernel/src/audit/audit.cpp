@@ -84,19 +84,10 @@ struct AuditLog::Impl {
 
 Result<void> AuditLog::Impl::open_file(bool starting) {
   const std::string& path = options.path;
-  UniqueFd next(::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK, 0600));
-  if (!next && errno == ELOOP)
-    return Error{Code::permission_denied,
-                 "the audit file `" + printable(path, 4096) + "` is a symbolic link: give the file it leads to as `audit.path`",
-                 "UNSAFE_FILE", 0, ExitCode::no_permission};
-  if (!next) return audit_file_error("cannot open", path, errno == EACCES ? ExitCode::no_permission : ExitCode::cannot_create);
   struct stat st {};
-  if (::fstat(next.get(), &st) != 0) return audit_file_error("cannot examine", path, ExitCode::io_error);
-  if (!S_ISREG(st.st_mode) || st.st_uid != ::geteuid() || (st.st_mode & 0022U) != 0)
-    return Error{Code::permission_denied,
-                 "the audit file `" + printable(path, 4096) + "` must be a regular file of uid " + std::to_string(::geteuid()) +
-                     " that nobody else may write",
-                 "UNSAFE_FILE", 0, ExitCode::no_permission};
+  Result<UniqueFd> opened = open_audit_file(path, true, ::geteuid(), st);
+  if (!opened) return opened.error();
+  UniqueFd next = std::move(*opened);
   if (::flock(next.get(), LOCK_EX | LOCK_NB) != 0)
     return Error{Code::unavailable, "another process writes the audit file `" + printable(path, 4096) + "`", "AUDIT_LOCKED", 0,
                  ExitCode::try_again};
@@ -106,8 +97,8 @@ Result<void> AuditLog::Impl::open_file(bool starting) {
   if (const auto noted = starting ? read_audit_note(path) : std::nullopt) {
     if (st.st_size == 0)
       goes_on = noted;  // it was rotated, or emptied, while nobody wrote: the number of the next record tells
-    else if (tail->last.seq < noted->seq || (tail->last.seq == noted->seq && tail->last.hash != noted->hash))
-      return audit_not_as_noted(path, tail->last, *noted);
+    else if (Result<void> as_noted = check_audit_note(path, tail->last, *noted); !as_noted)
+      return as_noted;
   }
   // Under the lock of the file: nobody else makes notes.
   remove_temporaries(audit_head_path(path));

@@ -11,6 +11,7 @@
 
 #include "base/file.hpp"
 #include "base/text.hpp"
+#include "kernel/audit_file.hpp"
 
 namespace tenon::host {
 namespace {
@@ -31,6 +32,11 @@ bool is_foreign(int fd, off_t size, const std::string& path) {
 // What is left of a record whose write was cut off: its beginning, or the zeros of a loss of power.
 bool may_be_torn(std::string_view line) {
   return line.substr(0, record_begin.size()) == record_begin.substr(0, line.size()) || line.find('\0') != std::string_view::npos;
+}
+
+// errno of open(2).
+Error cannot_open(const std::string& path) {
+  return audit_file_error("cannot open", path, errno == EACCES ? ExitCode::no_permission : ExitCode::cannot_create);
 }
 
 // A name that remove_temporaries knows.
@@ -60,14 +66,53 @@ bool make_audit_note(const std::string& path, const AuditSeal& seal) noexcept {
 
 bool put_audit_note(const std::string& path) { return ::rename(made_note_path(path).c_str(), audit_head_path(path).c_str()) == 0; }
 
-Error audit_not_as_noted(const std::string& path, const AuditSeal& last, const AuditSeal& noted) {
+Result<void> check_audit_note(const std::string& path, const AuditSeal& last, const AuditSeal& noted) {
+  if (last.seq > noted.seq || (last.seq == noted.seq && last.hash == noted.hash)) return {};
   const std::string seq = std::to_string(noted.seq);
-  return {Code::data_loss,
-          "the audit file `" + printable(path, 4096) + "` " +
-              (last.seq == noted.seq ? "ends with another record " + seq + " than was noted"
-                                     : "ends with record " + std::to_string(last.seq) + ", but record " + seq + " was noted") +
-              " as written: it was cut or exchanged; look at it with `tenond audit verify`",
-          "AUDIT_CHANGED", 0, ExitCode::data_error};
+  return Error{Code::data_loss,
+               "the audit file `" + printable(path, 4096) + "` " +
+                   (last.seq == noted.seq ? "ends with another record " + seq + " than was noted"
+                                          : "ends with record " + std::to_string(last.seq) + ", but record " + seq + " was noted") +
+                   " as written: it was cut or exchanged; look at it with `tenond audit verify`",
+               "AUDIT_CHANGED", 0, ExitCode::data_error};
+}
+
+Result<UniqueFd> open_audit_file(const std::string& path, bool create, uid_t owner, struct stat& st) {
+  const int flags = O_RDWR | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK;
+  UniqueFd fd(create ? ::open(path.c_str(), flags | O_CREAT, 0600) : ::open(path.c_str(), flags));
+  if (!fd && errno == ELOOP)
+    return Error{Code::permission_denied,
+                 "the audit file `" + printable(path, 4096) + "` is a symbolic link: give the file it leads to as `audit.path`",
+                 "UNSAFE_FILE", 0, ExitCode::no_permission};
+  if (!fd) return cannot_open(path);
+  if (::fstat(fd.get(), &st) != 0) return audit_file_error("cannot examine", path, ExitCode::io_error);
+  if (!S_ISREG(st.st_mode) || st.st_uid != owner || (st.st_mode & 0022U) != 0)
+    return Error{Code::permission_denied,
+                 "the audit file `" + printable(path, 4096) + "` must be a regular file of uid " + std::to_string(owner) +
+                     " that nobody else may write",
+                 "UNSAFE_FILE", 0, ExitCode::no_permission};
+  return fd;
+}
+
+Result<void> look_at_audit_file(const std::string& path, std::uint32_t owner) {
+  const auto directory_is_writable = [&path] {
+    const std::string directory = path.substr(0, std::max<std::size_t>(1, path.rfind('/')));
+    return ::faccessat(AT_FDCWD, directory.c_str(), W_OK | X_OK, AT_EACCESS) == 0;
+  };
+  // The note first: it is older than the end of the file then, also where a daemon is writing.
+  const std::optional<AuditSeal> noted = read_audit_note(path);
+  struct stat st {};
+  const Result<UniqueFd> fd = open_audit_file(path, false, owner, st);
+  if (!fd && fd.error().sys_errno != ENOENT) return fd.error();
+  if (!fd) return directory_is_writable() ? Result<void>() : cannot_open(path);
+  const Result<AuditTail> tail = read_audit_tail(fd->get(), st.st_size, path);
+  Result<void> goes_on;
+  if (!tail)
+    goes_on = tail.error();
+  else if (noted && st.st_size != 0)
+    goes_on = check_audit_note(path, tail->last, *noted);
+  if (goes_on || goes_on.error().reason != "AUDIT_CHANGED" || directory_is_writable()) return goes_on;
+  return audit_file_error("cannot set aside", path, ExitCode::cannot_create);
 }
 
 Result<AuditTail> read_audit_tail(int fd, off_t size, const std::string& path) {
