@@ -1,5 +1,6 @@
 #include "log_format.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/clock.hpp"
@@ -50,6 +51,57 @@ char* put_digits(char* p, std::uint32_t value, std::size_t digits) {
   return p + digits;
 }
 
+/// False: no key comes twice, as all have different lengths. On the way of every line.
+inline bool may_repeat(std::span<const LogField> fields) {
+  std::uint64_t lengths = 0, again = 0;
+  for (const LogField& f : fields) {
+    const std::uint64_t length = std::uint64_t{1} << (f.key.size() & 63U);
+    again |= lengths & length;
+    lengths |= length;
+  }
+  return again != 0;
+}
+
+// Readers of JSON take the first of two members of one name, or the last, or none. So a key that was there before gets a number that no other pair
+// has: key, key_2, key_3. Below `tenon.` the last one keeps its name: that is the host's. 0: as it is.
+std::size_t number_of_repeat(std::span<const LogField> fields, std::size_t at) {
+  const std::string_view key = fields[at].key;
+  const bool of_host = key.starts_with("tenon.");
+  const auto others = of_host ? fields.subspan(at + 1) : fields.first(at);
+  auto before = std::count_if(others.begin(), others.end(), [key](const LogField& f) { return f.key == key; });
+  if (before == 0) return 0;
+  const auto is_taken = [&](std::size_t number) {
+    char digits[number_width];
+    const std::string_view text(digits, static_cast<std::size_t>(put_number(digits, number) - digits));
+    return std::any_of(fields.begin(), fields.end(), [&](const LogField& f) {
+      return f.key.size() == key.size() + 1 + text.size() && f.key.starts_with(key) && f.key[key.size()] == '_' && f.key.ends_with(text);
+    });
+  };
+  std::size_t number = 1;
+  while (before > 0)
+    if (!is_taken(++number)) --before;
+  return number;
+}
+
+// Between two texts at most escape_slack bytes are put without asking for room.
+template <bool apart>
+inline char* append_pairs(LineBuffer& line, char* p, std::span<const LogField> fields) {
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (i != 0) p = put(p, R"(",")");
+    if ((p = append_escaped<Escape::json>(line, p, fields[i].key)) == nullptr) return nullptr;
+    if constexpr (apart)
+      if (const std::size_t number = number_of_repeat(fields, i); number != 0) p = put_number(put(p, '_'), number);
+    p = put(p, R"(":")");
+    if ((p = append_escaped<Escape::json>(line, p, fields[i].value)) == nullptr) return nullptr;
+  }
+  return p;
+}
+
+// Of its own, to leave the way of the other lines as it is.
+[[gnu::noinline]] char* append_pairs_apart(LineBuffer& line, char* p, std::span<const LogField> fields) {
+  return append_pairs<true>(line, p, fields);
+}
+
 // Between two texts at most escape_slack bytes are put without asking for room.
 bool make_json_body(LineBuffer& line, const LogRecordView& record) {
   char* p = line.ensure(line.body(), 16);
@@ -71,12 +123,8 @@ bool make_json_body(LineBuffer& line, const LogRecordView& record) {
     return true;
   }
   p = put(p, R"(","kv":{")");
-  for (std::size_t i = 0; i < record.fields.size(); ++i) {
-    if (i != 0) p = put(p, R"(",")");
-    if ((p = append_escaped<Escape::json>(line, p, record.fields[i].key)) == nullptr) return false;
-    p = put(p, R"(":")");
-    if ((p = append_escaped<Escape::json>(line, p, record.fields[i].value)) == nullptr) return false;
-  }
+  p = may_repeat(record.fields) ? append_pairs_apart(line, p, record.fields) : append_pairs<false>(line, p, record.fields);
+  if (p == nullptr) return false;
   line.done(put(p, "\"}}\n"));
   return true;
 }

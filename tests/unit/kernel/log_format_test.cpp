@@ -98,7 +98,7 @@ TEST_CASE("log format: a JSON line") {
   sample.with("a", "1").with("a", "2").with("", "");
   CHECK(sample.json() ==
         R"({"ts":"2026-09-30T03:04:05.123456Z","level":"fatal","seq":18446744073709551615,"module":"orders","phase":"run",)"
-        R"("call":18446744073709551615,"thread":4711,"msg":"ready","kv":{"a":"1","a":"2","":""}})"
+        R"("call":18446744073709551615,"thread":4711,"msg":"ready","kv":{"a":"1","a_2":"2","":""}})"
         "\n");
 }
 
@@ -230,6 +230,31 @@ TEST_CASE("log format: too much is cut between characters, and the line says so"
     const std::string controls(log_max_bytes, '\x01');
     CHECK(json_message(controls).size() == 6 * log_max_bytes);
   }
+}
+
+TEST_CASE("log format: a key that comes twice is another one in JSON, so that no reader loses a value") {
+  CHECK(contains(Sample().with("a", "1").with("b", "2").with("a", "3").json(), R"("kv":{"a":"1","b":"2","a_2":"3"}})"));
+  CHECK(
+      contains(Sample().with("a", "1").with("a", "2").with("a", "3").with("a", "4").json(), R"({"a":"1","a_2":"2","a_3":"3","a_4":"4"}})"));
+  CHECK(contains(Sample().with("a_2", "1").with("a", "2").with("a", "3").with("a", "4").with("a_4", "5").json(),
+                 R"({"a_2":"1","a":"2","a_3":"3","a_5":"4","a_4":"5"}})"));
+  CHECK(contains(Sample().with("", "1").with("", "2").json(), R"({"":"1","_2":"2"}})"));
+  CHECK(contains(Sample().with("a", "1").with("a", "2").text(), "a=1 a=2"));
+  // What the host adds at the end keeps its name.
+  CHECK(contains(Sample().with("tenon.trace_id", "mine").with("a", "1").with("tenon.trace_id", "the host's").json(),
+                 R"({"tenon.trace_id_2":"mine","a":"1","tenon.trace_id":"the host's"}})"));
+  // Keys that only look alike to a hasty look.
+  Sample many;
+  std::vector<std::string> keys;
+  for (char first = 'a'; first < 'e'; ++first)
+    for (char last = 'a'; last < 'p'; ++last) keys.push_back(std::string{first, 'x', last});
+  for (const std::string& key : keys) many.with(key, "v");
+  for (const std::string& key : keys) CHECK(contains(many.json(), "\"" + key + "\":\"v\""));
+  CHECK_FALSE(contains(many.json(), "_"));
+  // As many as a line has.
+  Sample same;
+  for (std::size_t i = 0; i < log_max_pairs; ++i) same.with("same", "v");
+  CHECK(contains(same.json(), R"("same_63":"v","same_64":"v"}})"));
 }
 
 TEST_CASE("log format: what is over is not even looked at") {
