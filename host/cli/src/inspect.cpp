@@ -57,6 +57,7 @@ void check_against_host(std::vector<std::shared_ptr<const Manifest>> manifests, 
   }
   Plan plan = make_plan(std::move(found), builtin_modules(), host_offer(), Config(), PlanOptions());
   for (Diagnostic& d : plan.diagnostics.items()) {
+    if (d.code == "plan.key_without_effect") diagnostics.add(d);
     if (d.severity != Severity::error || !is_own_fault(d)) continue;
     // Nobody requires it here, so the plan would go on without it.
     const bool text = d.code.starts_with("schema.") || d.code.starts_with("config.") || d.code == "plan.duplicate_name";

@@ -50,6 +50,9 @@ PlanDraft join(Discovery discovery, const BuiltinTable& builtins, const Config& 
 /// Interfaces and capabilities against what the host offers; one REST host, one gRPC hub.
 void check_offers(PlanDraft& draft, const HostOffer& offer);
 
+/// Notes on keys of manifests that have no effect here, because this host does not serve what they are about.
+void note_unserved_keys(PlanDraft& draft, const HostOffer& offer);
+
 /// What modules claim in `provides` and `permissions.http.routes`: twice the same, or in another module's name.
 void check_claims(PlanDraft& draft, const BuiltinTable& builtins);
 

@@ -91,6 +91,7 @@ Plan make_plan(Discovery discovery, const BuiltinTable& builtins, const HostOffe
                const PlanOptions& options) {
   PlanDraft draft = join(std::move(discovery), builtins, config, options);
   check_offers(draft, offer);
+  if (options.notes) note_unserved_keys(draft, offer);
   check_claims(draft, builtins);
   grant_permissions(draft, builtins, config, options.notes);
   resolve_module_configs(draft, config);

@@ -94,6 +94,54 @@ TEST_CASE("served capabilities pass") {
   CHECK(order_of(w.plan()) == "logger,a");
 }
 
+TEST_CASE("keys of a manifest that this host does not serve are noted, and nothing more") {
+  World w;
+  w.plugin("a").route("/shop").route("/stock").timeout("start", std::chrono::seconds(2)).timeout("migrate", std::chrono::seconds(3));
+  w.plugin("b").timeout("drain", std::chrono::seconds(1)).capability("runnable");
+  w.plugin("off").route("/off");
+  w.disable("off");
+  for (const char* name : {"a", "b"}) w.require(name);
+  Plan plan = w.plan();
+  CHECK(order_of(plan) == "a,b");
+  CHECK(exit_of(plan) == 0);
+  const auto notes = with_code(plan, "plan.key_without_effect");
+  CHECK(notes.size() == plan.diagnostics.items().size());
+  REQUIRE(notes.size() == 3);
+  CHECK(notes[0]->message == "`permissions.http` of `a` has no effect: this host 0.1.0 serves no HTTP routes");
+  CHECK(notes[1]->message == "`timeouts.migrate` of `a` has no effect: this host 0.1.0 offers no migrations");
+  CHECK(notes[2]->message == "`timeouts.drain` of `b` has no effect: this host 0.1.0 has no phase `drain`");
+  for (const Diagnostic* d : notes) CHECK(d->severity == Severity::note);
+  CHECK(notes[0]->path == "permissions.http");
+  CHECK(notes[2]->module == "b");
+
+  PlanOptions quiet;
+  quiet.notes = false;
+  CHECK(make_plan(w.discovery(), w.table, w.offer, w.config, quiet).diagnostics.empty());
+  w.offer.capabilities.emplace_back("rest");
+  CHECK(with_code(w.plan(), "plan.key_without_effect").size() == 2);
+}
+
+TEST_CASE("the note on a key points at the key") {
+  World w;
+  Diagnostics found;
+  const auto source = std::make_shared<Source>(Source{
+      "a.yaml",
+      "manifest: 1\nsdk: \"1.0\"\nname: a\nversion: 1.0.0\npermissions:\n  http: {routes: [/shop]}\ntimeouts: {start: 2s, migrate: 3s}\n"});
+  auto manifest = read_manifest(source, "1.0", found);
+  REQUIRE(manifest);
+  Candidate c;
+  c.name = "a";
+  c.manifest = std::make_shared<const Manifest>(std::move(*manifest));
+  w.raw.push_back(std::move(c));
+  const auto plan = w.plan();
+  const auto notes = with_code(plan, "plan.key_without_effect");
+  REQUIRE(notes.size() == 2);
+  CHECK(notes[0]->where.line == 6);
+  CHECK(notes[0]->where.column == 3);
+  CHECK(notes[1]->where.line == 7);
+  CHECK(notes[1]->where.column == 23);
+}
+
 namespace {
 
 World with_rest() {
