@@ -116,7 +116,7 @@ class Joiner {
     Groups groups = by_name(mentions_[index], library.path);
     if (groups.empty()) {
       Candidate& candidate = add(file_name(library.path), library.entry);
-      fill(candidate, library);
+      fill(candidate, library, {});
       if (library.whole)
         candidate.diagnostics
             .error("discovery.no_manifest", in_file(library.path), "this library has no manifest, so nothing is known about it", embed_help)
@@ -128,7 +128,7 @@ class Joiner {
     const bool has_notes = std::any_of(groups.begin(), groups.end(), [](const auto& group) { return has_embedded(group.second); });
     for (const auto& [name, group] : groups) {
       Candidate& candidate = add(name, library.entry);
-      fill(candidate, library);
+      fill(candidate, library, group);
       agree(candidate, group);
       if (has_notes && !has_embedded(group)) {
         candidate.diagnostics.error("discovery.not_in_library", in_file(group.front().place),
@@ -203,17 +203,19 @@ class Joiner {
     return candidate;
   }
 
-  static void failure(Candidate& candidate, const Error& error, const std::string& path) {
+  /// `help`: the way out of what is no file.
+  static void failure(Candidate& candidate, const Error& error, const std::string& path, std::string help = "remove it") {
     const bool unsafe = error.code == Code::permission_denied;
-    candidate.diagnostics.error(unsafe ? "discovery.unsafe_file" : "discovery.file", in_file(path), error.message).exit =
+    if (error.reason != "NOT_A_FILE") help.clear();
+    candidate.diagnostics.error(unsafe ? "discovery.unsafe_file" : "discovery.file", in_file(path), error.message, std::move(help)).exit =
         unsafe && candidate.origin == Origin::runtime ? ExitCode::no_permission : ExitCode::unavailable;
   }
 
-  /// What is known of the file itself.
-  static void fill(Candidate& candidate, const Library& library) {
+  /// What is known of the file itself. `group`: who led to it.
+  static void fill(Candidate& candidate, const Library& library, const Group& group) {
     candidate.file = library.file;
     candidate.elf = library.findings;
-    if (library.failure) failure(candidate, *library.failure, library.path);
+    if (library.failure) failure(candidate, *library.failure, library.path, group.empty() ? "remove it" : must_name_a_file(group.front()));
     if (library.links > 1) {
       candidate.diagnostics.note("discovery.hard_links", in_file(library.path),
                                  "this file has " + std::to_string(library.links) + " hard links; the host runs a copy of its own");
@@ -221,6 +223,13 @@ class Joiner {
     const Where where = library.findings.empty() ? Where{} : in_file(library.path);
     for (const ElfFinding& finding : library.findings)
       candidate.diagnostics.add({finding.severity, finding.code, finding.message, finding.help, where, {}, {}, ExitCode::unavailable});
+  }
+
+  static std::string must_name_a_file(const Mention& mention) {
+    const Manifest* const manifest = mention.parsed->manifest.get();
+    const bool exact =
+        manifest != nullptr && manifest->library_where.source != nullptr && manifest->library_where.source->name == mention.place;
+    return "`library` must name a file: correct it in " + (exact ? place_of(manifest->library_where) : printable(mention.place, 4096));
   }
 
   /// True if the places in `parsed` are in one of the group's texts: equal texts are parsed once, wherever they stand.

@@ -24,6 +24,12 @@ std::string raw_value(std::string_view text, std::string_view key) {
   return {};
 }
 
+/// A `library` that is absolute, leads upwards or names a directory has been refused, and is not looked for.
+bool may_be_a_library(std::string_view path) {
+  return !path.starts_with('/') && !path.ends_with('/') && path != "." && !path.ends_with("/.") &&
+         ("/" + std::string(path) + "/").find("/../") == std::string::npos;
+}
+
 /// A manifest with errors still says whose it is, so that the module is refused under its name and not as a nameless file.
 void read_hints(ParsedManifest& parsed) {
   Diagnostics ignored;
@@ -35,8 +41,7 @@ void read_hints(ParsedManifest& parsed) {
     return string != nullptr ? *string : std::string();
   };
   // A name that was refused is not looked for: what is wrong with it has been said.
-  if (std::string library = text("library"); !library.starts_with('/') && ("/" + library + "/").find("/../") == std::string::npos)
-    parsed.library = std::move(library);
+  if (std::string library = text("library"); may_be_a_library(library)) parsed.library = std::move(library);
   if (std::string name = text("name"); is_module_name(name)) parsed.name = std::move(name);
 }
 

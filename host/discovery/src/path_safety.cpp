@@ -38,7 +38,7 @@ const char* kind_of(mode_t mode) {
 }
 
 Error not_a_file(const std::string& path, mode_t mode) {
-  return Error{Code::failed_precondition, quoted(path) + " is " + kind_of(mode) + ", not a regular file: remove it", "NOT_A_FILE", 0,
+  return Error{Code::failed_precondition, quoted(path) + " is " + kind_of(mode) + ", not a regular file", "NOT_A_FILE", 0,
                ExitCode::no_input};
 }
 

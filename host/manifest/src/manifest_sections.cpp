@@ -339,11 +339,11 @@ std::string read_library(const Value& value, Findings& findings) {
   if (text->size() > max_library_path) return refuse("is longer than " + std::to_string(max_library_path) + " bytes");
   if (has_control_character(*text)) return refuse("contains a control character");
   if ((*text)[0] == '/') return refuse("is an absolute path");
+  if (*text == "." || text->ends_with('/') || text->ends_with("/.")) return refuse("names a directory, but must name a file");
   for (std::string_view part : split(*text, '/')) {
     if (part == "..") return refuse("leaves its directory through `..`");
-    if (part.empty()) return refuse("contains an empty directory name or names a directory");
+    if (part.empty()) return refuse("contains an empty directory name");
   }
-  if (*text == "." || text->ends_with("/.")) return refuse("names a directory");
   return *text;
 }
 

@@ -278,3 +278,31 @@ TEST_CASE("a broken manifest says enough: neither its refused library nor the li
   CHECK_FALSE(contains(text, "has no manifest"));
   CHECK_FALSE(contains(text, "looked for"));
 }
+
+TEST_CASE("a library that is written as a directory is refused for that alone") {
+  for (const char* directory : {".", "./", "sub/", "sub/.", "./."}) {
+    CAPTURE(directory);
+    const Tree tree;
+    tree.make("plugins/sub");
+    tree.write("plugins/x.yaml", note_of("orders") + "library: " + directory + "\n");
+    const Candidate c = tree.one();
+    CHECK(codes(c.diagnostics) == List{"error manifest.bad_library"});
+    CHECK(contains(to_text(c.diagnostics), "`library` names a directory, but must name a file"));
+  }
+}
+
+TEST_CASE("a library that turns out to be a directory is to be corrected in the manifest, one that nobody names removed") {
+  const Tree tree;
+  tree.make("plugins/sub");
+  tree.make("plugins/y.so");
+  tree.write("plugins/x.yaml", note_of("orders") + "library: sub\n");
+  const Discovery found = tree.run();
+  REQUIRE(found.candidates.size() == 2);
+  for (const Candidate& c : found.candidates) {
+    REQUIRE(codes(c.diagnostics) == List{"error discovery.file"});
+    const Diagnostic& d = c.diagnostics.items().front();
+    CHECK(d.message.ends_with("is a directory, not a regular file"));
+    CHECK(d.help ==
+          (c.name == "orders" ? "`library` must name a file: correct it in " + tree.path("plugins/x.yaml") + ":6:10" : "remove it"));
+  }
+}
