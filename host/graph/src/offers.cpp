@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <unordered_set>
 #include <utility>
 
@@ -10,6 +11,19 @@ namespace tenon::host {
 namespace {
 
 std::string family_of(std::string_view id) { return std::string(id.substr(0, id.rfind('/'))); }
+
+/// "log" of "tenon.log/1".
+std::string_view name_of(std::string_view id) {
+  constexpr std::string_view prefix = "tenon.";
+  id = id.substr(0, id.rfind('/'));
+  return id.starts_with(prefix) ? id.substr(prefix.size()) : id;
+}
+
+/// Names of what hosts do not serve yet: whoever writes one means it, however near it is to another name.
+bool is_planned(std::string_view name) {
+  constexpr std::array<std::string_view, 4> planned{"authn", "http", "rest_dispatch", "sql"};
+  return is_known_capability(name) || std::find(planned.begin(), planned.end(), name) != planned.end();
+}
 
 /// What a missing capability means, in the words of someone who wants to use it.
 std::string_view lacking(std::string_view capability) {
@@ -88,12 +102,18 @@ class OfferCheck {
     return text;
   }
 
+  /// The nearest name only if it is likely to be meant. Names are short: with what all ids have in common, `tenon.sql/1` is near `tenon.log/1`.
   [[nodiscard]] std::string help_for(std::string_view id) const {
-    std::vector<std::string_view> ids;
+    const std::string_view name = name_of(id);
+    if (capabilities_.contains(name) && name != "runnable" && !runtime_modules_only(name))  // the others are the names of tables
+      return "modules have that table, not the host: declare the capability `" + std::string(name) + "` instead";
+    std::vector<std::string_view> ids, names;
     for (const OfferedInterface& o : offer_.interfaces) ids.emplace_back(o.id);
     std::sort(ids.begin(), ids.end());
-    const auto close = nearest(id, ids);
-    if (close && family_of(*close) != family_of(id)) return "did you mean " + std::string(*close) + "?";
+    std::transform(ids.begin(), ids.end(), std::back_inserter(names), name_of);
+    const auto close = is_planned(name) ? std::nullopt : nearest(name, names);
+    if (close && *close != name)
+      return "did you mean " + std::string(ids[std::find(names.begin(), names.end(), *close) - names.begin()]) + "?";
     return "use a host that offers it, or declare the need `optional: true` if the module works without";
   }
 

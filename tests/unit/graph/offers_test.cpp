@@ -37,6 +37,31 @@ TEST_CASE("an unknown interface: none of that name, or the nearest") {
   CHECK(found[1]->help == "did you mean tenon.log/1?");
 }
 
+TEST_CASE("another name is suggested only for what is likely a typing error") {
+  struct Row {
+    const char *need, *offered, *help;
+  };
+  const char* const use = "use a host that offers it, or declare the need `optional: true` if the module works without";
+  for (const Row& row :
+       {Row{"tenon.logs/1", "no tenon.logs", "did you mean tenon.log/1?"},
+        Row{"tenon.servcies/2", "no tenon.servcies", "did you mean tenon.services/1?"}, Row{"tenon.services/2", "tenon.services/1", use},
+        Row{"tenon.http/1", "no tenon.http", use}, Row{"tenon.sql/1", "no tenon.sql", use}, Row{"tenon.grpc/1", "no tenon.grpc", use},
+        Row{"tenon.rest/1", "no tenon.rest", use}, Row{"tenon.system/1", "no tenon.system", use}, Row{"tenon.time/1", "no tenon.time", use},
+        Row{"tenon.health/1", "no tenon.health", "modules have that table, not the host: declare the capability `health` instead"}}) {
+    CAPTURE(row.need);
+    World w;
+    for (const char* id : {"tenon.services/1", "tenon.state/1", "tenon.lease/1", "tenon.tasks/1"})
+      w.offer.interfaces.push_back({id, false});
+    w.offer.capabilities.emplace_back("health");
+    w.plugin("a").interface(row.need);
+    const Plan plan = w.plan();
+    const auto found = with_code(plan, "plan.unknown_interface");
+    REQUIRE(found.size() == 1);
+    CHECK(found[0]->message == std::string("`a` 1.0.0 needs ") + row.need + "; this host 0.1.0 offers " + row.offered);
+    CHECK(found[0]->help == row.help);
+  }
+}
+
 TEST_CASE("an optional need may be unmet") {
   World w;
   w.plugin("a").interface("tenon.storage/9", true).interface("tenon.log_sink/1", true);
