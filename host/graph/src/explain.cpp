@@ -50,6 +50,11 @@ class Explainer {
     const std::string requires_it = "requires " + quoted(r.name);
     switch (p.kind) {
       case GraphProblemKind::unknown_requirement: {
+        if (is_reserved_module_name(r.name)) {
+          tell(p, "graph.unknown_requirement", r.where, requires_it + ", which is a reserved name that no module has",
+               "remove it from `requires`; interfaces of the host are named in `needs`", ExitCode::unavailable);
+          break;
+        }
         std::string help = suggest_.for_name(r.name);
         if (help.empty()) help = "install " + quoted(r.name) + ", or remove it from `requires`";
         tell(p, "graph.unknown_requirement", r.where, requires_it + ", but no module of that name was found", std::move(help),

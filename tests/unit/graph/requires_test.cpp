@@ -31,6 +31,20 @@ TEST_CASE("an unknown requirement, with the nearest name") {
   check_exit(w, "orders", 69);
 }
 
+TEST_CASE("a reserved name is no module to install") {
+  for (const char* name : {"core", "directory", "grpc_hub", "host", "tenon"}) {
+    World w;
+    w.plugin("orders").needs_module(name);
+    w.plugin("hosts");
+    const Plan plan = w.plan();
+    CHECK(message(plan, "graph.unknown_requirement") ==
+          std::string("`orders` requires `") + name + "`, which is a reserved name that no module has");
+    CHECK(with_code(plan, "graph.unknown_requirement")[0]->help ==
+          "remove it from `requires`; interfaces of the host are named in `needs`");
+    check_exit(w, "orders", 69);
+  }
+}
+
 TEST_CASE("a version mismatch names both sides") {
   World w;
   w.plugin("orders").needs_module("catalog", ">=2");
