@@ -99,8 +99,14 @@ class Reader {
 
   void read_sdk() {
     const Value* const v = require("sdk", "add the version of the SDK it was written with: sdk: \"1.0\"");
-    const std::string* const text =
-        v != nullptr ? expect_string(*v, "sdk", "a string like \"1.0\"", findings_, "put it in quotes: \"1.0\"") : nullptr;
+    if (v == nullptr) return;
+    const std::string* text = v->as_string();
+    if (text == nullptr) {  // 1.10 is the number 1.1
+      const std::string written(as_written(*v));
+      const bool only_quotes = parse_sdk(written).has_value();
+      text = expect_string(*v, "sdk", "a string", findings_,
+                           only_quotes ? "put it in quotes: \"" + written + '"' : "write it in quotes, for example \"1.0\"");
+    }
     if (text == nullptr) return;
     const std::optional<SdkVersion> sdk = parse_sdk(*text);
     if (!sdk) {

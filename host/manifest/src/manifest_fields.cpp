@@ -37,6 +37,27 @@ std::string suggestion(std::string_view name, std::span<const std::string_view> 
   return near ? "did you mean `" + std::string(*near) + "`?" : std::string();
 }
 
+std::string_view as_written(const Value& value) {
+  const Where where = value.where();
+  if (where.source == nullptr || where.line == 0) return {};
+  std::string_view text = where.source->text;
+  for (std::uint32_t line = 1; line < where.line; ++line) {
+    const std::size_t end = text.find('\n');
+    if (end == std::string_view::npos) return {};
+    text.remove_prefix(end + 1);
+  }
+  text = text.substr(0, text.find('\n'));
+  // Bytes of the first `count` characters.
+  const auto bytes = [](std::string_view from, std::uint32_t count) {
+    std::size_t at = 0;
+    while (at < from.size() && utf8_length(from.substr(at, 1)) <= count)
+      count -= static_cast<std::uint32_t>(utf8_length(from.substr(at++, 1)));
+    return at;
+  };
+  text.remove_prefix(bytes(text, where.column - 1));
+  return text.substr(0, bytes(text, where.length));
+}
+
 const std::string* expect_string(const Value& value, std::string_view path, std::string_view expected, Findings& findings,
                                  std::string_view help) {
   const std::string* const out = value.as_string();

@@ -33,6 +33,9 @@ std::string a_kind_of(const Value& value);
 /// " did you mean `x`?"-help for a name that is not among `known`; "" if nothing is near.
 std::string suggestion(std::string_view name, std::span<const std::string_view> known);
 
+/// The text of a scalar as it stands in its source, quotes and escapes included; "" if there is none.
+std::string_view as_written(const Value& value);
+
 /// The value's content, or nullptr after having reported that `path` should be `expected` ("a list of names"). `help` may be empty.
 const std::string* expect_string(const Value& value, std::string_view path, std::string_view expected, Findings& findings,
                                  std::string_view help = {});

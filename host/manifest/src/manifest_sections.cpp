@@ -127,7 +127,11 @@ std::vector<Requirement> read_requirements(const Value& value, Findings& finding
         findings.error("manifest.missing_key", entry.where(), "an entry of `requires` lacks the key `name`",
                        "write {name: catalog, version: \">=1.2\"}");
       if (const Value* const version = map->find("version")) {
-        const std::string* const text = expect_string(*version, "requires.version", "a string", findings, "put it in quotes: \">=1.2 <2\"");
+        const std::string_view written = version->is_number() ? as_written(*version) : std::string_view();
+        const std::string* const text =
+            expect_string(*version, "requires.version", "a string", findings,
+                          !written.empty() && VersionRange::parse(written) ? "put it in quotes: \"" + std::string(written) + '"'
+                                                                           : "put it in quotes: \">=1.2 <2\"");
         if (text != nullptr) {
           Result<VersionRange> range = VersionRange::parse(*text);
           if (range)

@@ -68,6 +68,24 @@ TEST_CASE("manifest refusal: sdk, name, version") {
   CHECK(top("\"1.0\"", "a", "v1.0.0") == "4:10+6 manifest.bad_version");
 }
 
+TEST_CASE("manifest refusal: what lacks nothing but quotes is shown in quotes as it was written") {
+  const auto advice = [](const std::string& text) {
+    const test::Read r = test::read(text);
+    REQUIRE(r.diagnostics.items().size() == 1);
+    return r.diagnostics.items()[0].help;
+  };
+  const auto sdk = [&](const std::string& written) {
+    return advice("manifest: 1\nsdk: " + written + "  # a comment\r\nname: a\nversion: 1.0.0\n");
+  };
+  CHECK(sdk("1.10") == "put it in quotes: \"1.10\"");
+  CHECK(sdk("1.0") == "put it in quotes: \"1.0\"");
+  for (const char* written : {"1", "1.0e1", "1.00", "[1.10]", "{a: 1.10}", "true"})
+    CHECK_MESSAGE(sdk(written) == "write it in quotes, for example \"1.0\"", written);
+  CHECK(advice("\xEF\xBB\xBF{x-é: é, sdk: 1.20, manifest: 1, name: a, version: 1.0.0}\n") == "put it in quotes: \"1.20\"");
+  CHECK(help("requires: [{name: b, version: 1.10}]\n") == "put it in quotes: \"1.10\"");
+  CHECK(help("requires: [{name: b, version: 1e3}]\n") == "put it in quotes: \">=1.2 <2\"");
+}
+
 TEST_CASE("manifest refusal: unknown keys come with the nearest known one") {
   CHECK(help("requres: [a]\n") == "did you mean `requires`?");
   CHECK(help("capabilites: []\n") == "did you mean `capabilities`?");
