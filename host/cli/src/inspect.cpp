@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <map>
 #include <string_view>
 #include <vector>
 
@@ -39,10 +40,21 @@ bool is_own_fault(const Diagnostic& d) {
   if (d.code.starts_with("schema.")) return true;
   if (d.code.starts_with("config.")) return d.code != "config.required";  // the operator may give it
   for (const std::string_view code : {"plan.unknown_interface", "plan.runtime_only_interface", "plan.unserved_capability",
-                                      "plan.runtime_only_capability", "plan.reserved_name", "plan.not_in_table", "plan.duplicate_name",
-                                      "plan.foreign_prefix", "graph.self_requirement", "graph.self_after", "graph.requires_plugin"})
+                                      "plan.runtime_only_capability", "plan.reserved_name", "plan.not_in_table", "plan.foreign_prefix",
+                                      "graph.self_requirement", "graph.self_after", "graph.requires_plugin"})
     if (d.code == code) return true;
   return false;
+}
+
+/// One manifest per module: the others are refused, as discovery does.
+void keep_first_of_each(std::vector<std::shared_ptr<const Manifest>>& manifests, const std::string& path, Diagnostics& diagnostics) {
+  std::map<std::string_view, std::size_t> counts;
+  std::vector<std::shared_ptr<const Manifest>> first;
+  for (const std::shared_ptr<const Manifest>& manifest : manifests)
+    if (++counts[manifest->name] == 1) first.push_back(manifest);
+  for (const auto& [name, count] : counts)
+    if (count > 1) refuse_second_note(name, count, {std::make_shared<const Source>(Source{path, {}})}, diagnostics);
+  manifests = std::move(first);
 }
 
 /// What the plan of this host, with nothing but this file, says against its modules.
@@ -60,7 +72,7 @@ void check_against_host(std::vector<std::shared_ptr<const Manifest>> manifests, 
     if (d.code == "plan.key_without_effect") diagnostics.add(d);
     if (d.severity != Severity::error || !is_own_fault(d)) continue;
     // Nobody requires it here, so the plan would go on without it.
-    const bool text = d.code.starts_with("schema.") || d.code.starts_with("config.") || d.code == "plan.duplicate_name";
+    const bool text = d.code.starts_with("schema.") || d.code.starts_with("config.");
     d.exit = text || d.code.starts_with("graph.") ? ExitCode::config : ExitCode::unavailable;
     diagnostics.add(std::move(d));
   }
@@ -90,6 +102,7 @@ ExitCode run_inspect(const Options& options) {
     if (auto manifest =
             read_manifest(std::make_shared<const Source>(Source{path + " (embedded manifest)", m.text}), TENON_SDK_VERSION, diagnostics))
       manifests.push_back(std::make_shared<const Manifest>(std::move(*manifest)));
+  keep_first_of_each(manifests, path, diagnostics);
   for (const std::shared_ptr<const Manifest>& manifest : manifests) note_in_process(*manifest, diagnostics);
   check_against_host(std::move(manifests), path, diagnostics);
   const ExitCode exit = worse(report.refused() ? ExitCode::unavailable : ExitCode::ok, diagnostics.exit_code());

@@ -129,7 +129,7 @@ class Joiner {
     for (const auto& [name, group] : groups) {
       Candidate& candidate = add(name, library.entry);
       fill(candidate, library, group);
-      agree(candidate, group);
+      agree(candidate, group, library.path);
       if (has_notes && !has_embedded(group)) {
         candidate.diagnostics.error("discovery.not_in_library", in_file(group.front().place),
                                     "this manifest is for the module `" + printable(name) + "`, but the library `" +
@@ -166,7 +166,7 @@ class Joiner {
     for (const auto& [key, group] : groups) {
       const ManifestFile& file = *files.at(group.front().parsed);
       Candidate& candidate = add(std::get<1>(key), file.entry);
-      agree(candidate, group);
+      agree(candidate, group, {});
       Where where;
       where.source = group.front().parsed->source;
       if (group.front().parsed->manifest != nullptr && group.front().parsed->manifest->library_where.source != nullptr)
@@ -243,10 +243,12 @@ class Joiner {
   }
 
   /// Takes the manifest, and insists that all say the same.
-  static void agree(Candidate& candidate, const Group& group) {
+  static void agree(Candidate& candidate, const Group& group, const std::string& library_path) {
     std::set<const ParsedManifest*> seen;
+    std::size_t notes = 0;
     for (const Mention& mention : group) {
       candidate.manifest_paths.push_back(mention.place);
+      if (mention.embedded && !mention.parsed->name.empty()) ++notes;
       if (!seen.insert(mention.parsed).second) continue;
       ParsedManifest here;
       const bool at_home = is_at_home(*mention.parsed, group);
@@ -259,12 +261,13 @@ class Joiner {
         continue;
       }
       const auto difference = differing_key(*candidate.manifest, *parsed.manifest);
-      if (!difference) continue;
+      if (!difference || notes > 1) continue;  // which of two notes holds is not asked
       candidate.diagnostics.error("discovery.manifests_differ", difference->b,
                                   "two manifests of one library differ in `" + printable(difference->key) +
                                       "`: " + place_of(difference->a) + " and " + place_of(difference->b),
                                   "make them equal, or remove the one outside the library");
     }
+    if (notes > 1) refuse_second_note(candidate.name, notes, in_file(library_path), candidate.diagnostics);
   }
 
   static void finish(Candidate& candidate) {
@@ -281,6 +284,15 @@ class Joiner {
 };
 
 }  // namespace
+
+void refuse_second_note(std::string_view module, std::size_t count, Where file, Diagnostics& diagnostics) {
+  Diagnostic& d = diagnostics.error(
+      "discovery.second_note", std::move(file),
+      "this library holds " + std::to_string(count) + " manifests of the module `" + printable(module) + "`, one is allowed",
+      "embed it once: either with `tenon_add_module(... MANIFEST x.yaml)` or with TENON_MANIFEST");
+  d.module = module;
+  d.exit = ExitCode::unavailable;
+}
 
 std::vector<Candidate> join(const Collection& collection, Diagnostics& diagnostics) { return Joiner(collection, diagnostics).run(); }
 

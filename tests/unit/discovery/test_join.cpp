@@ -306,3 +306,18 @@ TEST_CASE("a library that turns out to be a directory is to be corrected in the 
           (c.name == "orders" ? "`library` must name a file: correct it in " + tree.path("plugins/x.yaml") + ":6:10" : "remove it"));
   }
 }
+
+TEST_CASE("two notes of one module in a library are refused, whether they say the same or not") {
+  const Tree tree;
+  std::string bytes = *read_text_file(ELF_FIXTURES "/elf_twice.so", 64u << 20u);
+  SUBCASE("the same text") {}
+  SUBCASE("another description") { bytes.replace(bytes.rfind("Fixture of"), 10, "Texture of"); }
+  SUBCASE("another version") { bytes.replace(bytes.rfind("version: 1.0.0"), 14, "version: 1.0.1"); }
+  SUBCASE("and a file beside it") { tree.write("plugins/a.yaml", note_of("elf_twice") + "library: a.so\n"); }
+  tree.write("plugins/a.so", bytes, 0755);
+  const Candidate c = tree.one();
+  CHECK(c.name == "elf_twice");
+  REQUIRE(codes(c.diagnostics) == List{"error discovery.second_note"});
+  CHECK(c.diagnostics.items()[0].message == "this library holds 2 manifests of the module `elf_twice`, one is allowed");
+  CHECK(c.diagnostics.items()[0].where.source->name == tree.path("plugins/a.so"));
+}

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/diagnostic.hpp"
@@ -65,6 +66,9 @@ struct Discovery {
   std::vector<Candidate> candidates;  ///< sorted by (origin, name, path); independent of directory order and thread timing
   Diagnostics diagnostics;            ///< about directories and files that belong to no candidate
 };
+
+/// A module has one note in its library: the error for a library in `file` with `count` notes of one module.
+void refuse_second_note(std::string_view module, std::size_t count, Where file, Diagnostics& diagnostics);
 
 /// Reads all directories, every manifest, passes every library through path checks, gate and digest, in parallel; joins manifests and
 /// libraries by resolved file. Writes nothing. An unsafe directory is an error in `diagnostics` (exit 77), an unsafe file refuses its candidate.
