@@ -74,8 +74,9 @@ void Examiner::read(Library& library, int fd) {
   }
   ElfReport report = read_elf(bytes->span());
   check_needed_libraries(report, needed_);
-  library.whole = !report.machine.empty() && std::none_of(report.findings.begin(), report.findings.end(),
-                                                          [](const ElfFinding& f) { return f.code == "elf.truncated"; });
+  library.whole = !report.machine.empty() && std::none_of(report.findings.begin(), report.findings.end(), [](const ElfFinding& f) {
+    return f.code == "elf.truncated" || f.code == "elf.manifest_too_large";
+  });
   library.findings = std::move(report.findings);
   library.manifests = std::move(report.manifests);
   library.links = before.st_nlink;

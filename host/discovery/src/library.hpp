@@ -20,7 +20,7 @@ struct Library {
   std::optional<Error> failure;
   std::uint64_t links = 1;
   std::vector<ElfFinding> findings;
-  bool whole = false;  ///< it is a library of this kind of machine and not cut off: what is not in it is really missing
+  bool whole = false;  ///< of this kind of machine, not cut off, nothing in it left unread: what was not found is really missing
   std::vector<ElfManifest> manifests;
 };
 

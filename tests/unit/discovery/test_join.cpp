@@ -321,3 +321,9 @@ TEST_CASE("two notes of one module in a library are refused, whether they say th
   CHECK(c.diagnostics.items()[0].message == "this library holds 2 manifests of the module `elf_twice`, one is allowed");
   CHECK(c.diagnostics.items()[0].where.source->name == tree.path("plugins/a.so"));
 }
+
+TEST_CASE("a manifest that is too large is not missing on top") {
+  const Tree tree;
+  tree.library("elf_note_too_large.so", "plugins/a.so");
+  CHECK(codes(tree.one().diagnostics) == List{"error elf.manifest_too_large"});
+}
