@@ -74,6 +74,13 @@ void YamlBuilder::report(const YAML::Exception& e) {
     return add("yaml.syntax", offset, 1, shown(offset) + " is no escape in a text in double quotes",
                R"(write `\\` for a backslash, or use single quotes)");
   }
+  if (is(YAML::ErrorMsg::INVALID_UNICODE)) {  // halves of a pair, as JSON writes it, and numbers beyond the last character
+    const std::size_t backslash = offset == 0 ? std::string_view::npos : text.rfind('\\', offset - 1);
+    const std::size_t begin = backslash == std::string_view::npos ? offset : backslash;
+    return add("yaml.syntax", begin, std::max<std::size_t>(offset - begin, 1),
+               "`" + printable(text.substr(begin, offset - begin), 16) + "` is the escape of no character",
+               R"(write the character itself, or `\U` and eight digits: two `\u` are not joined to one character)");
+  }
   if (is(YAML::ErrorMsg::UNKNOWN_ANCHOR)) {
     const std::string_view name = text.substr(offset, text_.word_end(offset) - offset);
     return add("yaml.unknown_alias", offset, name.size(), "the alias `" + printable(name, 60) + "` refers to nothing above it",

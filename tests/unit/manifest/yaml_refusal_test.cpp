@@ -98,3 +98,17 @@ TEST_CASE("yaml refusal: at most 100 errors of one text") {
   CHECK_FALSE(parse_yaml(test::source(text), d));
   CHECK(d.error_count() == 100);
 }
+
+TEST_CASE("yaml refusal: escapes give whole characters or are refused, never half of one") {
+  CHECK(test::yaml(R"(a: "\U0001F600 \u00e9 \xe9 \x80 \uFFFD \U0010FFFF")") ==
+        "{\"a\":\"\xF0\x9F\x98\x80 \xC3\xA9 \xC3\xA9 \xC2\x80 \xEF\xBF\xBD \xF4\x8F\xBF\xBF\"}");
+  for (const char* half : {R"(\ud83d)", R"(\uDE00)", R"(\uD83D\uDE00)", R"(\ude00\ud83d)"}) {
+    CHECK_MESSAGE(test::refusal(std::string("a: \"") + half + "\"\n") == "1:5+6 yaml.syntax", half);
+    CHECK_MESSAGE(test::refusal(std::string("{\"a\": [\"x") + half + "\"]}\n") == "1:10+6 yaml.syntax", half);
+    CHECK_MESSAGE(test::refusal(std::string("\"") + half + "\": 1\n") == "1:2+6 yaml.syntax", half);
+  }
+  for (const char* beyond : {R"(\U00110000)", R"(\UFFFFFFFF)", R"(\U0000D800)"})
+    CHECK_MESSAGE(test::refusal(std::string("a: \"") + beyond + "\"\n") == "1:5+10 yaml.syntax", beyond);
+  CHECK(test::refusal(R"(a: "\u12")").find("yaml.syntax") != std::string::npos);
+  CHECK(test::yaml(R"(a: "\ud83d\ude00")").find("`\\ud83d` is the escape of no character") != std::string::npos);
+}
