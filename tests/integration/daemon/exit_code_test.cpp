@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fstream>
+
 #include "host_fixture.hpp"
 
 using namespace tenon::test;
@@ -306,6 +308,26 @@ TEST_CASE("check, list, graph, config and inspect write nothing") {
   CHECK(run({tenond(), "inspect", host.plugins + "/libalpha.so"}).exit == 0);
   CHECK(::access(host.state.c_str(), F_OK) != 0);
   CHECK(host.trace().empty());
+}
+
+TEST_CASE("check and inspect agree on a library with two manifests of one module, and on a manifest that is too large") {
+  for (const auto& [fixture, code] :
+       {std::pair("elf_twice.so", "discovery.second_note"), {"elf_note_too_large.so", "elf.manifest_too_large"}}) {
+    CAPTURE(fixture);
+    Host host;
+    const std::string file = host.plugins + "/libx.so";
+    std::ofstream(file, std::ios::binary) << read_file(std::string(TENON_TEST_FIXTURES "/elf/") + fixture);
+    REQUIRE(::chmod(file.c_str(), 0755) == 0);
+    const Ran inspected = run({tenond(), "inspect", file, "--output", "json"}), checked = host.run_command("check", {"--output", "json"});
+    CHECK(inspected.exit == 69);
+    CHECK(checked.exit == 0);  // nobody requires it
+    for (const std::string& out : {inspected.out, checked.out}) {
+      CAPTURE(out);
+      const std::size_t found = out.find("\"code\":\"" + std::string(code) + '"');
+      REQUIRE(found != std::string::npos);
+      CHECK(out.find("\"severity\":\"error\"", found) == std::string::npos);  // that alone
+    }
+  }
 }
 
 TEST_CASE("every command has JSON output that names its format") {
