@@ -311,8 +311,10 @@ TEST_CASE("check, list, graph, config and inspect write nothing") {
 }
 
 TEST_CASE("check and inspect agree on a library with two manifests of one module, and on a manifest that is too large") {
-  for (const auto& [fixture, code] :
-       {std::pair("elf_twice.so", "discovery.second_note"), {"elf_note_too_large.so", "elf.manifest_too_large"}}) {
+  const std::pair<const char*, const char*> rows[] = {{"elf_twice.so", "discovery.second_note"},
+                                                      {"elf_note_too_large.so", "elf.manifest_too_large"}};
+  for (const auto& row : rows) {
+    const std::string fixture = row.first, code = row.second;
     CAPTURE(fixture);
     Host host;
     const std::string file = host.plugins + "/libx.so";
@@ -323,7 +325,7 @@ TEST_CASE("check and inspect agree on a library with two manifests of one module
     CHECK(checked.exit == 0);  // nobody requires it
     for (const std::string& out : {inspected.out, checked.out}) {
       CAPTURE(out);
-      const std::size_t found = out.find("\"code\":\"" + std::string(code) + '"');
+      const std::size_t found = out.find("\"code\":\"" + code + '"');
       REQUIRE(found != std::string::npos);
       CHECK(out.find("\"severity\":\"error\"", found) == std::string::npos);  // that alone
     }
