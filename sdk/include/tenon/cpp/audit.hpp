@@ -23,7 +23,7 @@ struct AuditEvent {
 /// `audit.record({"refund.approved", "order 4711"}, {{"user", "kim"}})`. Thread-safe.
 class Audit {
  public:
-  static constexpr std::string_view id = TENON_AUDIT;
+  [[gnu::visibility("hidden")]] static constexpr std::string_view id = TENON_AUDIT;
   static constexpr std::uint32_t min_size = TENON_UP_TO(tenon_audit, record);
   using Meta = std::initializer_list<std::pair<std::string_view, std::string_view>>;
 

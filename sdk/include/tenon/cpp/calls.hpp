@@ -139,7 +139,7 @@ class Call {
 /// The interface, for needs<...>: a phase that takes a Call needs it.
 class Calls {
  public:
-  static constexpr std::string_view id = TENON_CALLS;
+  [[gnu::visibility("hidden")]] static constexpr std::string_view id = TENON_CALLS;
   static constexpr std::uint32_t min_size = TENON_UP_TO(tenon_calls, on_cancel);
   explicit Calls(Ctx ctx) : ctx_(ctx.raw()), table_(ctx.require<tenon_calls>(id)) {}
   [[nodiscard]] Call wrap(tenon_call* raw) const noexcept { return {ctx_, table_, raw}; }

@@ -10,7 +10,7 @@ inline namespace v1 {
 
 class Check {
  public:
-  static constexpr std::string_view id = TENON_CHECK;
+  [[gnu::visibility("hidden")]] static constexpr std::string_view id = TENON_CHECK;
   static constexpr std::uint32_t min_size = TENON_UP_TO(tenon_check, violation);
 
   explicit Check(Ctx ctx) noexcept : ctx_(ctx.raw()), table_(ctx.query<tenon_check>(id)) {}

@@ -23,7 +23,7 @@ struct Size {
 /// towards zero to their own unit), tenon::Size. A pair of pointers; thread-safe.
 class Config {
  public:
-  static constexpr std::string_view id = TENON_CONFIG;
+  [[gnu::visibility("hidden")]] static constexpr std::string_view id = TENON_CONFIG;
   static constexpr std::uint32_t min_size = TENON_UP_TO(tenon_config, unsubscribe);
 
   /// Throws Failure if the host gives none (see needs<...>).

@@ -119,7 +119,7 @@ class OwnScope {
 /// tenon.lease/1, for needs<...>. A pair of pointers; thread-safe.
 class Leases {
  public:
-  static constexpr std::string_view id = TENON_LEASE;
+  [[gnu::visibility("hidden")]] static constexpr std::string_view id = TENON_LEASE;
   static constexpr std::uint32_t min_size = TENON_UP_TO(tenon_lease, describe_scope);
   explicit Leases(Ctx ctx) : ctx_(ctx.raw()), table_(ctx.require<tenon_lease>(id)) {}
 
@@ -177,7 +177,7 @@ enum class Lifetime : std::uint32_t { singleton = TENON_SINGLETON, scoped = TENO
 /// tenon.container/1, for needs<...>. A pair of pointers; thread-safe. Tables must live as long as somebody may hold them: make them constants.
 class Container {
  public:
-  static constexpr std::string_view id = TENON_CONTAINER;
+  [[gnu::visibility("hidden")]] static constexpr std::string_view id = TENON_CONTAINER;
   static constexpr std::uint32_t min_size = TENON_UP_TO(tenon_container, withdraw_wait);
   explicit Container(Ctx ctx) : ctx_(ctx.raw()), table_(ctx.require<tenon_container>(id)) {}
 

@@ -6,6 +6,8 @@
 
 #include "tenon/cpp/status.hpp"
 
+// Constants with an address are hidden one by one. In a module that is compiled without -fvisibility=hidden they would be unique in the process, so that
+// the constants of another module stood for them.
 namespace tenon {
 inline namespace v1 {
 
@@ -42,7 +44,7 @@ class Ctx {
 /// Marks an interface in needs<...> that the host may lack.
 template <class Interface>
 struct if_offered {
-  static constexpr std::string_view id = Interface::id;
+  [[gnu::visibility("hidden")]] static constexpr std::string_view id = Interface::id;
   static constexpr std::uint32_t min_size = Interface::min_size;
   static constexpr bool is_optional = true;
   using interface_type = Interface;
@@ -63,7 +65,7 @@ struct need_traits<I, std::void_t<typename I::interface_type>> {
 };
 
 template <class I>
-inline constexpr tenon_need need_of = {
+[[gnu::visibility("hidden")]] inline constexpr tenon_need need_of = {
     sizeof(tenon_need), I::min_size, need_traits<I>::is_optional ? 1U : 0U, 0U, {I::id.data(), I::id.size()}};
 
 }  // namespace detail
@@ -73,7 +75,7 @@ inline constexpr tenon_need need_of = {
 template <class... Interfaces>
 struct needs {
   static constexpr std::size_t count = sizeof...(Interfaces);
-  static constexpr const tenon_need* list[count + 1] = {&detail::need_of<Interfaces>..., nullptr};
+  [[gnu::visibility("hidden")]] static constexpr const tenon_need* list[count + 1] = {&detail::need_of<Interfaces>..., nullptr};
   /// Is I among them, and not as if_offered?
   template <class I>
   static constexpr bool require_interface = (std::is_same_v<I, Interfaces> || ...);

@@ -52,7 +52,7 @@ struct Subscribe {
 /// A pair of pointers; thread-safe. tenon/events.h says what each does.
 class Events {
  public:
-  static constexpr std::string_view id = TENON_EVENTS;
+  [[gnu::visibility("hidden")]] static constexpr std::string_view id = TENON_EVENTS;
   static constexpr std::uint32_t min_size = TENON_UP_TO(tenon_events, stats);
 
   /// Throws Failure if the host gives none (see needs<...>).

@@ -123,7 +123,7 @@ class Fields {
 /// Structured log of the module. A pair of pointers; thread-safe; usable from create until destroy has returned.
 class Log {
  public:
-  static constexpr std::string_view id = TENON_LOG;
+  [[gnu::visibility("hidden")]] static constexpr std::string_view id = TENON_LOG;
   static constexpr std::uint32_t min_size = TENON_UP_TO(tenon_log, write);
 
   /// Throws Failure if the host gives none (see needs<...>).

@@ -59,7 +59,7 @@ class Histogram {
 /// `metrics.counter("requests_total", "Requests answered.", {{"method", "get"}})`. The rules of names are in tenon/metrics.h. Thread-safe.
 class Metrics {
  public:
-  static constexpr std::string_view id = TENON_METRICS;
+  [[gnu::visibility("hidden")]] static constexpr std::string_view id = TENON_METRICS;
   static constexpr std::uint32_t min_size = TENON_UP_TO(tenon_metrics, observe);
   using Labels = std::initializer_list<std::pair<std::string_view, std::string_view>>;
 

@@ -191,7 +191,7 @@ constexpr tenon_lifecycle make_lifecycle() {
 }
 
 template <class T>
-inline constexpr tenon_lifecycle lifecycle = make_lifecycle<T>();
+[[gnu::visibility("hidden")]] inline constexpr tenon_lifecycle lifecycle = make_lifecycle<T>();
 
 template <class T>
 const void* query(tenon_str id) noexcept {

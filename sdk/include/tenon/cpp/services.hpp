@@ -158,7 +158,7 @@ class ServiceHandle {
 /// The interface, for needs<...>; needs Calls beside it. Pointers: copy it freely.
 class Services {
  public:
-  static constexpr std::string_view id = TENON_SERVICES;
+  [[gnu::visibility("hidden")]] static constexpr std::string_view id = TENON_SERVICES;
   static constexpr std::uint32_t min_size = TENON_UP_TO(tenon_services, info);
   explicit Services(Ctx ctx) : ctx_(ctx.raw()), table_(ctx.require<tenon_services>(id)), calls_(ctx.require<tenon_calls>(TENON_CALLS)) {}
   [[nodiscard]] const tenon_services* table() const noexcept { return table_; }

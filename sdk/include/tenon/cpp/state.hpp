@@ -107,7 +107,7 @@ class StateSpace {
 /// The interface, for needs<...>.
 class State {
  public:
-  static constexpr std::string_view id = TENON_STATE;
+  [[gnu::visibility("hidden")]] static constexpr std::string_view id = TENON_STATE;
   static constexpr std::uint32_t min_size = TENON_UP_TO(tenon_state, unwatch_wait);
 
   /// Throws Failure if the host gives none (see needs<...>).

@@ -26,7 +26,7 @@ inline namespace v1 {
 
 namespace detail {
 
-inline constexpr std::string_view status_names[] = {
+[[gnu::visibility("hidden")]] inline constexpr std::string_view status_names[] = {
     "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
     "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
     "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",

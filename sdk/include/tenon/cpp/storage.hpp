@@ -326,7 +326,7 @@ class StorageSpace {
 /// The interface, for needs<...>.
 class Storage {
  public:
-  static constexpr std::string_view id = TENON_STORAGE;
+  [[gnu::visibility("hidden")]] static constexpr std::string_view id = TENON_STORAGE;
   static constexpr std::uint32_t min_size = TENON_UP_TO(tenon_storage, stats);
 
   /// Throws Failure if the host gives none (see needs<...>).

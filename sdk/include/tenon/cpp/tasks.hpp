@@ -32,7 +32,7 @@ struct Loop {
 /// run. A pair of pointers; thread-safe. tenon/tasks.h says what each does.
 class Tasks {
  public:
-  static constexpr std::string_view id = TENON_TASKS;
+  [[gnu::visibility("hidden")]] static constexpr std::string_view id = TENON_TASKS;
   static constexpr std::uint32_t min_size = TENON_UP_TO(tenon_tasks, status);
 
   /// Throws Failure if the host gives none (see needs<...>).
