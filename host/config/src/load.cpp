@@ -153,6 +153,7 @@ LoadedConfig load_config_as_far_as_possible(const ConfigInput& given, Diagnostic
   expand_tree(tree, *config->expander, config->secret_paths, found);
   check_across(tree, found);
   fill_settings(tree, std::move(gathered.pending), config->host);
+  config->directory = input.directory;
   fill_directories(tree, input, config->host, found);
   overlay_pending(tree, *config);
 

@@ -147,6 +147,7 @@ std::shared_ptr<const Config> apply_reload(const Config& running, const Config& 
     set_at(out->effective, path, value, member);
   }
   fill_log(out->effective, out->host.log);  // the live keys are all about logging
+  if (out->host.log.file) out->host.log.file->path = begun_at(running.directory, out->host.log.file->path);
 
   std::set<std::string> modules;
   for (const Config* config : {&running, &next})

@@ -114,17 +114,17 @@ void tell_error(LogCore& log, const Error& e, Diagnostics& findings) {
 }
 
 /// For a boot that ends while the plan is made, on the thread that serves signals: the main thread still uses everything, and may never come back.
-[[noreturn]] void end_while_planning(const Planning& planning, bool overdue, LogCore& log, SupervisorNotifier& supervisor,
+/// `known`: the exit code of what was found until then.
+[[noreturn]] void end_while_planning(const Planning& planning, bool overdue, ExitCode known, LogCore& log, SupervisorNotifier& supervisor,
                                      const DaemonOptions& options, const Config& config, Diagnostics& findings) {
   static_cast<void>(supervisor.stopping("stopping: no module was loaded"));
-  const ExitCode exit = overdue ? ExitCode::io_error : options.migrate_only ? ExitCode::try_again : ExitCode::ok;
+  const ExitCode exit = overdue ? worse(ExitCode::io_error, known) : options.migrate_only ? ExitCode::try_again : ExitCode::ok;
   const std::string exit_text = std::to_string(static_cast<int>(exit));
   if (overdue) {
-    findings.error("daemon.not_started", {}, "reading plugins and manifests did not end; the log says more").exit = exit;
+    findings.error("daemon.not_started", {}, "reading plugins and manifests did not end; the log says more").exit = ExitCode::io_error;
   } else {
     log.log(info, "stopped before any module was loaded", {{"signal", planning.signal() == SIGTERM ? "SIGTERM" : "SIGINT"}});
-    if (options.migrate_only)
-      tell_error(log, {Code::cancelled, "interrupted: not everything was looked at, run it again", {}, 0, exit}, findings);
+    if (options.migrate_only) tell_error(log, {Code::cancelled, interrupted_text, {}, 0, exit}, findings);
   }
   if (!options.startup_report.empty()) {
     StartupReport report = begin_startup_report(options, config, {});
@@ -159,10 +159,17 @@ DaemonResult run_daemon(const DaemonOptions& options) {
   const bool valid = loaded.valid;
   const std::shared_ptr<const Config>& config = loaded.config;
   Planning planning(log, hand.supervisor, hand.signals.get());
-  const auto plan_served = [&](const std::function<void()>& work) {
+  // `tell_known` says what was not said yet, and gives its exit code.
+  const auto plan_served = [&](const std::function<void()>& work, const std::function<ExitCode()>& tell_known) {
     static_cast<void>(planning.run(work, [&](Planning::End end) {
-      end_while_planning(planning, end == Planning::End::overdue, log, hand.supervisor, options, *config, diagnostics);
+      const ExitCode known = tell_known();
+      end_while_planning(planning, end == Planning::End::overdue, known, log, hand.supervisor, options, *config, diagnostics);
     }));
+  };
+  const auto print_findings = [&] {
+    if (options.migrate_only && options.json_output) return;  // they stand in the answer
+    for (const Diagnostic& d : diagnostics.items())
+      static_cast<void>(write_all(STDERR_FILENO, for_stderr(to_text(d, options.colour), level_of(d))));
   };
   if (!valid) {
     if (config) {  // everything that is wrong is said in one run
@@ -170,20 +177,22 @@ DaemonResult run_daemon(const DaemonOptions& options) {
       to_stderr.file.reset();
       static_cast<void>(log.open(log_options(to_stderr, options.colour)));
       Plan plan;
-      plan_served([&] {
-        BootOptions boot{options.executable, options.builtins, options.safe_mode, hung_digests(config->host.state_dir)};
-        boot.discovered = [&planning] { planning.discovered(); };
-        plan = prepare_plan(*config, boot);
-      });
+      plan_served(
+          [&] {
+            BootOptions boot{options.executable, options.builtins, options.safe_mode, hung_digests(config->host.state_dir)};
+            boot.discovered = [&planning] { planning.discovered(); };
+            plan = prepare_plan(*config, boot);
+          },
+          [&] {
+            print_findings();
+            return diagnostics.exit_code();
+          });
       diagnostics.append(plan.diagnostics);
       diagnostics.sort();
     }
     const ExitCode refused = diagnostics.exit_code();
-    if (options.migrate_only && options.json_output)
-      answer_failure(options, diagnostics, refused);
-    else
-      for (const Diagnostic& d : diagnostics.items())
-        static_cast<void>(write_all(STDERR_FILENO, for_stderr(to_text(d, options.colour), level_of(d))));
+    print_findings();
+    answer_failure(options, diagnostics, refused);
     return {refused, false};
   }
   LogSettings log_settings = config->host.log;
@@ -219,14 +228,19 @@ DaemonResult run_daemon(const DaemonOptions& options) {
   Plan plan;
   boot.notes = options.json_output || log.enabled(debug);
   boot.discovered = [&planning] { planning.discovered(); };
-  plan_served([&] {
-    if (state) boot.hung_digests = hung_digests(state->path);
-    // Before discovery: what is dropped while it reads, or after it, is noticed.
-    if (!options.migrate_only) watch = watch_directories(log, config->host);
-    if (state) looked = ModuleStore::look(state->path);
-    if (looked) boot.store = &*looked;
-    plan = prepare_plan(*config, boot, &times);
-  });
+  plan_served(
+      [&] {
+        if (state) boot.hung_digests = hung_digests(state->path);
+        // Before discovery: what is dropped while it reads, or after it, is noticed.
+        if (!options.migrate_only) watch = watch_directories(log, config->host);
+        if (state) looked = ModuleStore::look(state->path);
+        if (looked) boot.store = &*looked;
+        plan = prepare_plan(*config, boot, &times);
+      },
+      [&] {
+        if (!state) tell_error(log, state.error(), diagnostics);
+        return state ? exit : worse(exit, state.error().exit);
+      });
   boot.discovered = {};
   boot.store = nullptr;  // a reload hashes: the store has forgotten by then
   hand.reload_wanted = planning.reload_wanted();
@@ -306,10 +320,13 @@ DaemonResult run_daemon(const DaemonOptions& options) {
   DaemonResult result;
   Run run(options, config, log, **kernel, std::move(*state), std::move(boot), times, std::move(hand));
   run.tell_end = [&](ExitCode with) {
-    if (with != ExitCode::ok && options.migrate_only && options.json_output) {
+    const auto told = [with](const Diagnostic& d) { return d.exit == with; };
+    if (with != ExitCode::ok && options.migrate_only && options.json_output &&
+        std::none_of(diagnostics.items().begin(), diagnostics.items().end(), told)) {
       const char* why = with == ExitCode::try_again ? interrupted_text : "a phase before the migrations failed; the log says which";
       diagnostics.error("daemon.failed", {}, why).exit = with;
     }
+    diagnostics.sort();
     answer_failure(options, diagnostics, with);
     const std::string exit_text = std::to_string(static_cast<int>(with));
     const char* outcome = with == ExitCode::ok ? "ok" : "failed";
@@ -324,7 +341,13 @@ DaemonResult run_daemon(const DaemonOptions& options) {
   if (result.wedged) log.log(error, "a module never came back from a call: the process ends without cleaning up behind it", {});
   if (options.migrate_only && result.exit == ExitCode::ok) {
     diagnostics.sort();
-    static_cast<void>(write_all(STDOUT_FILENO, options.json_output ? no_migrations_json(diagnostics) : no_migrations_text));
+    const Result<void> written =
+        write_all(STDOUT_FILENO, options.json_output ? no_migrations_json(diagnostics) : std::string(no_migrations_text));
+    if (!written) {
+      result.exit = ExitCode::io_error;
+      tell_error(log, {Code::internal, "the answer cannot be written to standard output: " + written.error().message, {}, 0, result.exit},
+                 diagnostics);
+    }
   }
   run.tell_end(result.exit);
   // A thread that a module left behind still reads the records behind its ctx, and the log: nothing it can reach is freed. What must

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <exception>
 #include <system_error>
 #include <thread>
 
@@ -35,12 +36,17 @@ Planning::Planning(LogCore& log, SupervisorNotifier& supervisor, int signals, Li
 Planning::End Planning::run(const std::function<void()>& work, const GiveUp& give_up) {
   began_ns_ = fed_ns_ = monotonic_ns();
   End end = End::done;
+  std::exception_ptr failure;
   const UniqueFd over(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   std::thread server;
   if (over) try {
       server = std::thread([&] {
-        end = serve(over.get());
-        if (end != End::done) give_up(end);
+        try {
+          end = serve(over.get());
+          if (end != End::done) give_up(end);
+        } catch (...) {
+          failure = std::current_exception();
+        }
       });
     } catch (const std::system_error&) {  // the start of the modules will say it
     }
@@ -57,6 +63,7 @@ Planning::End Planning::run(const std::function<void()>& work, const GiveUp& giv
     const Joined joined{over.get(), server};
     work();
   }
+  if (failure) std::rethrow_exception(failure);
   return end;
 }
 

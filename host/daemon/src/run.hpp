@@ -79,6 +79,8 @@ class Run {
   [[nodiscard]] bool is_moving() const { return !ready_handled_ || is_ending(); }
   void request_reload();
   void begin_reload();
+  /// On the worker. Where there is none, or the work throws, `failed` is called with the reason.
+  void aside(std::function<void()> work, std::function<void(const std::string& why)> failed);
   void end_reload();
   void apply(ReloadOutcome outcome);
   void dump();
@@ -128,7 +130,7 @@ class Run {
   bool worker_busy_ = false, reload_wanted_ = false, check_files_wanted_ = false, reload_told_ = false, status_written_ = false;
   std::mutex outcome_mutex_;
   std::optional<ReloadOutcome> reload_outcome_;
-  std::optional<std::vector<std::string>> file_outcome_;
+  std::optional<Result<std::vector<std::string>>> file_outcome_;
   std::optional<DirectoryWatch> watch_;
   RestartNews news_;
   const bool reload_came_;  ///< before there was a loop

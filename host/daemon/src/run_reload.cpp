@@ -38,21 +38,47 @@ void Run::begin_reload() {
     reload_wanted_ = false;
     if (!reload_told_) static_cast<void>(supervisor_.reloading(monotonic_ns()));
     reload_told_ = true;
-    worker_ = std::thread([this, config = config_, modules = modules_] {
-      ReloadOutcome outcome = compute_reload(options_.config, boot_, *config, modules);
-      const std::lock_guard lock(outcome_mutex_);
-      reload_outcome_ = std::move(outcome);
-      loop_.wake();
-    });
-    return;
+    return aside(
+        [this, config = config_, modules = modules_] {
+          ReloadOutcome outcome = compute_reload(options_.config, boot_, *config, modules);
+          const std::lock_guard lock(outcome_mutex_);
+          reload_outcome_ = std::move(outcome);
+        },
+        [this](const std::string& why) {
+          ReloadOutcome outcome;
+          outcome.errors.error("reload.failed", {}, "the reload could not be worked out: " + why, "send SIGHUP again").exit =
+              ExitCode::os_error;
+          const std::lock_guard lock(outcome_mutex_);
+          reload_outcome_ = std::move(outcome);
+        });
   }
   check_files_wanted_ = false;
-  worker_ = std::thread([this, config = config_, modules = modules_] {
-    std::vector<std::string> sentences = restart_would(prepare_plan(*config, boot_), modules);
-    const std::lock_guard lock(outcome_mutex_);
-    file_outcome_ = std::move(sentences);
+  aside(
+      [this, config = config_, modules = modules_] {
+        std::vector<std::string> sentences = restart_would(prepare_plan(*config, boot_), modules);
+        const std::lock_guard lock(outcome_mutex_);
+        file_outcome_ = std::move(sentences);
+      },
+      [this](const std::string& why) {
+        const std::lock_guard lock(outcome_mutex_);
+        file_outcome_ = Error{Code::resource_exhausted, why, {}, 0, ExitCode::os_error};
+      });
+}
+
+void Run::aside(std::function<void()> work, std::function<void(const std::string& why)> failed) {
+  try {
+    worker_ = std::thread([this, work = std::move(work), failed] {
+      try {
+        work();
+      } catch (const std::exception& e) {
+        failed(e.what());
+      }
+      loop_.wake();
+    });
+  } catch (const std::system_error&) {
+    failed("the system gives no thread, raise the limit of processes");
     loop_.wake();
-  });
+  }
 }
 
 void Run::end_reload() {
@@ -148,15 +174,19 @@ void Run::files_changed() {
 }
 
 void Run::end_file_check() {
-  std::optional<std::vector<std::string>> sentences;
+  std::optional<Result<std::vector<std::string>>> outcome;
   {
     const std::lock_guard lock(outcome_mutex_);
-    sentences.swap(file_outcome_);
+    outcome.swap(file_outcome_);
   }
-  if (!sentences) return;
+  if (!outcome) return;
   worker_busy_ = false;
+  if (!*outcome) {
+    log_.log(warn, "what a restart would change could not be worked out", {{"error", outcome->error().message}});
+    return begin_reload();
+  }
   std::vector<std::string> withdrawn;
-  const std::vector<std::string> news = news_.new_modules(*sentences, &withdrawn);
+  const std::vector<std::string> news = news_.new_modules(**outcome, &withdrawn);
   for (const std::string& sentence : news) log_.log(info, "a restart would change", {{"what", sentence}});
   tell_withdrawn(withdrawn);
   if (!news_.any())

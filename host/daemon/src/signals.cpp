@@ -5,8 +5,10 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
 
 #include "daemon/daemon.hpp"
 
@@ -15,6 +17,9 @@ namespace {
 
 // A handler gets no argument of ours. Written before it is installed: a child that a module forked is not this process.
 pid_t own_pid = 0;
+
+// As whoever started this process left them: nohup and a shell's background jobs ignore some.
+std::array<struct sigaction, handled_signals.size()> inherited{};
 
 // Runs only in a thread of a module that unblocked the signal. It has taken the signal from the main loop, so it gives it back: the thread blocks
 // the signals again, and what is sent to the process stays pending until it is read. Once taken, once sent: the signal counts once.
@@ -51,13 +56,13 @@ void block_handled_signals() {
   action.sa_sigaction = &give_back;
   action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;  // on the alternate stack: a runtime inside the module may use small ones
   action.sa_mask = handled;
-  for (int s : handled_signals) ::sigaction(s, &action, nullptr);
+  for (std::size_t i = 0; i < handled_signals.size(); ++i) ::sigaction(handled_signals[i], &action, &inherited[i]);
   ::signal(SIGXFSZ, SIG_IGN);
   ::signal(SIGPIPE, SIG_IGN);  // a closed log or terminal is an error of a write, not the end
 }
 
 void unblock_handled_signals() {
-  for (int s : handled_signals) ::signal(s, SIG_DFL);
+  for (std::size_t i = 0; i < handled_signals.size(); ++i) ::sigaction(handled_signals[i], &inherited[i], nullptr);
   const sigset_t handled = handled_signal_set();
   ::sigprocmask(SIG_UNBLOCK, &handled, nullptr);
 }

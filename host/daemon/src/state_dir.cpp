@@ -101,6 +101,8 @@ Result<void> look_at_state_dir(const std::string& path) {
     const std::string part = path.substr(0, end);
     struct stat st {};
     if (::stat(part.c_str(), &st) != 0) {
+      // A link that leads nowhere is in the way.
+      if (struct stat link{}; errno == ENOENT && ::lstat(part.c_str(), &link) == 0) return cannot_make(ENOENT, part);
       if (errno == ENOENT && ::faccessat(AT_FDCWD, parent.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return {};
       return cannot_make(errno, part);
     }

@@ -104,6 +104,14 @@ std::vector<WorkerPool::Overrun> WorkerPool::tick(std::int64_t now) {
   return out;
 }
 
+void WorkerPool::renew_timeout() {
+  auto* const self = static_cast<Worker*>(this_worker);
+  if (self == nullptr || self->own) return;
+  const std::lock_guard lock(self->core->mutex);
+  self->seen = false;
+  if (self->overrun) self->core->change(*self, [self] { self->overrun = false; });
+}
+
 bool WorkerPool::rest() {
   Core& core = *core_;
   const std::lock_guard lock(core.mutex);

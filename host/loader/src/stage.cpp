@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <system_error>
 
 namespace tenon::host {
 
@@ -16,7 +17,12 @@ Loader::Stage::Stage(const ModuleStore* store, std::vector<StoreRequest> request
   const auto useful = static_cast<std::size_t>(std::count(wanted_.begin(), wanted_.end(), true));
   // The loading thread is one more.
   const std::size_t helpers = std::min<std::size_t>(std::max(1U, std::thread::hardware_concurrency()) - 1, useful / 8);
-  for (std::size_t i = 0; i < helpers; ++i) threads_.emplace_back([this] { work(); });
+  threads_.reserve(helpers);
+  try {
+    for (std::size_t i = 0; i < helpers; ++i) threads_.emplace_back([this] { work(); });
+  } catch (const std::system_error&) {
+    // No more threads to be had: whoever takes a file prepares it.
+  }
 }
 
 Loader::Stage::~Stage() {

@@ -143,6 +143,7 @@ class Expander;
 /// Immutable once loaded; shared by pointer. A reload makes a new one.
 struct Config {
   HostSettings host;
+  std::string directory;  ///< where relative paths begin; empty = wherever the process is
   /// The merged tree with the table's defaults, expanded; every leaf's where() is its provenance. `modules.<name>.config` stands in it as
   /// written: it is expanded and typed per module, by resolve_module_config.
   Value effective;

@@ -106,6 +106,9 @@ class WorkerPool {
   /// Refuses new jobs, drops the queues, ends the threads. False if some did not end by the deadline; they are left alone. May be called again.
   bool shutdown(std::int64_t deadline_ns);
 
+  /// For a job that is many things one after the other: its timeout is counted anew. Of no effect on threads that are none of a pool. [worker]
+  static void renew_timeout();
+
   /// Jobs wait for a worker: a job that could as well go on later should end now. Costs one load. [any]
   [[nodiscard]] bool busy() const;
   [[nodiscard]] WorkerStats stats() const;

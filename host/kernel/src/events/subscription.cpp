@@ -14,7 +14,7 @@
 namespace tenon::host {
 namespace {
 
-// A job that others wait for ends after so many events, or after so long; in any case after a time that is far from an overrun.
+// A job that others wait for ends after so many events, or after so long; in any case after this time.
 constexpr std::size_t events_per_turn = 256;
 constexpr std::int64_t turn_ns = 4'000'000, job_ns = 100'000'000;
 constexpr std::size_t batch_events = 32;
@@ -30,6 +30,10 @@ constexpr int pauses_per_look = 24;  // some hundred nanoseconds
 // at the queue for each event costs both sides more than the event.
 constexpr std::int64_t gather_ns = 3'000;
 constexpr std::uint32_t gather_room = 4 * batch_events;  // a smaller queue would be full by then
+
+// An event has its time from when it begins. While those before it have used no more than this part, it shares the time of theirs: that saves a look at
+// the clock for each.
+constexpr std::int64_t fresh_part = 16;
 
 // In steps of some milliseconds, for a fraction of the price of an exact one.
 std::int64_t coarse_ns() {
@@ -129,7 +133,8 @@ void EventSubscription::post() {
   job.run = run_job;
   job.end = end_job;
   job.data = this;
-  job.timeout_ns = core.limits.handler_ns;
+  job.timeout_ns =
+      core.limits.handler_ns + 2 * (core.limits.handler_ns / fresh_part);  // one event's time, and what may have gone before it
   job.notification = closed();
   job.limit = job.notification ? Gate::State::closed : options.drain ? Gate::State::draining : Gate::State::open;
   bool taken = false;
@@ -177,6 +182,7 @@ void EventSubscription::run() noexcept {
     job_ = Job::running;
   }
   const std::int64_t begin = coarse_ns();
+  renewed_ns_ = begin;
   std::array<EventQueue::Entry, batch_events> batch;
   const WorkerPool& pool = account_->core->pool;
   for (std::size_t done = 0;;) {
@@ -241,6 +247,10 @@ void EventSubscription::deliver(std::span<const EventQueue::Entry> entries, std:
   Owner& owner = account_->owner;
   const std::int64_t handler_ns = account_->core->limits.handler_ns;
   const auto begin = [&](std::int64_t now) {
+    if (now - renewed_ns_ > handler_ns / fresh_part) {
+      WorkerPool::renew_timeout();
+      renewed_ns_ = now;
+    }
     call_->deadline_ns.store(std::min(now + handler_ns, deadline_cap_.load(std::memory_order_relaxed)), std::memory_order_relaxed);
   };
   begin(taken_ns);
@@ -255,7 +265,7 @@ void EventSubscription::deliver(std::span<const EventQueue::Entry> entries, std:
     }
     EventRecord* const event = entries[i].event;
     // What those before it have used of the time is given back to it.
-    if (const std::int64_t now = i == 0 ? taken_ns : coarse_ns(); now - taken_ns > handler_ns / 16) begin(taken_ns = now);
+    if (const std::int64_t now = i == 0 ? taken_ns : coarse_ns(); now - taken_ns > handler_ns / fresh_part) begin(taken_ns = now);
     if (!stopped_.load(std::memory_order_acquire) && !owner.wedged()) {
       const GateEntry inside(owner, Phase::run, ThreadTag::worker, call_, limit);
       if (inside) {

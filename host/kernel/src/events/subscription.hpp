@@ -112,6 +112,7 @@ class EventSubscription : public std::enable_shared_from_this<EventSubscription>
 
   const std::shared_ptr<EventAccount> account_;
   Call own_call_;
+  std::int64_t renewed_ns_ = 0;  ///< when the job's timeout began; of the running job
   Call* const call_;
   TreeGarbage tree_garbage_;
 
