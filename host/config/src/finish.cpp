@@ -146,7 +146,7 @@ void expand_tree(Value& tree, const Expander& expander, std::vector<std::string>
   TreeExpander(expander, secret_paths, diagnostics).walk(tree, key_tree(), "");
 }
 
-void check_across(const Value& tree, Diagnostics& diagnostics) {
+void check_across(const Value& tree, const std::vector<std::string>& secret_paths, Diagnostics& diagnostics) {
   // A value that was wrong has been dropped: it was told, and is not missing.
   const auto told = [&](const std::string& path) {
     const auto& items = diagnostics.items();
@@ -176,10 +176,12 @@ void check_across(const Value& tree, Diagnostics& diagnostics) {
     if (member.value.find("database")->find("url") != nullptr)
       diagnostics.error("config.conflict", server->where(), "`" + path + "` has both `server` and `url`", "remove one of them").path = path;
     if (std::find(names.begin(), names.end(), *name) != names.end()) continue;
-    const auto near = nearest(*name, names);
+    const bool secret = std::find(secret_paths.begin(), secret_paths.end(), path + ".server") != secret_paths.end();
+    const auto near = secret ? std::nullopt : nearest(*name, names);
     diagnostics
         .error("config.unknown_server", server->where(),
-               "`" + path + ".server` names `" + printable(*name, 64) + "`, which is not one of `database.servers`",
+               "`" + path + ".server` names " + (secret ? "a secret text" : "`" + printable(*name, 64) + "`") +
+                   ", which is not one of `database.servers`",
                near ? "did you mean `" + std::string(*near) + "`?" : "")
         .path = path + ".server";
   }

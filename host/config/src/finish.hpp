@@ -16,7 +16,7 @@ Value with_defaults(const Value& merged);
 /// Expands every text but those of `modules.<name>.config` and checks the results; paths of secret ones are added to `secret_paths`.
 void expand_tree(Value& tree, const Expander& expander, std::vector<std::string>& secret_paths, Diagnostics& diagnostics);
 
-/// Rules that concern several keys.
-void check_across(const Value& tree, Diagnostics& diagnostics);
+/// Rules that concern several keys. What stands at one of `secret_paths` is not shown.
+void check_across(const Value& tree, const std::vector<std::string>& secret_paths, Diagnostics& diagnostics);
 
 }  // namespace tenon::host::config_room

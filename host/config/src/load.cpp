@@ -46,13 +46,20 @@ void check_locks(const Setting& setting, const LockedPaths& locks, Diagnostics& 
     if (!setting.first_file || d.path != "instance.environment") diagnostics.add(std::move(d));
 }
 
-void check_locks(const std::string& module, const PendingSetting& pending, const LockedPaths& locks, Diagnostics& diagnostics) {
+void check_locks(const std::string& module, const PendingSetting& pending, const Value& tree, const LockedPaths& locks,
+                 Diagnostics& diagnostics) {
   if (pending.privileged) return;
   Path path = {"modules", module, "config"};
   for (const std::string& key : pending.path) path.push_back(pending.any_case ? to_lower(key) : key);
   Value value = pending.value ? *pending.value : Value(pending.text);
   value.set_where({pending.source, 0, 0, 1});
   locks.check(value, path, pending.any_case, diagnostics);
+  // Unsetting all of a module's configuration is done when its schema is known, without a look at what the operator's files say.
+  if (!pending.path.empty() || !value.is_null()) return;
+  const Value* modules = tree.find("modules");
+  const Value* settings = modules != nullptr ? modules->find(module) : nullptr;
+  if (const Value* config = settings != nullptr ? settings->find("config") : nullptr)
+    locks.check_replaced(*config, value, path, diagnostics);
 }
 
 Value merge_all(Gathered& gathered, const LockedPaths& locks, Diagnostics& diagnostics) {
@@ -64,7 +71,7 @@ Value merge_all(Gathered& gathered, const LockedPaths& locks, Diagnostics& diagn
     merge(tree, nest(setting.path, std::move(setting.value), where), path, setting.privileged ? nullptr : &locks, diagnostics);
   }
   for (const auto& [module, settings] : gathered.pending)
-    for (const PendingSetting& pending : settings) check_locks(module, pending, locks, diagnostics);
+    for (const PendingSetting& pending : settings) check_locks(module, pending, tree, locks, diagnostics);
   return tree;
 }
 
@@ -151,7 +158,7 @@ LoadedConfig load_config_as_far_as_possible(const ConfigInput& given, Diagnostic
   }
   config->expander = std::make_shared<const Expander>(input.environment, input.credentials_dir);
   expand_tree(tree, *config->expander, config->secret_paths, found);
-  check_across(tree, found);
+  check_across(tree, config->secret_paths, found);
   fill_settings(tree, std::move(gathered.pending), config->host);
   config->directory = input.directory;
   fill_directories(tree, input, config->host, found);

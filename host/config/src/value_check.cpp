@@ -28,7 +28,7 @@ std::string found(const Value& value, bool quote) {
     case Value::Kind::map:
       return "a map";
     case Value::Kind::string:
-      return quote ? quoted(*value.as_string()) : "this text";
+      return quote ? quoted(mask_url_passwords(*value.as_string())) : "this text";
     default:
       return quote ? quoted(to_json(value)) : "this " + std::string(kind_name(value.kind()));
   }

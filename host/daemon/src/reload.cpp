@@ -18,7 +18,7 @@ std::vector<std::string> restart_would(const Plan& plan, const std::vector<Runni
       return !c.manifest && (c.file ? c.file->path == m.path : m.path.ends_with("/" + c.name));
     });
   };
-  std::unordered_map<std::string_view, bool> seen;
+  std::unordered_map<std::string_view, bool> seen;  // true: it goes on
   for (const PlannedModule& p : plan.modules) {
     const Candidate& c = p.candidate;
     const auto now = running.find(c.name);
@@ -26,14 +26,16 @@ std::vector<std::string> restart_would(const Plan& plan, const std::vector<Runni
     if (p.fate != Fate::planned) {
       const auto was = now == running.end() ? of_nameless(c) : modules.end();
       if (was != modules.end() && !seen.contains(was->name)) {
-        seen[was->name] = true;
+        seen[was->name] = false;
         out.push_back("running `" + was->name + "` would not run any more: its file or manifest changed and is " +
                       std::string(fate_name(p.fate)) + ": " + p.reason);
       } else if (now == running.end()) {
         out.push_back("`" + printable(c.name) + "` would not run: " + std::string(fate_name(p.fate)) + ": " + p.reason);
       } else if (!seen.contains(c.name)) {
-        seen[c.name] = true;
+        seen[c.name] = false;
         out.push_back("running `" + c.name + "` would not run any more: " + std::string(fate_name(p.fate)) + ": " + p.reason);
+      } else if (seen[c.name] && c.file && c.file->path != now->second->path) {  // another file that took the name of one that goes on
+        out.push_back("`" + printable(c.file->path, 4096) + "` would not run: " + std::string(fate_name(p.fate)) + ": " + p.reason);
       }
       continue;
     }

@@ -172,6 +172,26 @@ TEST_CASE("locked keys: a lock above a key holds below") {
   CHECK(joined(refused(l)) == joined({"modules.orders.config.page_size"}));
 }
 
+TEST_CASE("locked keys: unsetting a module's whole configuration would drop them, so it is refused") {
+  const std::string file =
+      "instance: {environment: local}\nmodules: {api: {config: {iam: {admins: [root_only]}, free: 1}}, other: {config: {a: 1}}}\n";
+  for (const char* set :
+       {"modules.api.config=", "modules.api.config=null", "modules.api={config: null}", "modules={api: {config: null}}"}) {
+    CAPTURE(set);
+    Loader l;
+    l.file(file).set(set);
+    CHECK(refused(l) == Paths{"modules.api.config"});
+  }
+  Loader from_environment;
+  from_environment.file(file);
+  from_environment.env("TENON__MODULES__API__CONFIG", "");
+  CHECK(refused(from_environment) == Paths{"modules.api.config"});
+  Loader unlocked;
+  unlocked.file(file);
+  unlocked.set("modules.other.config=");
+  CHECK(refused(unlocked).empty());
+}
+
 TEST_CASE("locked keys: globs are checked") {
   for (const char* glob : {"lgo.level", "log..level", "log.l*", "permissions.defaults", "${HOME}"}) {
     CAPTURE(glob);

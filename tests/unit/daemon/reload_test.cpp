@@ -122,6 +122,21 @@ TEST_CASE("two candidates with the name of a running module are one sentence") {
   CHECK(sentences[0].starts_with("running `alpha` would not run any more: refused: "));
 }
 
+TEST_CASE("a file that took the name of a module which goes on is a sentence of its own") {
+  World w;
+  w.plugin("alpha").at("/plugins/libalpha.so");
+  Plan plan = w.plan();
+  PlannedModule squatter = plan.modules[0];
+  squatter.candidate.file->path = "/plugins/liblogger.so";
+  squatter.fate = Fate::refused;
+  squatter.reason = "`alpha` is the name of a RuntimeModule";
+  plan.modules.push_back(squatter);
+  RunningModule alpha = running("alpha");
+  alpha.path = plan.modules[0].candidate.file->path;
+  alpha.digest = plan.modules[0].candidate.file->digest;
+  CHECK(restart_would(plan, {alpha}) == List{"`/plugins/liblogger.so` would not run: refused: `alpha` is the name of a RuntimeModule"});
+}
+
 TEST_CASE("several files with one name that does not run are one sentence") {
   World w;
   for (const char* file : {"a", "b", "c"}) w.plugin("alpha").at(std::string("/plugins/") + file + ".so");
