@@ -129,6 +129,12 @@ TEST_CASE("74: what cannot be written") {
   CHECK(r.exit == 74);
   CHECK(r.err.find("File too large") != std::string::npos);
   CHECK_FALSE(host.traced("alpha load constructor"));
+  for (const char* output : {"text", "json"}) {
+    CAPTURE(output);
+    const Ran full = run(through_shell("exec \"$@\" >/dev/full", host.arguments({"--migrate-only", "--output", output})), host.options);
+    CHECK(full.exit == 74);
+    CHECK(full.err.find("the answer cannot be written to standard output: cannot write: No space left on device") != std::string::npos);
+  }
 }
 
 TEST_CASE("73 and 77: a state directory that cannot be made, or is not safe") {

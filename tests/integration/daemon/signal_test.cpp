@@ -199,7 +199,6 @@ TEST_CASE("a module that unblocks signals takes none of them away") {
   // Asked for by ever the same thread, which blocks them again after the first.
   p.signal(SIGHUP);
   REQUIRE(p.wait_for("reloaded applied=nothing"));
-  p.signal(SIGUSR1);
   p.signal(SIGQUIT);
   REQUIRE(p.wait_for("dump: last records follow on stderr"));
   p.signal(SIGTERM);
@@ -209,16 +208,33 @@ TEST_CASE("a module that unblocks signals takes none of them away") {
 
 TEST_CASE("the first signal that an unblocking module gets instead of the host counts, and counts once") {
   Host host({"modules/alpha"});
+  const std::string log = host.dir / "tenond.log";
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGQUIT}) {
     CAPTURE(signal);
-    host.configure(
-        "instance: {environment: local}\npaths: {manifests: []}\nmodules:\n  alpha: {timeouts: {stop: 30s}, config: {fail: {start: "
-        "unblock, stop: hang}}}\n");
+    const bool to_file = signal == SIGUSR1;  // seen by the file that is there again
+    const auto configure = [&](const std::string& more) {
+      host.configure("instance: {environment: local}\npaths: {manifests: []}\n" + more +
+                     "modules:\n  alpha: {timeouts: {stop: 30s}, config: {fail: {start: unblock, stop: hang}}}\n");
+    };
+    configure(to_file ? "log: {file: {path: " + log + "}}\n" : "");
     Process p(host.arguments(), host.options);
+    if (to_file) {
+      REQUIRE(eventually([&] { return host.traced("alpha start leave"); }));
+      REQUIRE(::rename(log.c_str(), (log + ".old").c_str()) == 0);
+      p.signal(signal);
+      REQUIRE(eventually([&] { return ::access(log.c_str(), F_OK) == 0; }));
+      p.signal(SIGTERM);
+      REQUIRE(eventually([&] { return host.traced("alpha stop enter"); }));
+      p.signal(SIGINT);
+      p.signal(SIGTERM);
+      CHECK(p.wait(10s) == 128 + SIGTERM);
+      REQUIRE(::unlink(host.trace_file.c_str()) == 0);
+      continue;
+    }
     REQUIRE(p.wait_for(" ready "));
     p.signal(signal);
     if (signal != SIGTERM && signal != SIGINT) {
-      REQUIRE(p.wait_for(signal == SIGHUP ? "reloaded applied=nothing" : signal == SIGQUIT ? "dump: last records" : " ready "));
+      REQUIRE(p.wait_for(signal == SIGHUP ? "reloaded applied=nothing" : "dump: last records"));
       p.signal(SIGTERM);
     }
     REQUIRE(p.wait_for("stopping signal="));
@@ -293,6 +309,28 @@ TEST_CASE("commands that only look are interrupted like any program") {
     p.signal(signal);
     CHECK(p.wait(10s) == 128 + signal);
   }
+}
+
+TEST_CASE("a reload and a look at the directories that get no thread are told, and the next ones are served") {
+  SKIP_UNLESS(slow_factor() == 1, "the runtime of a sanitizer wants to be loaded first");
+  Host host({"modules/alpha"});
+  const std::string gate = host.dir / "no_thread";
+  host.options.environment["LD_PRELOAD"] = std::string(TENON_TEST_FIXTURES) + "/libno_thread.so";
+  host.options.environment["NO_THREAD_WHILE"] = gate;
+  Process p(host.arguments(), host.options);
+  REQUIRE(p.wait_for(" ready "));
+  host.dir.write("no_thread", "");
+  p.signal(SIGHUP);
+  REQUIRE(p.wait_for("reload refused, nothing changed"));
+  CHECK(p.wait_for("the reload could not be worked out: the system gives no thread"));
+  host.add("modules/epsilon");
+  REQUIRE(p.wait_for("what a restart would change could not be worked out"));
+  REQUIRE(::unlink(gate.c_str()) == 0);
+  p.signal(SIGHUP);
+  REQUIRE(p.wait_for("reloaded applied=nothing"));
+  CHECK(p.wait_for("`epsilon` 1.0.0 would be loaded"));
+  p.signal(SIGTERM);
+  CHECK(p.wait() == 0);
 }
 
 TEST_CASE("a storm of 1000 SIGHUPs, half of them with an invalid file") {

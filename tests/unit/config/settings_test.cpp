@@ -76,6 +76,7 @@ TEST_CASE("relative files and paths begin where the input says, and messages nam
   CHECK(config->host.plugin_dirs == std::vector<std::string>{directory.file("p"), "/q"});
   CHECK(config->host.manifest_dirs == std::vector<std::string>{directory.file("m")});
   CHECK(config->host.log.file->path == directory.file("x.log"));
+  CHECK(apply_reload(*config, *config)->host.log.file->path == directory.file("x.log"));
   CHECK(config->host.audit_path == directory.file("a.log"));
   directory.write("host.yaml", "nonsense: 1\n");
   CHECK_FALSE(load_config(input, diagnostics));

@@ -142,6 +142,12 @@ TEST_CASE("what cannot be made, or is no directory, is refused with 73") {
   CHECK(contains(refusal(directory / "file/state").message, "give another one with --state-dir"));
   REQUIRE(::symlink("nowhere", (directory / "dangling").c_str()) == 0);
   CHECK(refusal(directory / "dangling").exit == ExitCode::cannot_create);
+  for (const char* path : {"dangling", "dangling/state"}) {
+    CAPTURE(path);
+    const Result<void> looked = look_at_state_dir(directory / path);
+    REQUIRE_FALSE(looked);
+    CHECK(looked.error().exit == ExitCode::cannot_create);
+  }
   // A hostile name is printable in the message.
   CHECK_FALSE(contains(refusal(directory / "file/\x1b[2J\n").message, "\x1b"));
 }

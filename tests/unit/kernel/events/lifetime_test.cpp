@@ -440,3 +440,33 @@ TEST_CASE("events: each delivery has its own deadline, also of those that were q
   CHECK(early == 0);
   CHECK(late == 3);
 }
+
+TEST_CASE("events: a worker is overdue by the event it is at, not by those before it") {
+  Subscriber subscriber;
+  EventLimits limits;
+  limits.handler_ns = 40'000'000;
+  EventHost host(limits);
+  Module publisher(host, "orders"), m(host, "billing", Reach::visible);
+  Counter begun, let_go;
+  int number = 0;
+  subscriber.then = [&](const EventView&, Call&) {
+    const int mine = ++number;
+    const std::int64_t end = monotonic_ns() + 15'000'000;  // more than the coarse clock's step, and than what is shared with those before
+    begun.add();
+    CHECK(let_go.reaches(mine));
+    while (monotonic_ns() < end) std::this_thread::yield();
+  };
+  subscriber.to(m, "orders.*");
+  for (int i = 0; i < 2; ++i) publisher.publish("orders.a");
+  m.reach(Reach::callable);
+  REQUIRE(begun.reaches(1));
+  const std::int64_t first = monotonic_ns();
+  CHECK(host.pool.tick(first).empty());
+  CHECK(host.pool.tick(first + 30'000'000).empty());
+  let_go.add();
+  REQUIRE(begun.reaches(2));
+  CHECK(host.pool.tick(first + 60'000'000).empty());
+  CHECK(host.pool.tick(first + 120'000'000).size() == 1);  // the second one by itself
+  let_go.add();
+  CHECK(m.leave().quiet);
+}
