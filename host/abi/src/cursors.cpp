@@ -1,7 +1,12 @@
 #include "cursors.hpp"
 
 #include <atomic>
+#include <cstring>
 #include <new>
+#include <utility>
+
+#include "abi/strict.hpp"
+#include "strict_tables.hpp"
 
 namespace tenon::host {
 
@@ -15,6 +20,9 @@ struct Cursors::Open {
   // Where it was opened: the frame of the instance on that thread; nullptr on a thread of the module's own.
   const ThreadFrames* thread = nullptr;
   std::uint32_t depth = 0;
+  // Of a strict host only.
+  std::uint64_t opened_in = 0;
+  std::unique_ptr<Borrowed> lent = nullptr;
 };
 
 /// The function of the module that opened it has returned.
@@ -31,6 +39,7 @@ Result<tenon_id> Cursors::open(NamespaceId space, std::string_view prefix) {
   if (depth > 0 && thread.frames[depth - 1].owner.load(std::memory_order_relaxed) == &instance_) {
     cursor->thread = &thread;
     cursor->depth = depth;
+    cursor->opened_in = StrictCall::number_here(instance_);
   }
   const std::lock_guard lock(mutex_);
   if (open_.size() >= max) std::erase_if(open_, [this](const auto& row) { return is_left(*row.second); });
@@ -53,6 +62,7 @@ Result<void> Cursors::next(tenon_id id, const tenon_storage_row* const*& rows, s
     Open& cursor;
     ~Use() { cursor.busy.store(false, std::memory_order_release); }
   } const use{*cursor};
+  cursor->lent.reset();
   cursor->batch.clear();
   cursor->rows.clear();
   cursor->pointers.clear();
@@ -74,9 +84,46 @@ Result<void> Cursors::next(tenon_id id, const tenon_storage_row* const*& rows, s
         {sizeof(tenon_storage_row), 0, bytes(row.key), bytes(row.value), c_str(row.content_type), row.revision, row.expires_ns});
   }
   for (const tenon_storage_row& row : cursor->rows) cursor->pointers.push_back(&row);
-  rows = cursor->pointers.data();
+  rows = strict_of_process() == nullptr ? cursor->pointers.data() : lend(*cursor);
   count = cursor->pointers.size();
   return {};
+}
+
+/// The rows on pages that are gone when the cursor is used again: all in one block, pointers first. They stay as they are without memory for it.
+const tenon_storage_row* const* Cursors::lend(Open& cursor) const {
+  Strict* const strict = strict_of_process();
+  if (strict == nullptr || cursor.rows.empty()) return cursor.pointers.data();
+  const std::size_t count = cursor.rows.size();
+  std::size_t size = count * (sizeof(tenon_storage_row*) + sizeof(tenon_storage_row));
+  for (const tenon_storage_row& row : cursor.rows) size += row.key.len + row.value.len + row.content_type.len;
+  cursor.lent.reset(new (std::nothrow) Borrowed(*strict, instance_));
+  auto* const block = cursor.lent == nullptr ? nullptr : cursor.lent->array<std::byte>("the rows of a cursor", size);
+  if (block == nullptr) return cursor.pointers.data();
+  auto** const pointers = reinterpret_cast<const tenon_storage_row**>(block);
+  auto* const rows = reinterpret_cast<tenon_storage_row*>(pointers + count);
+  auto* at = reinterpret_cast<std::uint8_t*>(rows + count);
+  const auto put = [&at](const void* from, std::size_t n) {
+    if (n != 0) std::memcpy(at, from, n);
+    return std::exchange(at, at + n);
+  };
+  const auto bytes = [&put](tenon_bytes b) { return tenon_bytes{b.len == 0 ? b.ptr : put(b.ptr, b.len), b.len}; };
+  for (std::size_t i = 0; i < count; ++i) {
+    tenon_storage_row row = cursor.rows[i];
+    row.key = bytes(row.key);
+    row.value = bytes(row.value);
+    if (row.content_type.len != 0) row.content_type.ptr = reinterpret_cast<const char*>(put(row.content_type.ptr, row.content_type.len));
+    rows[i] = row;
+    pointers[i] = &rows[i];
+  }
+  return pointers;
+}
+
+std::vector<tenon_id> Cursors::opened_in(std::uint64_t number) {
+  std::vector<tenon_id> out;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, cursor] : open_)
+    if (cursor->opened_in == number) out.push_back(id);
+  return out;
 }
 
 bool Cursors::close(tenon_id id) {

@@ -29,9 +29,12 @@ class Cursors {
   Result<void> next(tenon_id id, const tenon_storage_row* const*& rows, std::size_t& count);
   /// False if there is none.
   bool close(tenon_id id);
+  /// Those still open of the ones opened in a function: StrictCall::number_here.
+  [[nodiscard]] std::vector<tenon_id> opened_in(std::uint64_t number);
 
  private:
   struct Open;
+  const tenon_storage_row* const* lend(Open& cursor) const;
   [[nodiscard]] bool is_left(const Open& cursor) const;
 
   const Instance& instance_;

@@ -27,6 +27,7 @@ Instance::Instance(HostContext& host, InstanceOptions options)
 Instance::~Instance() {
   log_->bind_min_level(nullptr);
   free_parts();
+  if (Strict* const strict = host_.strict()) strict->forget(*this);
 }
 
 const void* Instance::query(std::string_view id) {

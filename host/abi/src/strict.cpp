@@ -13,7 +13,7 @@
 namespace tenon::host {
 namespace {
 
-constexpr std::size_t kept_violations = 1000, kept_completed = 4096, kept_calls = 1024, kept_handles = 4096;
+constexpr std::size_t kept_violations = 1000, kept_ended = 4096, kept_calls = 1024, kept_handles = 4096;
 
 std::size_t page_size() {
   static const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
@@ -64,16 +64,33 @@ std::vector<Violation> Strict::violations() const {
 
 void Strict::call_begins(const tenon_call* call) {
   const std::lock_guard lock(mutex_);
-  calls_[call] = call->instance == nullptr ? std::string() : call->instance->name();
+  calls_[call] = {call->instance == nullptr ? std::string() : call->instance->name(), {}};
 }
 
 void Strict::call_ends(const tenon_call* call) {
-  const std::lock_guard lock(mutex_);
-  const auto found = calls_.find(call);
-  if (found == calls_.end()) return;
-  ended_calls_.emplace_front(call, std::move(found->second));
-  if (ended_calls_.size() > kept_calls) ended_calls_.pop_back();
-  calls_.erase(found);
+  std::vector<std::byte*> lent;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = calls_.find(call);
+    if (found == calls_.end()) return;
+    lent.swap(found->second.lent);
+    ended_calls_.emplace_front(call, std::move(found->second.holder));
+    if (ended_calls_.size() > kept_calls) ended_calls_.pop_back();
+    calls_.erase(found);
+  }
+  for (std::byte* l : lent) take_back(l);
+}
+
+bool Strict::ends_with(const tenon_call* call, std::byte* lent) noexcept {
+  try {
+    const std::lock_guard lock(mutex_);
+    const auto found = calls_.find(call);
+    if (found == calls_.end()) return false;
+    found->second.lent.push_back(lent);
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
 }
 
 bool Strict::is_live(const tenon_call* call) const {
@@ -109,15 +126,30 @@ std::string Strict::holder_of_ended_handle(const void* handle) const {
   return find_ended(ended_handles_, handle);
 }
 
-void Strict::completed(const Instance& instance, tenon_id id) {
+void Strict::ended(const Instance& instance, Ended what, tenon_id id) {
   const std::lock_guard lock(mutex_);
-  completed_.emplace_back(&instance, id);
-  if (completed_.size() > kept_completed) completed_.pop_front();
+  ended_.push_back({&instance, what, id});
+  if (ended_.size() > kept_ended) ended_.pop_front();
 }
 
-bool Strict::was_completed(const Instance& instance, tenon_id id) const {
+bool Strict::was_ended(const Instance& instance, Ended what, tenon_id id) const {
   const std::lock_guard lock(mutex_);
-  return std::find(completed_.begin(), completed_.end(), std::pair{&instance, id}) != completed_.end();
+  return std::find(ended_.begin(), ended_.end(), EndedId{&instance, what, id}) != ended_.end();
+}
+
+void Strict::forget(const Instance& instance) noexcept {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(ended_, [&instance](const EndedId& e) { return e.instance == &instance; });
+}
+
+void Strict::scope_given(tenon_id id) {
+  const std::lock_guard lock(mutex_);
+  newest_scope_ = std::max(newest_scope_, id);
+}
+
+bool Strict::was_scope_given(tenon_id id) const {
+  const std::lock_guard lock(mutex_);
+  return id != 0 && id <= newest_scope_;
 }
 
 std::byte* Strict::lend(const Instance& instance, const char* what, std::size_t bytes) noexcept {

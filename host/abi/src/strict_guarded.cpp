@@ -52,6 +52,18 @@ void check_id(Instance& instance, tenon_status status, tenon_id id, std::string_
   }
 }
 
+void check_given_back(Instance& instance, Strict::Ended what, tenon_status status, tenon_id id, bool may_be_over,
+                      std::string_view function) {
+  try {
+    Strict& strict = strict_of(instance);
+    if (status == TENON_OK)
+      strict.ended(instance, what, id);
+    else if (!may_be_over || strict.was_ended(instance, what, id))
+      check_id(instance, status, id, function);
+  } catch (const std::bad_alloc&) {  // a check less
+  }
+}
+
 namespace {
 
 std::string_view reason_of(const tenon_error* error) { return error == nullptr ? std::string_view("REENTRANT") : error->reason; }
@@ -83,8 +95,8 @@ void check_completed(Instance& instance, tenon_status status, tenon_id id, std::
   try {
     Strict& strict = strict_of(instance);
     if (status == TENON_OK)
-      strict.completed(instance, id);
-    else if (status == TENON_NOT_FOUND && strict.was_completed(instance, id))
+      strict.ended(instance, Strict::Ended::call, id);
+    else if (status == TENON_NOT_FOUND && strict.was_ended(instance, Strict::Ended::call, id))
       strict.violation(instance.name(), "COMPLETED_TWICE", quoted(function) + " got the id " + std::to_string(id) + " a second time");
     else
       check_id(instance, status, id, function);

@@ -40,6 +40,10 @@ void check_refusal(Instance& instance, tenon_status status, const tenon_error* e
 void check_call_refusal(Instance& instance, tenon_status status, const tenon_error& error, std::string_view function);
 /// The same for the answer of a deferred call, which is also told from one that came before.
 void check_completed(Instance& instance, tenon_status status, tenon_id id, std::string_view function);
+/// The same for what an instance gives back itself, and that may also end without it: reported is an id that it has given back already, or that was
+/// none ever (`may_be_over` false).
+void check_given_back(Instance& instance, Strict::Ended what, tenon_status status, tenon_id id, bool may_be_over,
+                      std::string_view function);
 /// Who uses what is nobody's: the module this thread is inside of.
 std::string module_of_this_thread();
 inline Strict& strict_of(Instance& instance) { return *instance.host().strict(); }
@@ -83,11 +87,16 @@ struct Guarded<member, from, name> {
   }
 };
 
-/// Of a function (ctx, id) that answers NOT_FOUND for a stale id.
-template <auto member, From from, Name name>
+/// Whether the NOT_FOUND of a function means that `id` was none. `error`: what the function has filled, nullptr if it fills none.
+using IsStale = bool (*)(Instance& instance, tenon_id id, const tenon_error* error) noexcept;
+inline bool always_stale(Instance&, tenon_id, const tenon_error*) noexcept { return true; }
+
+/// Of a function (ctx, id, ...) that answers NOT_FOUND for a stale id.
+template <auto member, From from, Name name, IsStale is_stale>
 struct GuardedId;
-template <class Table, class... A, tenon_status (*Table::*member)(tenon_ctx*, tenon_id, A...) noexcept, From from, Name name>
-struct GuardedId<member, from, name> {
+template <class Table, class... A, tenon_status (*Table::*member)(tenon_ctx*, tenon_id, A...) noexcept, From from, Name name,
+          IsStale is_stale>
+struct GuardedId<member, from, name, is_stale> {
   static tenon_status call(tenon_ctx* ctx, tenon_id id, A... arguments) noexcept {
     Instance* instance = Instance::from(ctx);
     const bool may = instance != nullptr && check_caller(*instance, from, name.view());
@@ -95,7 +104,7 @@ struct GuardedId<member, from, name> {
     (listening.to(arguments), ...);
     const tenon_status status = (real<Table>().*member)(ctx, id, arguments...);
     if (instance == nullptr) return status;
-    check_id(*instance, status, id, name.view());
+    if (status == TENON_NOT_FOUND && is_stale(*instance, id, listening.error())) check_id(*instance, status, id, name.view());
     if (may && (listening.error() != nullptr || from == From::blocking)) check_refusal(*instance, status, listening.error(), name.view());
     return status;
   }
@@ -116,7 +125,7 @@ template <auto member, Name name>
 inline constexpr auto present = &Present<member, name>::call;
 template <auto member, From from, Name name>
 inline constexpr auto guarded = &Guarded<member, from, name>::call;
-template <auto member, From from, Name name>
-inline constexpr auto guarded_id = &GuardedId<member, from, name>::call;
+template <auto member, From from, Name name, IsStale is_stale = &always_stale>
+inline constexpr auto guarded_id = &GuardedId<member, from, name, is_stale>::call;
 
 }  // namespace tenon::host

@@ -47,9 +47,12 @@ tenon_status describe(tenon_call* call, tenon_call_info* out) noexcept {
   return check_call(call, "tenon_services.info") ? services_table.info(call, out) : TENON_FAILED_PRECONDITION;
 }
 
+/// Cancelling what has just been answered is no mistake, a number that was never a call is: the generation of its place is in the upper half of an
+/// id, and is never 0.
+bool no_call(Instance&, tenon_id id, const tenon_error*) noexcept { return id >> 32U == 0; }
+
 }  // namespace
 
-// Cancelling what has just been answered is no mistake: its NOT_FOUND is not reported.
 const tenon_services strict_services_table = [] {
   tenon_services table = services_table;
   table.register_service = guarded<&tenon_services::register_service, From::any, "tenon_services.register_service">;
@@ -60,7 +63,7 @@ const tenon_services strict_services_table = [] {
   table.resolve = present<&tenon_services::resolve, "tenon_services.resolve">;
   table.call_async = present<&tenon_services::call_async, "tenon_services.call_async">;
   table.call_async_by_name = present<&tenon_services::call_async_by_name, "tenon_services.call_async_by_name">;
-  table.cancel = present<&tenon_services::cancel, "tenon_services.cancel">;
+  table.cancel = guarded_id<&tenon_services::cancel, From::any, "tenon_services.cancel", &no_call>;
   table.call = &call;
   table.call_by_name = &by_name;
   table.complete = &complete;

@@ -103,7 +103,21 @@ std::vector<std::string> TasksPart::holders() const {
 }
 
 Result<std::uint64_t> TasksPart::add(const tenon_task& task, tenon_id* out, const Add& add) {
-  return hand_over(std::make_unique<Work>(instance_, task), out, add);
+  if (instance_.host().strict() == nullptr) return hand_over(std::make_unique<Work>(instance_, task), out, add);
+  return noted([&] { return hand_over(std::make_unique<Work>(instance_, task), out, add); });
+}
+
+Result<std::uint64_t> TasksPart::noted(const std::function<Result<std::uint64_t>()>& add) {
+  struct Registering {
+    std::atomic<std::uint32_t>& count;
+    ~Registering() { --count; }
+  };
+  ++registering_;
+  const Registering registering{registering_};
+  Result<std::uint64_t> made = add();
+  tenon_id newest = newest_;
+  while (made && newest < *made && !newest_.compare_exchange_weak(newest, *made)) continue;
+  return made;
 }
 
 Result<std::uint64_t> TasksPart::loop(const tenon_task& task, tenon_id* out, LoopOptions options) {
@@ -113,8 +127,9 @@ Result<std::uint64_t> TasksPart::loop(const tenon_task& task, tenon_id* out, Loo
   }
   auto work = std::make_unique<Work>(instance_, task);
   work->ends.emplace(options);
-  return hand_over(std::move(work), out,
-                   [this, &options](const TaskHandler& handler) { return tasks_.loop(instance_, handler, std::move(options)); });
+  const auto add = [this, &options](const TaskHandler& handler) { return tasks_.loop(instance_, handler, std::move(options)); };
+  if (instance_.host().strict() == nullptr) return hand_over(std::move(work), out, add);
+  return noted([&] { return hand_over(std::move(work), out, add); });
 }
 
 }  // namespace tenon::host

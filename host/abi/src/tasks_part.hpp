@@ -1,6 +1,7 @@
 // TasksPart: what one instance wants run.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 
@@ -30,10 +31,15 @@ class TasksPart final : public Part {
   Result<std::uint64_t> add(const tenon_task& task, tenon_id* out, const Add& add);
   /// The same for a background loop. What the operator decided about it comes before `options.policy`.
   Result<std::uint64_t> loop(const tenon_task& task, tenon_id* out, LoopOptions options);
+  /// Certainly; false also while one is being registered, which knows its id before `add` does. Of a strict host only.
+  [[nodiscard]] bool was_never_given(tenon_id task) const { return registering_ == 0 && (task == 0 || task > newest_); }
 
  private:
+  Result<std::uint64_t> noted(const std::function<Result<std::uint64_t>()>& add);
   Instance& instance_;
   Tasks& tasks_;
+  std::atomic<std::uint32_t> registering_{0};
+  std::atomic<tenon_id> newest_{0};  ///< the kernel's ids only grow
 };
 
 extern const tenon_tasks tasks_table;

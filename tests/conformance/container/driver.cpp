@@ -1,6 +1,8 @@
 #include "driver.hpp"
 
 #include <map>
+#include <mutex>
+#include <set>
 
 #include "kernel/container.hpp"
 #include "kernel/workers.hpp"
@@ -159,7 +161,7 @@ class PuppetDriver : public Driver {
   }
   Answer release(Who who, std::uint64_t lease) override {
     const puppet_api& a = api(who == Who::catalog ? "catalog" : "orders");
-    return {a.release(a.ctx, lease), {}, 0, 0};
+    return gave_back(who, lease, a.release(a.ctx, lease));
   }
   Answer open(Who who, std::uint64_t outer, const Info& i) override {
     const puppet_api& a = api(who == Who::catalog ? "catalog" : "orders");
@@ -168,7 +170,7 @@ class PuppetDriver : public Driver {
   }
   Answer close(Who who, std::uint64_t scope) override {
     const puppet_api& a = api(who == Who::catalog ? "catalog" : "orders");
-    return {a.close_scope(a.ctx, scope), {}, 0, 0};
+    return gave_back(who, scope, a.close_scope(a.ctx, scope));
   }
   Answer describe(std::uint64_t scope, Info& out) override {
     tenon_scope raw{};
@@ -192,14 +194,21 @@ class PuppetDriver : public Driver {
     return {status, status == TENON_OK ? "" : error.reason, id, 0};
   }
   const puppet_api& api(const std::string& name) { return *apis_.at(name); }
-  /// `catalog` has named an id that is none.
-  virtual void broke_stale_id() {}
+  /// The module has named an id that is none.
+  virtual void broke_stale_id(Who) {}
   /// `catalog` has waited for itself.
   virtual void broke_reentry() {}
   Answer gave_up(Answer a) {
-    if (a.status == TENON_NOT_FOUND) broke_stale_id();
+    if (a.status == TENON_NOT_FOUND) broke_stale_id(Who::catalog);
     if (a.status == TENON_FAILED_PRECONDITION) broke_reentry();
     return a;
+  }
+  /// What has ended with the scope it was in may be given back late, but nothing twice. (No lease has the number of a scope.)
+  Answer gave_back(Who who, std::uint64_t id, tenon_status status) {
+    const std::lock_guard lock(given_back_mutex_);
+    if (status == TENON_OK) given_back_.emplace(who, id);
+    if (status == TENON_NOT_FOUND && given_back_.contains({who, id})) broke_stale_id(who);
+    return {status, {}, 0, 0};
   }
   /// Inside start: the scope of the call is one, and the module's own.
   void started(const std::string& name, tenon_id scope, tenon_id again) {
@@ -225,6 +234,8 @@ class PuppetDriver : public Driver {
  private:
   std::map<std::string, const puppet_api*> apis_;
   std::map<std::string, tenon_id> call_scopes_;
+  std::mutex given_back_mutex_;
+  std::set<std::pair<Who, std::uint64_t>> given_back_;
 };
 
 class ModuleDriver final : public PuppetDriver {
@@ -262,7 +273,7 @@ class ModuleDriver final : public PuppetDriver {
   }
 
  private:
-  void broke_stale_id() override { world_.expect_finding("catalog STALE_ID"); }
+  void broke_stale_id(Who who) override { world_.expect_finding(who == Who::catalog ? "catalog STALE_ID" : "orders STALE_ID"); }
   void broke_reentry() override { world_.expect_finding("catalog REENTRANT"); }
   World world_;
   std::vector<std::unique_ptr<Puppet>> puppets_;

@@ -42,6 +42,7 @@ CONFORMS("state: what was there before it was opened is there, another id is non
   CHECK(m.keys() == "NOT_FOUND SPACE");
   m.id = ~std::uint64_t{0};
   CHECK(m.get("a") == "<NOT_FOUND>");
+  for (int i = 0; i < 3; ++i) way.broke_stale_id();
 }
 
 CONFORMS("state: a buffer that is too small gets nothing, and hears what it takes") {

@@ -150,6 +150,7 @@ class TableDriver : public PuppetDriver<TaskDriver> {
     tenon_task_status raw{};
     raw.struct_size = sizeof raw;
     const tenon_status status = api().task_status(api().ctx, id, &raw);
+    if (status == TENON_NOT_FOUND && (id == 0 || id == UINT64_MAX)) broke_stale_id();
     out = {static_cast<Kind>(raw.kind),
            static_cast<State>(raw.state),
            static_cast<Health>(raw.health),
@@ -163,6 +164,8 @@ class TableDriver : public PuppetDriver<TaskDriver> {
   }
 
  protected:
+  /// The module has named an id that never was one.
+  virtual void broke_stale_id() {}
   /// The module has waited for itself.
   virtual void broke_reentry() {}
 
@@ -181,6 +184,7 @@ class LoadedDriver final : public TableDriver {
   bool until(const std::function<bool()>& done) override { return becomes(done); }
 
  private:
+  void broke_stale_id() override { static_cast<LoadedPuppet&>(*host_).world().expect_finding("puppet STALE_ID"); }
   void broke_reentry() override { static_cast<LoadedPuppet&>(*host_).world().expect_finding("puppet REENTRANT"); }
 };
 

@@ -23,14 +23,15 @@ class Instance;
 /// A rule of the contract that a module broke.
 struct Violation {
   std::string module;
-  std::string rule;     ///< WRONG_THREAD, WRONG_PHASE, BLOCKING_IN_ANY, REENTRANT, STALE_CALL, STALE_ID, COMPLETED_TWICE, AFTER_DESTROY
+  std::string rule;     ///< WRONG_THREAD, WRONG_PHASE, BLOCKING_IN_ANY, REENTRANT, STALE_CALL, STALE_ID, COMPLETED_TWICE, AFTER_DESTROY,
+                        ///< LEFT_OPEN
   std::string message;  ///< one sentence naming the function
 };
 
 /// What the proxies know together. Violations are logged as errors and go on: what the host itself refuses is refused as ever. With it requests, events,
 /// changes of a state, paths of on_change and the error of a health check are copies on pages of their own that become unreadable when the function they
-/// were given to returns: who uses them later crashes on the spot, and the crash handler names module and view. (Outcomes of asynchronous calls and
-/// records of the log are given as they are.) At most one per process. Thread-safe; slow by nature.
+/// were given to returns, rows of a cursor when it is used again or closed: who uses them later crashes on the spot, and the crash handler names module
+/// and view. (Outcomes of asynchronous calls and records of the log are given as they are.) At most one per process. Thread-safe; slow by nature.
 class Strict {
  public:
   explicit Strict(LogCore& log);
@@ -50,9 +51,16 @@ class Strict {
   [[nodiscard]] bool is_live(const tenon_call* call) const;
   /// Whose it was, of the last 1024 that ended; "" if it is none of them.
   [[nodiscard]] std::string holder_of_ended(const tenon_call* call) const;
-  /// Ids of calls the instance completed, the last 4096.
-  void completed(const Instance& instance, tenon_id id);
-  [[nodiscard]] bool was_completed(const Instance& instance, tenon_id id) const;
+  /// Lent bytes that are taken back when the call ends; false: it is not live, or there is no memory, and they stay the caller's.
+  bool ends_with(const tenon_call* call, std::byte* lent) noexcept;
+  /// What an instance has ended itself, the last 4096 ids: to end it once more is a mistake, while what others end may be ended too late.
+  enum class Ended : std::uint8_t { call, lease, scope };
+  void ended(const Instance& instance, Ended what, tenon_id id);
+  [[nodiscard]] bool was_ended(const Instance& instance, Ended what, tenon_id id) const;
+  void forget(const Instance& instance) noexcept;
+  /// Ids of scopes only grow.
+  void scope_given(tenon_id id);
+  [[nodiscard]] bool was_scope_given(tenon_id id) const;
 
   /// Handles that are pointers (tenon.metrics/1): given to an instance, and over with it.
   void handle_given(Instance& instance, const void* handle);
@@ -90,9 +98,20 @@ class Strict {
   LogCore& log_;
   mutable std::mutex mutex_;
   std::deque<Violation> violations_;
-  std::map<const tenon_call*, std::string> calls_;                     ///< live, and whose
+  struct Live {
+    std::string holder;
+    std::vector<std::byte*> lent;
+  };
+  struct EndedId {
+    const Instance* instance;
+    Ended what;
+    tenon_id id;
+    bool operator==(const EndedId&) const = default;
+  };
+  std::map<const tenon_call*, Live> calls_;
   std::deque<std::pair<const tenon_call*, std::string>> ended_calls_;  ///< the youngest first
-  std::deque<std::pair<const Instance*, tenon_id>> completed_;
+  std::deque<EndedId> ended_;
+  tenon_id newest_scope_ = 0;
   std::map<std::byte*, Slot> lent_;          ///< in use
   std::array<Slot, kept_pages> taken_back_;  ///< unreadable; read by the crash handler
   std::size_t next_ = 0;
@@ -101,21 +120,27 @@ class Strict {
   std::deque<std::pair<const void*, std::string>> ended_handles_;  ///< the youngest first
 };
 
-/// A call is live for the scope's time; without a Strict it costs nothing.
+/// A call is live for the scope's time, in which this thread is in the function that got it; without a Strict it costs nothing.
 class StrictCall {
  public:
   StrictCall(Strict* strict, const tenon_call* call) : strict_(strict), call_(call) {
-    if (strict_ != nullptr) strict_->call_begins(call_);
+    if (strict_ != nullptr) begin();
   }
   ~StrictCall() {
-    if (strict_ != nullptr) strict_->call_ends(call_);
+    if (strict_ != nullptr) end();
   }
   StrictCall(const StrictCall&) = delete;
   StrictCall& operator=(const StrictCall&) = delete;
+  /// Which function of `instance` this thread is in, a number that is never given twice; 0: in none, or in no strict host.
+  [[nodiscard]] static std::uint64_t number_here(const Instance& instance) noexcept;
 
  private:
+  void begin();
+  void end() noexcept;
   Strict* strict_;
   const tenon_call* call_;
+  const StrictCall* outer_;
+  std::uint64_t number_;
 };
 
 /// The bytes of views for the time of one call, as Strict lends them. Without memory for it, what was to be lent is given itself.
