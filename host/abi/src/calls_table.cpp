@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "abi/instance.hpp"
+#include "abi/strict.hpp"
 #include "kernel/container.hpp"
 #include "kernel/services.hpp"
 #include "kernel/workers.hpp"
@@ -128,26 +129,35 @@ tenon_call* full_call(tenon_call* raw) {
 
 }  // namespace tenon::host
 
-/// A block of reserved memory; its bytes follow.
+/// A block of reserved memory.
 struct alignas(16) tenon_call::Block {
   Block* next;
+  std::byte* lent;  ///< its bytes, on the pages of a strict host; nullptr: they follow
 };
 
 std::uint8_t* tenon_call::reserve(std::size_t n) noexcept {
   // Every block counts at least its own size, so that asking for nothing is bounded too.
   if (n > tenon::host::max_reserved) return nullptr;
-  const std::size_t bytes = n + sizeof(Block);
   if (reserved_bytes + std::max(n, sizeof(Block)) > tenon::host::max_reserved) return nullptr;
-  void* memory = ::operator new(bytes, std::nothrow);
-  if (memory == nullptr) return nullptr;
+  tenon::host::Strict* const strict = instance->host().strict();
+  std::byte* const lent =
+      strict == nullptr ? nullptr : strict->lend(*instance, "memory of tenon_calls.reserve", std::max<std::size_t>(n, 1));
+  void* memory = ::operator new(lent == nullptr ? n + sizeof(Block) : sizeof(Block), std::nothrow);
+  if (memory == nullptr) {
+    if (lent != nullptr) strict->take_back(lent);
+    return nullptr;
+  }
   reserved_bytes += std::max(n, sizeof(Block));
-  reserved_ = new (memory) Block{reserved_};
-  return reinterpret_cast<std::uint8_t*>(reserved_ + 1);
+  reserved_ = new (memory) Block{reserved_, lent};
+  return lent != nullptr ? reinterpret_cast<std::uint8_t*>(lent) : reinterpret_cast<std::uint8_t*>(reserved_ + 1);
 }
 
 void tenon_call::free_reserved() noexcept {
   if (scope != nullptr) delete std::exchange(scope, nullptr);
-  while (reserved_ != nullptr) ::operator delete(std::exchange(reserved_, reserved_->next));
+  while (reserved_ != nullptr) {
+    if (reserved_->lent != nullptr) instance->host().strict()->take_back(reserved_->lent);
+    ::operator delete(std::exchange(reserved_, reserved_->next));
+  }
   reserved_bytes = 0;
 }
 

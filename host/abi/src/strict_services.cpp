@@ -1,4 +1,8 @@
 // Proxies of tenon.services/1: calls go the long way, on which a request is lent and a call is known.
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
 #include "services_call.hpp"
 #include "strict_tables.hpp"
 
@@ -43,8 +47,34 @@ tenon_status complete(tenon_ctx* ctx, tenon_id id, tenon_status status, const te
   return result;
 }
 
+/// The texts on pages that are gone when the handler has returned; they stay as they are without memory for it.
+void lend_texts(const tenon_call& call, tenon_call_info& info) noexcept {
+  Strict& strict = strict_of(*call.instance);
+  tenon_str* const texts[] = {&info.caller, &info.service, &info.traceparent};
+  std::size_t size = 0;
+  for (const tenon_str* text : texts) size += text->len;
+  if (size == 0) return;
+  std::byte* const lent = strict.lend(*call.instance, "what tenon_services.info tells", size);
+  if (lent == nullptr) return;
+  if (!strict.ends_with(&call, lent)) return strict.take_back(lent);
+  auto* at = reinterpret_cast<char*>(lent);
+  for (tenon_str* text : texts) {
+    if (text->len == 0) continue;
+    std::memcpy(at, text->ptr, text->len);
+    text->ptr = std::exchange(at, at + text->len);
+  }
+}
+
 tenon_status describe(tenon_call* call, tenon_call_info* out) noexcept {
-  return check_call(call, "tenon_services.info") ? services_table.info(call, out) : TENON_FAILED_PRECONDITION;
+  if (!check_call(call, "tenon_services.info")) return TENON_FAILED_PRECONDITION;
+  tenon_call_info all{};
+  all.struct_size = sizeof all;
+  const tenon_status status = services_table.info(call, out == nullptr ? nullptr : &all);
+  if (status != TENON_OK) return status;
+  lend_texts(*call, all);
+  all.struct_size = out->struct_size;
+  std::memcpy(out, &all, std::min<std::size_t>(out->struct_size, sizeof all));
+  return TENON_OK;
 }
 
 /// Cancelling what has just been answered is no mistake, a number that was never a call is: the generation of its place is in the upper half of an

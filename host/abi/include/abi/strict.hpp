@@ -28,10 +28,10 @@ struct Violation {
   std::string message;  ///< one sentence naming the function
 };
 
-/// What the proxies know together. Violations are logged as errors and go on: what the host itself refuses is refused as ever. With it requests, events,
-/// changes of a state, paths of on_change and the error of a health check are copies on pages of their own that become unreadable when the function they
-/// were given to returns, rows of a cursor when it is used again or closed: who uses them later crashes on the spot, and the crash handler names module
-/// and view. (Outcomes of asynchronous calls and records of the log are given as they are.) At most one per process. Thread-safe; slow by nature.
+/// What the proxies know together. Violations are logged as errors and go on: what the host itself refuses is refused as ever. With it requests, what
+/// info() tells and reserve() gives, events, changes of a state, paths of on_change, errors of health checks, rows and outcomes of asynchronous calls lie on
+/// pages of their own that become unreadable when their time is over: who uses them later crashes on the spot, and the crash handler names module and view.
+/// (Records of the log, and errors of commit_async, are given as they are.) At most one per process. Thread-safe; slow by nature.
 class Strict {
  public:
   explicit Strict(LogCore& log);
