@@ -191,6 +191,7 @@ TEST_CASE("services conformance: cancelled by its caller: both sides are told on
     CHECK(d.complete(id, "too late").ok());
     d.expect(Who::orders, "COMPLETED_TWICE", twice);
     CHECK(d.complete(id, "twice").status == TENON_NOT_FOUND);
+    d.expect(Who::web, "STALE_ID", "");
     CHECK(d.cancel(Who::web, 987'654'321).status == TENON_NOT_FOUND);
     d.leave(Who::orders);
     CHECK(done.times() == 1);
