@@ -3,6 +3,7 @@
 #include <array>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "base/text.hpp"
 #include "kernel/schedule.hpp"
@@ -125,14 +126,16 @@ class ScheduleParser {
   // A date no year has. Only a day of month can be one; beside a day of week it is not the only way to match.
   [[nodiscard]] Result<void> possible(std::size_t position) const {
     if (!any_day_restricts()) return {};
-    std::string names;
+    std::vector<std::string_view> names;
     for (unsigned month = 1; month <= 12; ++month) {
       if ((out_.months_ >> month & 1) == 0) continue;
       const std::uint64_t has = (std::uint64_t{2} << longest_month(month)) - 1;
       if ((out_.days_ & has) != 0) return {};
-      names += (names.empty() ? "" : ", ") + std::string(month_names[month - 1]);
+      names.push_back(month_names[month - 1]);
     }
-    return at(position, fields[2], "never due, because " + names + " never has that day");
+    std::string all;
+    for (std::size_t i = 0; i < names.size(); ++i) all.append(i == 0 ? "" : i + 1 == names.size() ? " and " : ", ").append(names[i]);
+    return at(position, fields[2], "never due, because " + all + (names.size() == 1 ? " never has that day" : " never have that day"));
   }
   [[nodiscard]] bool any_day_restricts() const { return !out_.any_day_ && out_.any_weekday_; }
 
@@ -219,6 +222,8 @@ class ScheduleParser {
         if (!to) return to.error();
         high = to.value().value;
         if (is_weekday && high == 0 && low > 0) high = 7;  // FRI-SUN
+        if (high < low && is_weekday && low == 7)          // of the week: the Sunday it begins with
+          return at(begin, f, "the range goes backwards, write `0-" + text(f, high, to.value().is_word) + "`");
         if (high < low) {
           const std::string first = text(f, low, from.value().is_word), last = text(f, high, to.value().is_word);
           return at(begin, f,
@@ -232,8 +237,8 @@ class ScheduleParser {
       const std::size_t slash = position_++;
       if (single)
         return at(slash, f,
-                  "a step needs `*` or a range, write `" + std::to_string(low) + "-" + std::to_string(is_weekday ? 6 : f.max) +
-                      std::string(text_.substr(slash, end_ - slash)) + "`");
+                  "a step needs `*` or a range, write `" + std::to_string(is_weekday && low == 7 ? 0 : low) + "-" +
+                      std::to_string(is_weekday ? 6 : f.max) + std::string(text_.substr(slash, end_ - slash)) + "`");
       if (auto ok = step_of(f, low, high, step); !ok) return ok;
     }
     for (unsigned v = low; v <= high; v += step) set |= std::uint64_t{1} << v;

@@ -270,6 +270,9 @@ TEST_CASE("What is refused says where, what was expected, and what to write") {
   CHECK(refusal("0 22-2 * * *") == "schedule `0 22-2 * * *`, character 3 (hour): the range goes backwards, write `22-23,0-2`");
   CHECK(refusal("0 0 * * FRI-MON") ==
         "schedule `0 0 * * FRI-MON`, character 9 (day of week): the range goes backwards, write `FRI-SAT,SUN-MON`");
+  CHECK(refusal("0 0 * * 7-1") == "schedule `0 0 * * 7-1`, character 9 (day of week): the range goes backwards, write `0-1`");
+  CHECK(refusal("0 0 * * 7/2") == "schedule `0 0 * * 7/2`, character 10 (day of week): a step needs `*` or a range, write `0-6/2`");
+  CHECK(refusal("0 0 * 7-1 *") == "schedule `0 0 * 7-1 *`, character 7 (month): the range goes backwards, write `7-12,1-1`");
   CHECK(refusal("0 0 * NOV-FEB *") == "schedule `0 0 * NOV-FEB *`, character 7 (month): the range goes backwards, write `NOV-DEC,JAN-FEB`");
   CHECK(refusal("1, * * * *") == "schedule `1, * * * *`, character 3 (minute): a value is missing, expected `*` or 0-59");
   CHECK(refusal(",1 * * * *") == "schedule `,1 * * * *`, character 1 (minute): a value is missing, expected `*` or 0-59");
@@ -280,7 +283,7 @@ TEST_CASE("What is refused says where, what was expected, and what to write") {
   CHECK(refusal("* * * * *\n").find("`\\n` is unexpected") != std::string::npos);
   CHECK(refusal("0 0 30 2 *") == "schedule `0 0 30 2 *`, character 5 (day of month): never due, because FEB never has that day");
   CHECK(refusal("0 0 31 2,4,6,9,11 *") ==
-        "schedule `0 0 31 2,4,6,9,11 *`, character 5 (day of month): never due, because FEB, APR, JUN, SEP, NOV never has that day");
+        "schedule `0 0 31 2,4,6,9,11 *`, character 5 (day of month): never due, because FEB, APR, JUN, SEP and NOV never have that day");
   CHECK(refusal("0 0 30 2 */2").find("never due") != std::string::npos);
   CHECK(refusal("0 0 30 2 MON") == "accepted");  // Mondays in February
   CHECK(refusal("0 0 31 2,3 *") == "accepted");
