@@ -95,15 +95,22 @@ class Granter {
     return out;
   }
 
-  static PermissionSet asked_by(const Manifest& manifest, const std::string& own) {
+  /// Nobody can be granted services of others: who claims some is refused, and gets no advice to have them granted.
+  [[nodiscard]] bool is_anothers(std::string_view name) const {
+    const std::string_view word = first_word(name);
+    return word == "*" || word == ">" || present_.contains(word) || is_reserved_module_name(word);
+  }
+
+  [[nodiscard]] PermissionSet asked_by(const Manifest& manifest, const std::string& own) const {
     PermissionSet out;
     out.service_calls = services(manifest.permissions.service_calls, own);
     out.service_provides = services(manifest.provides.services, own);
+    std::erase_if(out.service_provides, [this](const ServicePattern& p) { return is_anothers(p.pattern); });
     for (ServicePattern& p : out.service_provides)
       if (p.major == 0) p.major = 1;  // `x.y` is `x.y/1`
     out.event_publishes = topics(manifest.permissions.event_publishes, own);
     for (std::string& topic : topics(manifest.provides.events, own))
-      if (std::find(out.event_publishes.begin(), out.event_publishes.end(), topic) == out.event_publishes.end())
+      if (!is_anothers(topic) && std::find(out.event_publishes.begin(), out.event_publishes.end(), topic) == out.event_publishes.end())
         out.event_publishes.push_back(std::move(topic));
     out.event_subscribes = topics(manifest.permissions.event_subscribes, own);
     for (const Named& n : manifest.permissions.storage_namespaces)

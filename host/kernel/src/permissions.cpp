@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/reserved_names.hpp"
 #include "base/text.hpp"
 
 namespace tenon::host {
@@ -59,6 +60,10 @@ Result<void> Permissions::check(const Kind& kind, Names PermissionSet::*list, co
   return Error{Code::permission_denied, std::move(message), asked ? "NOT_GRANTED" : "NOT_ASKED", 0, ExitCode::no_permission};
 }
 
+bool Permissions::is_hosts(std::string_view name) const {
+  return is_hosts_name(name) || (!everything_ && is_reserved_word(name.substr(0, name.find('.'))));
+}
+
 Error Permissions::reserved(const Kind& kind, std::string_view name) const {
   return {Code::permission_denied,
           "`" + module_ + "` may not " + std::string(kind.verb) + " `" + printable(name, 300) +
@@ -73,14 +78,14 @@ Result<void> Permissions::may_call(const ServiceName& service) const {
 
 Result<void> Permissions::may_register(const ServiceName& service) const {
   constexpr Kind kind{"register the service", "provides.services", "services.provide"};
-  if (is_hosts_name(service.name)) return reserved(kind, service.text());
+  if (is_hosts(service.name)) return reserved(kind, service.text());
   if (everything_ || own(service.name)) return {};
   return check(kind, &PermissionSet::service_provides, service);
 }
 
 Result<void> Permissions::may_publish(std::string_view topic) const {
   constexpr Kind kind{"publish", "permissions.events.publish", "events.publish"};
-  if (is_hosts_name(topic)) return reserved(kind, topic);
+  if (is_hosts(topic)) return reserved(kind, topic);
   if (everything_ || own(topic)) return {};
   return check(kind, &PermissionSet::event_publishes, topic);
 }
@@ -93,7 +98,7 @@ Result<void> Permissions::may_subscribe(std::string_view pattern) const {
 Result<void> Permissions::may_use_namespace(std::string_view name) const {
   if (everything_ || name == module_) return {};
   constexpr Kind kind{"use the storage namespace", "permissions.storage.namespaces", "storage.namespaces"};
-  if (is_hosts_name(name)) return reserved(kind, name);
+  if (is_hosts(name)) return reserved(kind, name);
   return check(kind, &PermissionSet::storage_namespaces, name);
 }
 

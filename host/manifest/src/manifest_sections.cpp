@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "base/reserved_names.hpp"
 #include "base/text.hpp"
 
 namespace tenon::host {
@@ -14,7 +15,6 @@ using std::chrono::nanoseconds;
 
 constexpr std::array<std::string_view, 10> capabilities = {"grpc",   "grpc_hub", "health",    "ingress",  "migrations",
                                                            "reload", "rest",     "rest_host", "runnable", "system"};
-constexpr std::array<std::string_view, 5> reserved_names = {"core", "directory", "grpc_hub", "host", "tenon"};
 
 /// What a manifest may ask for is twice this host's default; the operator may set what he likes.
 struct Phase {
@@ -108,7 +108,7 @@ constexpr std::string_view route_grammar = "a path like `/shop/orders/{id}` or `
 
 bool is_known_capability(std::string_view word) { return std::binary_search(capabilities.begin(), capabilities.end(), word); }
 
-bool is_reserved_module_name(std::string_view name) { return std::binary_search(reserved_names.begin(), reserved_names.end(), name); }
+bool is_reserved_module_name(std::string_view name) { return is_reserved_word(name); }
 
 std::vector<Requirement> read_requirements(const Value& value, Findings& findings) {
   static constexpr std::array<std::string_view, 2> keys = {"name", "version"};

@@ -68,6 +68,8 @@ TEST_CASE("services conformance: what belongs to others cannot be offered, and n
       const Answer stolen = d.offer("web.stolen", s);
       failed(stolen, TENON_PERMISSION_DENIED, "FOREIGN_NAME");
       CHECK(stolen.message == "`orders` may not register the service `web.stolen`: it belongs to the module `web`, and cannot be granted");
+      CHECK(d.offer("web.stolen/2", s).message ==
+            "`orders` may not register the service `web.stolen/2`: it belongs to the module `web`, and cannot be granted");
     }
     const Answer asked = d.offer("shop.other", s);
     failed(asked, TENON_PERMISSION_DENIED, "NOT_GRANTED");
@@ -78,6 +80,10 @@ TEST_CASE("services conformance: what belongs to others cannot be offered, and n
     failed(d.offer("tenon.stop", s), TENON_PERMISSION_DENIED, "RESERVED");
     failed(d.offer("tenon", s), TENON_PERMISSION_DENIED, "RESERVED");
     failed(d.offer("host.stop/2", s), TENON_PERMISSION_DENIED, "RESERVED");
+    for (const char* below : {"core.x", "directory.x", "grpc_hub.x"}) {
+      failed(d.offer(below, s), TENON_PERMISSION_DENIED, "RESERVED");
+      if (d.is_real()) CHECK(d.offer(below, s).message.find("manifest") == std::string::npos);
+    }
     CHECK(d.offer("shop.list", s).ok());
     CHECK(d.call("shop.list", "x").payload == "x");
     CHECK(s.released == 0);

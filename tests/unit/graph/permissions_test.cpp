@@ -192,6 +192,19 @@ TEST_CASE("what nobody can grant is not granted because it is asked for either, 
   }
 }
 
+TEST_CASE("what is claimed in another's name is not advised to be granted") {
+  World w;
+  w.runtime("logger");
+  w.plugin("catalog");
+  w.plugin("orders").service("host.x").service("core.x").service("logger.log/2").service("catalog.get").service("shop.x");
+  w.plugin("pricing").event("tenon.x").event("catalog.price").event(">").event("shop.y");
+  const Plan plan = w.plan();
+  CHECK(fate_of(plan, "orders").starts_with("refused: "));
+  CHECK(rows_of(plan, "orders") == "services.provide shop.x/1 missing");
+  CHECK(line_of(plan, "orders") == "grants: {services: {provide: [\"shop.x/1\"]}}");
+  CHECK(line_of(plan, "pricing") == "grants: {events: {publish: [\"shop.y\"]}}");
+}
+
 TEST_CASE("a RuntimeModule has nothing to be granted") {
   World w;
   w.runtime("logger");

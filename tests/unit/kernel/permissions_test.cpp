@@ -21,7 +21,7 @@ PermissionSet asked() {
   return s;
 }
 
-void check_refused(const Result<void>& result, const char* reason, const char* message) {
+void check_refused(const Result<void>& result, const char* reason, const std::string& message) {
   REQUIRE_FALSE(result);
   CHECK(result.error().code == Code::permission_denied);
   CHECK(result.error().reason == reason);
@@ -131,6 +131,26 @@ TEST_CASE("what is the host's is no module's, whatever was granted, and nothing 
   const Permissions p = Permissions::of_plugin("orders", wide, wide);
   check_refused(p.may_use_namespace("host"), "RESERVED",
                 "`orders` may not use the storage namespace `host`: it belongs to the host, and cannot be granted");
+  // Below the other reserved words a plugin may nothing, whatever was granted, and a RuntimeModule may.
+  PermissionSet all = wide;
+  all.storage_namespaces = {"core", "core.x", "directory", "grpc_hub"};
+  for (const Permissions& q : {Permissions::of_plugin("orders", all, all), Permissions::of_plugin("orders", all, std::nullopt),
+                               Permissions::of_plugin("orders", {}, PermissionSet{})}) {
+    for (const std::string word : {"core", "directory", "grpc_hub"}) {
+      CAPTURE(word);
+      const std::string because = "`: it belongs to the host, and cannot be granted";
+      check_refused(q.may_register(service((word + ".x/2").c_str())), "RESERVED",
+                    "`orders` may not register the service `" + word + ".x/2" + because);
+      check_refused(q.may_publish(word + ".x"), "RESERVED", "`orders` may not publish `" + word + ".x" + because);
+      check_refused(q.may_use_namespace(word), "RESERVED", "`orders` may not use the storage namespace `" + word + because);
+    }
+    CHECK_FALSE(q.may_use_namespace("core.x"));
+  }
+  const Permissions trusted = Permissions::all("logger");
+  CHECK(trusted.may_register(service("directory.list")));
+  CHECK(trusted.may_publish("grpc_hub.up"));
+  CHECK(trusted.may_use_namespace("core"));
+  CHECK(p.may_publish("cores.x"));
   CHECK(p.may_publish("hosts.x"));
   CHECK(p.may_publish("a.x"));
   CHECK(p.may_register(service("tenonic.x")));

@@ -33,20 +33,22 @@ class Permissions {
   static Permissions of_plugin(std::string module, PermissionSet asked, std::optional<PermissionSet> granted);
 
   /// Errors: PERMISSION_DENIED, reason `NOT_ASKED` (the manifest has to name it) or `NOT_GRANTED`; the message names the permission and
-  /// the line of the configuration, or of the manifest, that would allow it. `RESERVED`: it is the host's, and nothing allows it.
+  /// the line of the configuration, or of the manifest, that would allow it. `RESERVED`: its first
+  /// word is reserved (base/reserved_names.hpp), and nothing allows it.
   [[nodiscard]] Result<void> may_call(const ServiceName& service) const;
-  /// Never below `host` and `tenon`, also not who may do everything.
+  /// Never below `host` and `tenon`, also not who may do everything; a plugin not below any reserved word.
   [[nodiscard]] Result<void> may_publish(std::string_view topic) const;
   /// `pattern` as a whole must lie within one pattern asked for and one granted.
   [[nodiscard]] Result<void> may_subscribe(std::string_view pattern) const;
   [[nodiscard]] Result<void> may_use_namespace(std::string_view name) const;
-  /// Never below `host` and `tenon`, also not who may do everything. A grant for the prefix of a present or reserved module is refused when the plan is made, and cannot get here.
+  /// As may_publish. A grant for the prefix of a present or reserved module is refused when the plan is made, and cannot get here.
   [[nodiscard]] Result<void> may_register(const ServiceName& service) const;
   /// Bytes its own namespace may hold: what is asked for and granted, at least 64 MiB; no limit for a RuntimeModule.
   [[nodiscard]] std::uint64_t storage_bytes() const;
 
  private:
   struct Kind;
+  [[nodiscard]] bool is_hosts(std::string_view name) const;
   [[nodiscard]] Error reserved(const Kind& kind, std::string_view name) const;
   explicit Permissions(std::string module) : module_(std::move(module)) {}
   template <class Names, class Name>

@@ -169,7 +169,7 @@ struct ServicesCore : std::enable_shared_from_this<ServicesCore> {
   std::thread keeper;  ///< ends asynchronous calls at their deadline, frees what was still in use when it was removed
 
   // registrations.cpp, handles.cpp, leave.cpp: who offers what
-  std::optional<Error> foreign(const ServiceSeat& seat, std::string_view name) const;
+  std::optional<Error> foreign(const ServiceSeat& seat, const ServiceName& service) const;
   Registration* registration_of(const ServiceSeat& seat, std::uint64_t id);
   void unlink(Registration& r);
   void reclaim() noexcept;  ///< without memory later, on the keeper

@@ -15,13 +15,13 @@ constexpr std::int64_t looked_at_ns = 500'000;
 }  // namespace
 
 /// Nobody can be granted a name below that of another module: that is what to say if the module is known to be there.
-std::optional<Error> ServicesCore::foreign(const ServiceSeat& seat, std::string_view name) const {
+std::optional<Error> ServicesCore::foreign(const ServiceSeat& seat, const ServiceName& service) const {
   const std::lock_guard lock(mutex);
   for (const auto& [generation, r] : registration_slots)
-    if (r != nullptr && r->seat->module != seat.module && has_prefix(name, r->seat->module))
+    if (r != nullptr && r->seat->module != seat.module && has_prefix(service.name, r->seat->module))
       return service_error(Code::permission_denied,
-                           "`" + seat.module + "` may not register the service `" + printable(name) + "`: it belongs to the module `" +
-                               r->seat->module + "`, and cannot be granted",
+                           "`" + seat.module + "` may not register the service `" + printable(service.text()) +
+                               "`: it belongs to the module `" + r->seat->module + "`, and cannot be granted",
                            "FOREIGN_NAME");
   return std::nullopt;
 }
@@ -33,7 +33,7 @@ Result<std::uint64_t> Services::add(ServiceSeat& seat, const ServiceOffer& offer
     return service_error(Code::invalid_argument, "`" + name->text() + "` has no handler: expected a function", "NO_HANDLER");
   if (seat.left.load(std::memory_order_acquire)) return has_left(seat);
   if (auto may = seat.permissions.may_register(*name); !may) {
-    const Error refusal = core_->foreign(seat, name->name).value_or(may.error());
+    const Error refusal = core_->foreign(seat, *name).value_or(may.error());
     if (core_->options.denied) core_->options.denied(seat, offer.name, refusal);
     return refusal;
   }

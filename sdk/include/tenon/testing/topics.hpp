@@ -45,10 +45,12 @@ inline bool topic_within(std::string_view narrow, std::string_view wide) {
   return narrow.empty();
 }
 
-/// Nobody but the host publishes or offers what is below `host` or `tenon`, whatever is granted.
+/// Nobody but the host publishes, offers or stores what is below a reserved word, whatever is granted.
 inline bool is_hosts_name(std::string_view name) {
   const std::string_view word = name.substr(0, name.find_first_of("./"));
-  return word == "host" || word == "tenon";
+  for (const std::string_view reserved : {"core", "directory", "grpc_hub", "host", "tenon"})
+    if (word == reserved) return true;
+  return false;
 }
 
 inline bool is_traceparent(std::string_view t) {
