@@ -7,6 +7,14 @@
 namespace tenon::host {
 namespace {
 
+// What the file itself cannot tell.
+void tell_trouble(LogCore& log, const AuditEvent& event) {
+  const bool lost = event.type == "audit.lost";
+  std::vector<LogField> fields = {{"file", event.target}};
+  for (const auto& [key, value] : event.meta) fields.push_back({key, value});
+  log.log(lost ? error : info, lost ? "the audit log cannot be written: its records are lost" : "the audit log is written again", fields);
+}
+
 void write_to_log(LogCore& log, const AuditEvent& event) {
   std::vector<LogField> fields = {{"type", event.type}, {"actor", event.actor}};
   if (!event.target.empty()) fields.push_back({"target", event.target});
@@ -25,7 +33,9 @@ Result<std::unique_ptr<AuditLog>> open_audit(const HostSettings& settings, LogCo
                      : settings.audit_writer == "console" ? AuditWriter::console
                                                           : AuditWriter::none;
     options.path = settings.audit_path;
-    options.console = [&log](const AuditEvent& event) { write_to_log(log, event); };
+    options.console = [&log, to_file = options.writer == AuditWriter::file](const AuditEvent& event) {
+      to_file ? tell_trouble(log, event) : write_to_log(log, event);
+    };
     return AuditLog::open(std::move(options));
   };
   Result<std::unique_ptr<AuditLog>> audit = open();

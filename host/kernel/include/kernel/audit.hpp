@@ -31,7 +31,7 @@ struct AuditOptions {
   AuditWriter writer = AuditWriter::none;
   std::string path;          ///< of `file`; made with mode 0600
   std::uint32_t rate = 100;  ///< records per second and actor other than the host; what is over is counted in one record
-  std::function<void(const AuditEvent&)> console;  ///< of `console`; several threads at once
+  std::function<void(const AuditEvent&)> console;  ///< of `console`; several threads at once. `file`: hears of losses
   std::function<std::int64_t()> clock;             ///< realtime in ns; empty = the system's
 };
 

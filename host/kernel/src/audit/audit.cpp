@@ -28,6 +28,7 @@ namespace {
 
 constexpr std::size_t max_actors = 1024;  // that the rate limit remembers; more share one account
 constexpr std::int64_t second_ns = 1'000'000'000;
+constexpr std::int64_t between_tellings_ns = 60 * second_ns;  // while records are lost
 
 struct Account {
   std::int64_t second = 0;
@@ -47,7 +48,11 @@ struct AuditLog::Impl {
   std::size_t torn = 0;  ///< bytes at the end of the file that are no line
   bool unended = false;  ///< the last record lacks its newline
   std::uint64_t lost = 0, lost_untold = 0;
-  bool dirty = false;  ///< written, not yet durable
+  std::uint64_t lost_told = 0;  ///< of `lost`, how many the console has heard of
+  std::int64_t told_ns = 0;     ///< when; 0: nothing is amiss
+  bool unwritable = false;      ///< records were lost because the file took none, and the end of that is not told yet
+  int write_error = 0;          ///< errno of the last refused write
+  bool dirty = false;           ///< written, not yet durable
   struct Left {
     UniqueFd fd;
     std::uint64_t seq;  ///< of its last record
@@ -68,11 +73,14 @@ struct AuditLog::Impl {
   void begin_after(const AuditSeal& before);
   bool put(std::string_view text);
   bool emit(const AuditEvent& event);  ///< to the file
+  bool say_lost();
   /// To the console, without the mutex: that is the log, whose receivers are code of modules.
   void say(const AuditEvent& event) const {
     if (options.console) options.console(event);
   }
   void say_drops() noexcept;
+  void lose() { ++lost, ++lost_untold, unwritable = true; }
+  void say_losses(bool at_end) noexcept;
   bool write_record(const AuditEvent& event);
   bool admit(const AuditEvent& event, std::int64_t now_ns);
   void follow_path();
@@ -121,7 +129,7 @@ void AuditLog::Impl::begin_after(const AuditSeal& before) {
   ::unlink(audit_head_path(options.path).c_str());  // it is about the other file
   if (last.seq == 0) last = before;
   const std::string seq = std::to_string(before.seq);
-  if (!emit({"audit.continued", "info", "host", {}, {}, "ok", {{"after", seq}}})) ++lost, ++lost_untold;
+  if (!emit({"audit.continued", "info", "host", {}, {}, "ok", {{"after", seq}}})) lose();
 }
 
 // All or nothing, as far as the file system lets: what is left of a failed write is taken back, or told as torn.
@@ -131,6 +139,7 @@ bool AuditLog::Impl::put(std::string_view text) {
     const ssize_t n = ::write(fd.get(), text.data() + done, text.size() - done);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) {
+      write_error = n < 0 ? errno : ENOSPC;
       if (done > 0 && ::ftruncate(fd.get(), size) != 0) {
         size += static_cast<off_t>(done);
         torn += unended ? done - 1 : done;  // the newline that came first has ended the last record
@@ -171,7 +180,42 @@ void AuditLog::Impl::say_drops() noexcept {
   }
 }
 
+// What the file cannot say while it takes nothing: to the console at once, then each minute how many more, and when it takes records again.
+void AuditLog::Impl::say_losses(bool at_end) noexcept {
+  try {
+    std::uint64_t records = 0, all = 0;
+    int error = 0;
+    bool over = false;
+    {
+      const std::lock_guard lock(mutex);
+      const std::int64_t at = now();
+      over = unwritable && lost_untold == 0;
+      if (lost != lost_told && (over || at_end || told_ns == 0 || at < told_ns || at - told_ns >= between_tellings_ns)) {
+        records = lost - std::exchange(lost_told, lost);
+        told_ns = at;
+      }
+      all = lost;
+      error = write_error;
+      if (over) unwritable = false;
+      if (!unwritable) told_ns = write_error = 0;
+    }
+    const std::string total = std::to_string(all), count = std::to_string(records);
+    if (records != 0) {
+      const std::string why = error != 0 ? std::generic_category().message(error) : "out of memory, or no answer from the disk";
+      say({"audit.lost", "error", "host", options.path, {}, "failed", {{"records", count}, {"in_all", total}, {"error", why}}});
+    }
+    if (over) say({"audit.written_again", "info", "host", options.path, {}, "ok", {{"lost_in_all", total}}});
+  } catch (...) {  // out of memory: the next tick tells of the next ones
+  }
+}
+
 bool AuditLog::Impl::emit(const AuditEvent& event) {
+  if (!say_lost()) return false;
+  return write_record(event);
+}
+
+// In the file, of what happened to it.
+bool AuditLog::Impl::say_lost() {
   if (torn > 0) {
     const std::string bytes = std::to_string(torn);
     if (!write_record({"audit.torn", "warn", "host", {}, {}, "ok", {{"bytes", bytes}}})) return false;
@@ -181,7 +225,7 @@ bool AuditLog::Impl::emit(const AuditEvent& event) {
     if (!write_record({"audit.lost", "error", "host", {}, {}, "failed", {{"records", records}}})) return false;
     lost_untold = 0;
   }
-  return write_record(event);
+  return true;
 }
 
 bool AuditLog::Impl::admit(const AuditEvent& event, std::int64_t now_ns) {
@@ -211,6 +255,7 @@ void AuditLog::Impl::follow_path() {
 
 // Reports what the rate limit dropped, follows a file that was rotated.
 void AuditLog::Impl::look_after() {
+  if (lost_untold > 0) static_cast<void>(say_lost());  // there may be space again, though nobody records anything
   for (auto& [actor, account] : accounts) {
     if (account.dropped == 0) continue;
     const std::string records = std::to_string(account.dropped);
@@ -266,10 +311,11 @@ void AuditLog::Impl::sync(std::unique_lock<std::mutex>& lock) {
 // and the end of the file is not noted any more: an older note stays true.
 void AuditLog::Impl::say_unsynced(std::uint64_t records, int error, bool here) {
   lost += records;
+  write_error = error;
   if (here && std::exchange(untrusted, true)) return;
   try {
     const std::string count = std::to_string(records), why = std::generic_category().message(error);
-    if (!emit({"audit.unsynced", "error", "host", {}, {}, "failed", {{"records", count}, {"error", why}}})) ++lost, ++lost_untold;
+    if (!emit({"audit.unsynced", "error", "host", {}, {}, "failed", {{"records", count}, {"error", why}}})) lose();
   } catch (const std::bad_alloc&) {
     lost_untold += records;  // audit.lost tells of them then
   }
@@ -320,6 +366,8 @@ void AuditLog::flush() noexcept {
     if (impl_->fd) impl_->sync(lock);  // on this thread: another one at the disk would only hold up the end of the process
   } catch (...) {                      // out of memory: the records are written, though perhaps not on the disk yet
   }
+  if (lock.owns_lock()) lock.unlock();
+  impl_->say_losses(true);
 }
 
 void AuditLog::record(const AuditEvent& event) noexcept {
@@ -335,16 +383,18 @@ void AuditLog::record(const AuditEvent& event) noexcept {
   } catch (...) {  // out of memory: counted as any other record that could not be written
   }
   if (!lock.owns_lock()) lock.lock();
-  ++impl_->lost;
-  ++impl_->lost_untold;
+  impl_->lose();
 }
 
 void AuditLog::tick() noexcept {
   if (impl_->options.writer == AuditWriter::none) return;
   if (impl_->options.writer == AuditWriter::console) return impl_->say_drops();
-  const std::lock_guard lock(impl_->mutex);
+  std::unique_lock lock(impl_->mutex);
   try {
     impl_->look_after();
+    lock.unlock();
+    impl_->say_losses(false);
+    lock.lock();
     if ((!impl_->dirty && impl_->left.empty()) || !impl_->fd || impl_->ending) return;
     if (!impl_->syncer.joinable()) impl_->syncer = host_thread([impl = impl_.get()] { impl->sync_loop(); });
     impl_->sync_wanted = true;

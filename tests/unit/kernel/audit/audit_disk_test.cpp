@@ -177,6 +177,66 @@ TEST_CASE("audit: a disk without room loses records, says how many, and goes on"
   CHECK(f.lines()[1].find(R"("records":"3")") != std::string::npos);
 }
 
+TEST_CASE("audit: losses are told outside the file while they last, at most each minute, and their end, though nobody records anything") {
+  const AuditFile f;
+  f.write(1);
+  const auto size = static_cast<rlim_t>(f.text().size());
+  std::int64_t now = 1'790'000'000'000'000'000;
+  std::vector<std::string> told;
+  AuditOptions options;
+  options.writer = AuditWriter::file;
+  options.path = f.path;
+  options.clock = [&now] { return now; };
+  options.console = [&](const AuditEvent& e) {
+    CHECK(e.target == f.path);
+    std::string line = std::string(e.level) + " " + std::string(e.type);
+    for (const auto& [key, value] : e.meta) line.append(" ").append(key).append("=").append(value);
+    told.push_back(line);
+  };
+  auto opened = AuditLog::open(std::move(options));
+  REQUIRE(opened);
+  AuditLog& log = **opened;
+  const auto heard = [&] { return std::exchange(told, {}); };
+  using Lines = std::vector<std::string>;
+  {
+    const LargestFile limit(size);
+    log.record(event("a"));
+    log.record(event("b"));
+    log.tick();
+    CHECK(heard() == Lines{"error audit.lost records=2 in_all=2 error=File too large"});
+    log.record(event("c"));
+    log.tick();
+    now += 59'000'000'000;
+    log.tick();
+    CHECK(heard().empty());
+    now += 1'000'000'000;
+    log.tick();
+    CHECK(heard() == Lines{"error audit.lost records=1 in_all=3 error=File too large"});
+    log.record(event("d"));
+    log.tick();
+    CHECK(heard().empty());
+  }
+  log.tick();
+  CHECK(heard() == Lines{"error audit.lost records=1 in_all=4 error=File too large", "info audit.written_again lost_in_all=4"});
+  log.tick();
+  CHECK(heard().empty());
+  CHECK(f.verify().ok());
+  REQUIRE(f.lines().size() == 2);
+  CHECK(f.lines()[1].find(R"("records":"4")") != std::string::npos);
+  // At the end of the process, too.
+  {
+    const LargestFile limit(static_cast<rlim_t>(f.text().size()));
+    log.record(event("e"));
+    log.flush();
+    CHECK(heard() == Lines{"error audit.lost records=1 in_all=5 error=File too large"});
+    log.record(event("f"));
+    log.tick();
+    CHECK(heard().empty());
+    log.flush();
+    CHECK(heard() == Lines{"error audit.lost records=1 in_all=6 error=File too large"});
+  }
+}
+
 TEST_CASE("audit: what was written before a file was rotated is made durable there") {
   const AuditFile f;
   const auto log = f.open();
