@@ -37,7 +37,7 @@ std::string permissions_text(const Plan& plan) {
 ExitCode run_check(const Options& options) {
   Planned planned = plan_for(options);
   if (!planned.config) return planned.exit;
-  planned.exit = look_at_own_files(planned.config->host, planned.exit, planned.diagnostics);
+  planned.exit = look_at_own_files(*planned.config, planned.plan, planned.exit, planned.diagnostics);
   planned.diagnostics.sort();
   for (const PlannedModule& m : planned.plan.modules)
     if (m.candidate.manifest) note_in_process(*m.candidate.manifest, planned.diagnostics);

@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
+#include <cstdlib>
 
 #include "base/text.hpp"
 #include "kernel/storage_backend.hpp"
+#include "kernel/storage_file.hpp"
 
 namespace tenon::host {
 namespace {
@@ -47,6 +50,20 @@ void check_storage_url(const Config& config, Plan& plan) {
   d.exit = ExitCode::config;
   plan.diagnostics.sort();
   plan.exit = worse(plan.exit, ExitCode::config);
+}
+
+Result<void> look_at_storage(const Config& config, std::uint32_t owner) {
+  char resolved[PATH_MAX];
+  if (::realpath(config.host.state_dir.c_str(), resolved) == nullptr) return {};  // it would be made
+  // Whoever holds the directory may be about to write to the store.
+  if (const Result<std::int64_t> holder = state_dir_holder(resolved); !holder || *holder != 0) return {};
+  const UniqueFd directory(::open(resolved, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return {};
+  SqliteOptions options;
+  options.name = file_of(config.host.storage_url);
+  options.directory = directory.get();
+  options.shown = std::string(resolved) + "/" + options.name;
+  return look_at_store(options, owner);
 }
 
 Result<void> open_storage(Kernel& kernel, const Config& config, const StateDir& state, UniqueFd& directory) {

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <random>
@@ -102,6 +104,71 @@ TEST_CASE("65: a store of a newer version is refused") {
   CHECK(r.exit == 65);
   CHECK(contains(r.err, "schema 99"));
   CHECK(read_file(host.state + "/kernel.db") == before);
+}
+
+TEST_CASE("check exits as the boot would, with the same words, where the store does not let it start, and touches nothing") {
+  Host host({"storage/keeper"});
+  keep_something(host);
+  const std::string file = host.state + "/kernel.db", whole = read_file(file);
+  const auto put = [&](std::string text, mode_t mode = 0600) {
+    std::filesystem::remove_all(file);
+    host.dir.write("state/kernel.db", text, mode);
+    ::chmod(file.c_str(), mode);
+  };
+  const auto with = [&whole](std::size_t at, std::string_view bytes) { return std::string(whole).replace(at, bytes.size(), bytes); };
+  const auto listing = [&] {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(host.state)) names.push_back(entry.path().string());
+    std::sort(names.begin(), names.end());
+    return names;
+  };
+  const auto agree = [&](const char* what, int exit) {
+    CAPTURE(what);
+    const std::vector<std::string> before = listing();
+    const Ran check = host.run_command("check");
+    CHECK(check.exit == exit);
+    CHECK(listing() == before);
+    const std::size_t at = check.err.find("error: ");
+    REQUIRE_MESSAGE(at != std::string::npos, check.err);
+    const std::string said = check.err.substr(at + 7, check.err.find(" [daemon.not_started]") - at - 7);
+    const Ran boot = host.run_command("run");
+    CHECK(boot.exit == exit);
+    CHECK_MESSAGE(contains(boot.err, said), said, boot.err);
+  };
+  CHECK(host.run_command("check").exit == 0);
+  put("");
+  agree("empty", 65);
+  put(with(0, "XX"));
+  agree("magic", 65);
+  put(whole.substr(0, whole.size() / 2));
+  agree("half", 65);
+  put(whole.substr(0, 100));
+  agree("100 bytes", 65);
+  put(with(60, std::string_view("\0\0\0\x63", 4)));
+  agree("newer schema", 65);
+  put(with(68, "none"));
+  agree("another program's", 65);
+  put(whole, 0666);
+  agree("mode", 77);
+  std::filesystem::rename(file, host.state + "/x.db");
+  std::filesystem::create_symlink("x.db", file);
+  agree("symbolic link", 77);
+  std::filesystem::remove(file);
+  std::filesystem::create_directory(file);
+  agree("directory", 77);
+  std::filesystem::remove(file);
+  CHECK(host.run_command("check").exit == 0);
+  put(whole);
+  CHECK(host.run_command("check").exit == 0);
+  // What no module needs is not looked at.
+  put("no store");
+  CHECK(host.run_command("check", {"--set", "modules.keeper.enabled=false"}).exit == 0);
+  put(whole);
+  Process p(host.arguments(), host.options);
+  REQUIRE(p.wait_for(" ready "));
+  CHECK(host.run_command("check").exit == 0);
+  p.signal(SIGTERM);
+  CHECK(p.wait() == 0);
 }
 
 TEST_CASE("75: the store is in use") {

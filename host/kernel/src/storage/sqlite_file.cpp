@@ -5,12 +5,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
 
 #include "base/text.hpp"
+#include "kernel/storage_file.hpp"
 
 namespace tenon::host {
 namespace {
@@ -42,6 +45,17 @@ Error damaged(const SqliteOptions& options, const std::string& how) {
           "STORAGE_CORRUPT", 0, ExitCode::data_error};
 }
 
+Result<void> check_numbers(const SqliteOptions& options, std::int64_t id, std::int64_t version) {
+  if (id != application_id) return damaged(options, "is a database of another program");
+  if (version > schema_version)
+    return Error{Code::failed_precondition,
+                 "the store " + quoted(options) + " has schema " + std::to_string(version) + ", this host knows up to " +
+                     std::to_string(schema_version) + ": run the newer version that wrote it",
+                 "STORAGE_NEWER_SCHEMA", 0, ExitCode::data_error};
+  if (version < 1) return damaged(options, "has no schema version");
+  return {};
+}
+
 Result<void> check_version(SqliteConnection& db, const SqliteOptions& options, bool& is_new) {
   std::int64_t id = 0;
   std::int64_t version = 0;
@@ -55,14 +69,7 @@ Result<void> check_version(SqliteConnection& db, const SqliteOptions& options, b
   }
   is_new = id == 0 && version == 0 && objects == 0;
   if (is_new) return {};
-  if (id != application_id) return damaged(options, "is a database of another program");
-  if (version > schema_version)
-    return Error{Code::failed_precondition,
-                 "the store " + quoted(options) + " has schema " + std::to_string(version) + ", this host knows up to " +
-                     std::to_string(schema_version) + ": run the newer version that wrote it",
-                 "STORAGE_NEWER_SCHEMA", 0, ExitCode::data_error};
-  if (version < 1) return damaged(options, "has no schema version");
-  return {};
+  return check_numbers(options, id, version);
 }
 
 /// integrity_check calls a page damaged that could only not be read now. 0 if it is not that.
@@ -131,6 +138,54 @@ void LifeMark::closed_cleanly() {
   fd_.reset();
 }
 
+namespace {
+
+bool has_beside(const SqliteOptions& options, const char* ending) {
+  struct stat st {};
+  return ::fstatat(options.directory, (options.name + ending).c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size > 0;
+}
+
+Result<void> check_store_file(const SqliteOptions& options, uid_t owner, bool was_clean, bool is_made, struct stat& file) {
+  if (::fstatat(options.directory, options.name.c_str(), &file, AT_SYMLINK_NOFOLLOW) != 0)
+    return Error::system(errno, "cannot examine the store " + quoted(options));
+  const auto unsafe = [&](const std::string& why) {
+    return Error{Code::permission_denied, "the store " + quoted(options) + " " + why, "STORAGE_UNSAFE", 0, ExitCode::no_permission};
+  };
+  if (!S_ISREG(file.st_mode)) return unsafe("is not a regular file: move it away");
+  if (file.st_uid != owner) return unsafe("belongs to another user: give it to the user the daemon runs as");
+  if ((file.st_mode & 0077U) != 0) return unsafe("can be opened by other users: `chmod 600` it, and see who could have changed it");
+  if (file.st_nlink != 1) return unsafe("has a second name (hard link): remove that");
+  // SQLite would delete the WAL, and with it everything committed lately.
+  if (file.st_size == 0 && has_beside(options, "-wal"))
+    return damaged(options, "is empty, but `" + printable(options.name) + "-wal` beside it is not");
+  // What was closed well has tables. (A first life that was killed may have left an empty file.)
+  if (file.st_size == 0 && was_clean && !is_made) return damaged(options, "is empty, though it was closed as a whole one");
+  return {};
+}
+
+/// The first bytes of a database, as far as they say that it is none, as SQLite would (sqlite.org/fileformat.html, 1.3).
+Result<void> check_header(const SqliteOptions& options, const std::array<unsigned char, 108>& header, off_t size) {
+  const auto number = [&header](std::size_t at, std::size_t bytes) {
+    std::uint32_t out = 0;
+    for (std::size_t i = 0; i < bytes; ++i) out = out << 8U | header[at + i];
+    return out;
+  };
+  constexpr std::string_view magic("SQLite format 3\0", 16);
+  const std::uint32_t page_size = number(16, 2) == 1 ? 65536 : number(16, 2);
+  const bool is_database = std::equal(magic.begin(), magic.end(), header.begin()) && header[19] <= 2 && header[21] == 64 &&
+                           header[22] == 32 && header[23] == 32 && page_size >= 512 && (page_size & (page_size - 1)) == 0;
+  if (!is_database) return damaged(options, "is damaged (file is not a database)");
+  const std::uint32_t pages = number(24, 4) == number(92, 4) ? number(28, 4) : 0;  // else it is an old one, and does not count
+  if (pages > (static_cast<std::uint64_t>(size) + page_size - 1) / page_size)
+    return damaged(options, "is damaged (database disk image is malformed)");
+  const std::uint32_t id = number(68, 4), version = number(60, 4);
+  const bool has_tables = (header[100] == 13 || header[100] == 5) && number(103, 2) != 0;
+  if (id == 0 && version == 0 && !has_tables) return {};  // a new one, or one whose pages have to be read
+  return check_numbers(options, static_cast<std::int32_t>(id), static_cast<std::int32_t>(version));
+}
+
+}  // namespace
+
 Result<void> prepare_store_file(const SqliteOptions& options, bool was_clean) {
   bool is_made = false;
   {
@@ -139,22 +194,26 @@ Result<void> prepare_store_file(const SqliteOptions& options, bool was_clean) {
     is_made = bool(made);
   }
   struct stat file {};
-  if (::fstatat(options.directory, options.name.c_str(), &file, AT_SYMLINK_NOFOLLOW) != 0)
-    return Error::system(errno, "cannot examine the store " + quoted(options));
-  const auto unsafe = [&](const std::string& why) {
-    return Error{Code::permission_denied, "the store " + quoted(options) + " " + why, "STORAGE_UNSAFE", 0, ExitCode::no_permission};
-  };
-  if (!S_ISREG(file.st_mode)) return unsafe("is not a regular file: move it away");
-  if (file.st_uid != ::geteuid()) return unsafe("belongs to another user: give it to the user the daemon runs as");
-  if ((file.st_mode & 0077U) != 0) return unsafe("can be opened by other users: `chmod 600` it, and see who could have changed it");
-  if (file.st_nlink != 1) return unsafe("has a second name (hard link): remove that");
-  struct stat wal {};
-  // SQLite would delete the WAL, and with it everything committed lately.
-  if (file.st_size == 0 && ::fstatat(options.directory, (options.name + "-wal").c_str(), &wal, AT_SYMLINK_NOFOLLOW) == 0 && wal.st_size > 0)
-    return damaged(options, "is empty, but `" + printable(options.name) + "-wal` beside it is not");
-  // What was closed well has tables. (A first life that was killed may have left an empty file.)
-  if (file.st_size == 0 && was_clean && !is_made) return damaged(options, "is empty, though it was closed as a whole one");
-  return {};
+  return check_store_file(options, ::geteuid(), was_clean, is_made, file);
+}
+
+Result<void> look_at_store(const SqliteOptions& options, std::uint32_t owner) {
+  const std::string life_name = options.name + ".life";
+  const UniqueFd life(::openat(options.directory, life_name.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK));
+  if (!life && errno != ENOENT)
+    return Error::system(errno, "cannot open `" + printable(options.shown + ".life", 4096) + "`", ExitCode::cannot_create);
+  char text[8] = {};
+  const ssize_t n = life ? ::pread(life.get(), text, sizeof text, 0) : 0;
+  const bool was_clean = n > 0 && std::string_view(text, static_cast<std::size_t>(n)) == mark_closed;
+  struct stat file {};
+  if (::fstatat(options.directory, options.name.c_str(), &file, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT) return {};
+  if (Result<void> r = check_store_file(options, owner, was_clean, false, file); !r) return r;
+  // What a log beside the file says counts more than the file.
+  if (file.st_size == 0 || has_beside(options, "-wal") || has_beside(options, "-journal")) return {};
+  const UniqueFd fd(::openat(options.directory, options.name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK));
+  std::array<unsigned char, 108> header{};  // a file that is shorter is read as if zeros followed
+  if (!fd || ::pread(fd.get(), header.data(), header.size(), 0) < 0) return {};
+  return check_header(options, header, file.st_size);
 }
 
 Result<void> prepare_store(SqliteConnection& writer, const SqliteOptions& options, bool check_all) {
