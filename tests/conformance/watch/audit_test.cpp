@@ -30,6 +30,7 @@ TEST_CASE("what is no event is refused, and not recorded") {
     CHECK(bad({std::string(65, 'a'), "info", "", "", "ok", {}}));
     CHECK(bad({"a", "loud", "", "", "ok", {}}));
     CHECK(bad({"a", "info", "", "", "", {}}));
+    CHECK(bad({"a", "info", "(null, 4)", "", "ok", {}}));  // as the driver gives it
     CHECK(bad({"a", "info", "", "", "o.k", {}}));
     CHECK(bad({"a", "info", "", "", std::string(33, 'o'), {}}));
     CHECK(d.records().empty());

@@ -216,7 +216,8 @@ class PuppetDriver : public Driver {
                                : e.level == "warn"  ? TENON_AUDIT_WARN
                                : e.level == "error" ? TENON_AUDIT_ERROR
                                                     : 7;
-    const tenon_audit_event event = {sizeof event,      level,       c_text(e.type), c_text(e.target), c_text(e.request_id),
+    const tenon_str target = e.target == "(null, 4)" ? tenon_str{nullptr, 4} : c_text(e.target);
+    const tenon_audit_event event = {sizeof event,      level,       c_text(e.type), target, c_text(e.request_id),
                                      c_text(e.outcome), meta.data(), meta.size()};
     return answer_of([&](tenon_error* err) { return api_->record(api_->ctx, &event, err); });
   }

@@ -54,6 +54,10 @@ TEST_CASE("what is no metric is refused with its reason") {
     CHECK(bad(d.counter("tenon_service_calls_total", "h", {}, out)));
     CHECK(bad(d.gauge("x_bucket", "h", {}, out)));
     CHECK(bad(d.gauge("x", "h", {{"module", "other"}}, out)));
+    for (const char* text : {"\xff", "a\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\x80"}) {
+      CHECK(bad(d.gauge("x", "h", {{"label", text}}, out)));
+      CHECK(bad(d.gauge("x", text, {}, out)));
+    }
     CHECK(bad(d.gauge("x", "h", {{"le", "1"}}, out)));
     CHECK(bad(d.gauge("x", "h", {{"__a", "1"}}, out)));
     CHECK(bad(d.gauge("x", "h", {{"a", "1"}, {"a", "2"}}, out)));

@@ -36,6 +36,7 @@ class FakeAudit {
  private:
   static FakeAudit& of(tenon_ctx* ctx);  // tables.hpp
 
+  static bool is_whole(const tenon_str& text) { return text.ptr != nullptr || text.len == 0; }
   static bool is_word(std::string_view text) {
     for (const char c : text)
       if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-')) return false;
@@ -55,6 +56,8 @@ class FakeAudit {
     if (e == nullptr || e->struct_size < TENON_UP_TO(tenon_audit_event, meta_count))
       return tenon::detail::fill(err, TENON_INVALID_ARGUMENT, "NULL_ARGUMENT", "record needs ctx and an event with its struct_size");
     const auto bad = [err](std::string_view what) { return tenon::detail::fill(err, TENON_INVALID_ARGUMENT, "BAD_EVENT", what); };
+    if (!is_whole(e->type) || !is_whole(e->target) || !is_whole(e->request_id) || !is_whole(e->outcome))
+      return bad("a text of the event is null, but has a length");
     if (!is_type(view(e->type)))
       return bad("the type of an event is words of letters, digits, `_` and `-` joined by dots, at most 64 bytes");
     if (e->level != TENON_AUDIT_INFO && e->level != TENON_AUDIT_WARN && e->level != TENON_AUDIT_ERROR)
@@ -62,6 +65,8 @@ class FakeAudit {
     if (!is_word(view(e->outcome)) || e->outcome.len > 32)
       return bad("the outcome of an event is a word of at most 32 bytes: ok, denied, failed");
     if (e->meta == nullptr && e->meta_count != 0) return bad("the meta of the event is null, but has a length");
+    for (std::size_t i = 0; i < e->meta_count && i < 32; ++i)
+      if (!is_whole(e->meta[i].key) || !is_whole(e->meta[i].value)) return bad("a pair of meta is no text");
     AuditRecord record{
         e->level, std::string(view(e->type)), std::string(view(e->target)), std::string(view(e->request_id)), std::string(view(e->outcome)),
         {}};

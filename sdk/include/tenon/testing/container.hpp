@@ -8,6 +8,7 @@
 
 #include "tenon/cpp/container.hpp"
 #include "tenon/testing/run.hpp"
+#include "tenon/testing/utf8.hpp"
 
 namespace tenon {
 inline namespace v1 {

@@ -21,7 +21,12 @@ inline tenon_status FakeContainer::open_raw(bool own, tenon_id outer, const teno
   if (own && left_) return fill(err, TENON_UNAVAILABLE, "LEAVING", "the module is leaving: it opens no scopes any more");
   if (said != nullptr) {
     for (const tenon_str& s : {said->request_id, said->tenant, said->auth})
-      if (s.len > 1024) return bad("TOO_LONG", "a text of a scope has at most 1024 bytes");
+      if (s.ptr == nullptr && s.len != 0)
+        return bad("NULL_ARGUMENT", "a text of a scope is null, but has a length");
+      else if (s.len > 1024)
+        return bad("TOO_LONG", "a text of a scope has at most 1024 bytes");
+      else if (!detail::is_utf8(view(s)))
+        return bad("BAD_UTF8", "a text of a scope is not UTF-8");
     made.kind = said->kind;
     made.deadline_ns = said->deadline_ns;
   }

@@ -11,6 +11,7 @@
 
 #include "tenon/cpp/status.hpp"
 #include "tenon/metrics.h"
+#include "tenon/testing/utf8.hpp"
 
 // What the handles of tenon.metrics point at in the fake host: one type for all kinds.
 namespace tenon {
@@ -95,7 +96,7 @@ class FakeMetrics {
                                            : "is no counter, and its name may not end in `_total`");
     for (const std::string_view end : {"_bucket", "_sum", "_count"})
       if (ends_with(name, end)) return what + "ends in `" + std::string(end) + "`, which the format uses itself";
-    if (help.empty() || help.size() > 512) return what + "needs a help text of 1 to 512 bytes of UTF-8";
+    if (help.empty() || help.size() > 512 || !detail::is_utf8(help)) return what + "needs a help text of 1 to 512 bytes of UTF-8";
     return {};
   }
   static std::string wrong_labels(std::string_view name, const tenon_kv* labels, std::size_t count) {
@@ -106,7 +107,8 @@ class FakeMetrics {
       if (!is_identifier(label) || label.compare(0, 2, "__") == 0 || label == "module" || label == "le" || label == "quantile")
         return "`" + label + "` cannot be a label " + of +
                "(lower-case letters, digits and `_`; not `module`, `le`, `quantile` or `__...`)";
-      if (labels[i].value.len > 128) return "the value of the label `" + label + "` " + of + "has to be UTF-8 of at most 128 bytes";
+      if (labels[i].value.len > 128 || !detail::is_utf8(view(labels[i].value)))
+        return "the value of the label `" + label + "` " + of + "has to be UTF-8 of at most 128 bytes";
       for (std::size_t k = 0; k < i; ++k)
         if (view(labels[k].key) == label) return "the label `" + label + "` " + of + "is there twice";
     }
