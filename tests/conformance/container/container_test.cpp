@@ -203,6 +203,17 @@ TEST_CASE("container conformance: withdraw_wait waits for the last lease until i
   });
 }
 
+TEST_CASE("container conformance: a text of a scope that is not UTF-8 is refused by the tables") {
+  for (const auto& make : {+[] { return module_driver(false); }, &fake_driver}) {
+    const auto d = make();
+    for (const char* text : {"\xff", "a\xc3", "\xc0\x80", "\xed\xa0\x80"}) {
+      failed(d->open(Who::catalog, 0, {1, text, "", "", INT64_MAX}), TENON_INVALID_ARGUMENT, "BAD_UTF8");
+      failed(d->open(Who::catalog, 0, {1, "", text, "", INT64_MAX}), TENON_INVALID_ARGUMENT, "BAD_UTF8");
+      failed(d->open(Who::catalog, 0, {1, "", "", text, INT64_MAX}), TENON_INVALID_ARGUMENT, "BAD_UTF8");
+    }
+  }
+}
+
 TEST_CASE("container conformance: a scope carries what it is told, the rest comes from the one around it") {
   three_ways([](Driver& d) {
     const Answer outer = d.open(Who::catalog, 0, {1, "r-1", "acme", "user:7", 1000});
