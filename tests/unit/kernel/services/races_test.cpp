@@ -98,7 +98,10 @@ TEST_CASE("races: providers come and go while they are called in every way") {
           if (const auto h = world.services.resolve(*web.seat, "orders.now"); h) handle = *h;
         if (handle != 0) CHECK(allowed(call(web, handle).code));
         CHECK(allowed(call(web, "orders.worker", "x", {in_ms(50), {}}).code));
-        if (n % 4 == t) CHECK(allowed(call(web, "orders.later", "x", {in_ms(1), {}}).code));
+        if (n % 4 == t) {  // nobody completes these: on a slow machine more are open than a provider may have
+          const Outcome later = call(web, "orders.later", "x", {in_ms(1), {}});
+          CHECK_MESSAGE((allowed(later.code) || later.error.reason == "TOO_MANY_CALLS"), later.error.message);
+        }
         std::uint64_t id = 0;
         if (world.services.call_async(
                 *web.seat, std::string_view("orders.worker"), {},
