@@ -129,9 +129,12 @@ Code ServicesCore::defer(ServiceCall& call, std::uint64_t& id) {
   }
   ServiceSeat& provider = *called(call).seat;
   const std::shared_ptr<CallRecord> fresh = record ? nullptr : make_record(call);
-  if (!provider.open_call(options.max_open_calls))
+  if (!provider.open_call(options.max_open_calls)) {
+    if (provider.left.load(std::memory_order_seq_cst))
+      return call.fail(Code::unavailable, "`" + provider.module + "` is leaving", "LEAVING");
     return call.fail(Code::resource_exhausted, "`" + provider.module + "` has too many deferred calls open: complete some first",
                      "TOO_MANY_CALLS");
+  }
   if (!record) {
     try {
       publish(fresh);
@@ -202,9 +205,12 @@ std::shared_ptr<CallRecord> ServicesCore::submit(ServiceCall& call, Registration
   } catch (const std::bad_alloc&) {
     return refused(no_memory_for_call(error, r));
   }
-  if (done != nullptr && !call.caller_->open_call(options.max_open_calls))
+  if (done != nullptr && !call.caller_->open_call(options.max_open_calls)) {
+    if (call.caller_->left.load(std::memory_order_seq_cst))
+      return refused(fail(error, Code::unavailable, "LEAVING", [&] { return "`" + call.caller_->module + "` is leaving"; }));
     return refused(fail(error, Code::resource_exhausted, "TOO_MANY_CALLS",
                         [&] { return "`" + call.caller_->module + "` has too many asynchronous calls open: wait for some first"; }));
+  }
   r.refs.fetch_add(1, std::memory_order_relaxed);
   record->registration = &r;
   const std::uint64_t id_before = id == nullptr ? 0 : *id;

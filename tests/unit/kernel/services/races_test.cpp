@@ -98,9 +98,9 @@ TEST_CASE("races: providers come and go while they are called in every way") {
           if (const auto h = world.services.resolve(*web.seat, "orders.now"); h) handle = *h;
         if (handle != 0) CHECK(allowed(call(web, handle).code));
         CHECK(allowed(call(web, "orders.worker", "x", {in_ms(50), {}}).code));
-        if (n % 4 == t) {  // nobody completes these: on a slow machine more are open than a provider may have
+        if (n % 4 == t) {
           const Outcome later = call(web, "orders.later", "x", {in_ms(1), {}});
-          CHECK_MESSAGE((allowed(later.code) || later.error.reason == "TOO_MANY_CALLS"), later.error.message);
+          CHECK_MESSAGE(allowed(later.code), later.error.message);
         }
         std::uint64_t id = 0;
         if (world.services.call_async(
@@ -121,7 +121,8 @@ TEST_CASE("races: providers come and go while they are called in every way") {
     REQUIRE(m.offer("orders.worker", echo, {true, false}));
     REQUIRE(m.offer("orders.later", [](ServiceCall& c, const Request&, Reply&) {
       std::uint64_t id = 0;
-      return c.defer(id) == Code::ok ? pending : Code::resource_exhausted;
+      const Code deferred = c.defer(id);
+      return deferred == Code::ok ? pending : deferred;
     }));
     if (n % 2 == 0 && before) world.services.promote(*m.seat);
     before = std::move(next);  // the older one leaves here
