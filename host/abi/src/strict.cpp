@@ -42,11 +42,11 @@ Strict::~Strict() {
   for (auto& [lent, slot] : lent_) ::munmap(reinterpret_cast<void*>(slot.begin.load()), slot.bytes);
 }
 
-void Strict::violation(std::string_view module, std::string_view rule, std::string message) {
-  violation_once(module, rule, std::move(message), {});
+void Strict::violation(std::string_view module, std::string_view rule, const std::string& message) {
+  violation_once(module, rule, message, {});
 }
 
-void Strict::violation_once(std::string_view module, std::string_view rule, std::string message, std::string_view ending) {
+void Strict::violation_once(std::string_view module, std::string_view rule, const std::string& message, std::string_view ending) {
   {
     const std::lock_guard lock(mutex_);
     const auto same = [&](const Violation& v) { return v.rule == rule && v.message.ends_with(ending); };

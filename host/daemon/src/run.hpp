@@ -80,7 +80,7 @@ class Run {
   void request_reload();
   void begin_reload();
   /// On the worker. Where there is none, or the work throws, `failed` is called with the reason.
-  void aside(std::function<void()> work, std::function<void(const std::string& why)> failed);
+  void aside(std::function<void()> work, const std::function<void(const std::string& why)>& failed);
   void end_reload();
   void apply(ReloadOutcome outcome);
   void dump();

@@ -65,7 +65,7 @@ void Run::begin_reload() {
       });
 }
 
-void Run::aside(std::function<void()> work, std::function<void(const std::string& why)> failed) {
+void Run::aside(std::function<void()> work, const std::function<void(const std::string& why)>& failed) {
   try {
     worker_ = std::thread([this, work = std::move(work), failed] {
       try {

@@ -39,9 +39,9 @@ class Strict {
   Strict(const Strict&) = delete;
   Strict& operator=(const Strict&) = delete;
 
-  void violation(std::string_view module, std::string_view rule, std::string message);
+  void violation(std::string_view module, std::string_view rule, const std::string& message);
   /// The same, unless one of `rule` was reported that ends with `ending`.
-  void violation_once(std::string_view module, std::string_view rule, std::string message, std::string_view ending);
+  void violation_once(std::string_view module, std::string_view rule, const std::string& message, std::string_view ending);
   /// Those so far, at most the last 1000.
   [[nodiscard]] std::vector<Violation> violations() const;
 
