@@ -46,8 +46,9 @@ class Planning {
   /// freeing anything the work uses.
   using GiveUp = std::function<void(End)>;
 
-  /// Does `work` here. What it throws is thrown, and then what the serving threw. Where the system gives no other thread, nothing is served meanwhile. A signal that was not read when
-  /// the work is over is still in `signals`. If `give_up` comes back, its End is returned when the work is over. Called once.
+  /// Does `work` here. What it throws is thrown, and then what the serving threw. Where the system gives no other thread, nothing is served
+  /// meanwhile. A signal that was not read when the work is over is still in `signals`. If `give_up` comes back, its End is returned when the
+  /// work is over. Called once.
   End run(const std::function<void()>& work, const GiveUp& give_up);
   /// Called by the work: discovery is over, planning begins.
   void discovered() { discovered_ns_ = monotonic_ns(); }

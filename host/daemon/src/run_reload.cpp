@@ -75,7 +75,7 @@ void Run::aside(std::function<void()> work, const std::function<void(const std::
       }
       loop_.wake();
     });
-  } catch (const std::system_error&) {
+  } catch (const std::exception&) {  // memory is another thing that may lack
     failed("the system gives no thread, raise the limit of processes");
     loop_.wake();
   }

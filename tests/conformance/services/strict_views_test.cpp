@@ -1,12 +1,10 @@
 // Views of services in a strict host: as they were while they may be used, unreadable afterwards, and known by their address.
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstring>
 #include <thread>
 
 #include "abi/strict.hpp"
 #include "puppets.hpp"
+#include "readable.hpp"
 #include "waiting.hpp"
 
 using namespace tenon;
@@ -53,17 +51,6 @@ struct Fixture {
   }
   LoadedPuppets puppets;
 };
-
-/// The kernel can tell without a crash: a write(2) from unreadable pages is EFAULT.
-bool is_readable(const void* address) {
-  int ends[2];
-  REQUIRE(::pipe(ends) == 0);
-  const bool good = ::write(ends[1], address, 1) == 1;
-  CHECK((good || errno == EFAULT));
-  ::close(ends[0]);
-  ::close(ends[1]);
-  return good;
-}
 
 }  // namespace
 

@@ -1,13 +1,11 @@
 // The strict host and ids that are none, cursors left open, and their rows.
-#include <unistd.h>
-
-#include <cerrno>
 #include <optional>
 #include <thread>
 
 #include "abi/strict.hpp"
 #include "kernel/kernel.hpp"
 #include "memory_backend.hpp"
+#include "readable.hpp"
 #include "support.hpp"
 #include "tenon/container.h"
 #include "tenon/lease.h"
@@ -77,17 +75,6 @@ std::string stale(const char* function, tenon_id id) {
 }
 
 tenon_bytes raw(std::string_view s) { return {reinterpret_cast<const std::uint8_t*>(s.data()), s.size()}; }
-
-/// The kernel can tell without a crash: a write(2) from unreadable pages is EFAULT.
-bool is_readable(const void* address) {
-  int ends[2];
-  REQUIRE(::pipe(ends) == 0);
-  const bool good = ::write(ends[1], address, 1) == 1;
-  CHECK((good || errno == EFAULT));
-  ::close(ends[0]);
-  ::close(ends[1]);
-  return good;
-}
 
 constexpr tenon_id none = 0x7777;
 
@@ -198,7 +185,7 @@ TEST_CASE("strict: the rows of a cursor are whole, and gone when it is used agai
       CHECK(text(rows[1]->key) == "two");
       CHECK(rows[1]->value.len == 0);
       const void* const kept[] = {rows, rows[0], rows[0]->value.ptr, rows[1]->key.ptr};
-      for (const void* address : kept) CHECK(is_readable(address));
+      for (const void* address : kept) CHECK(tenon::test::is_readable(address));
       if (by_close) {
         CHECK(storage.close(k.ctx(), cursor) == TENON_OK);
       } else {
@@ -206,7 +193,7 @@ TEST_CASE("strict: the rows of a cursor are whole, and gone when it is used agai
         CHECK(count == 0);
       }
       for (const void* address : kept) {
-        CHECK_FALSE(is_readable(address));
+        CHECK_FALSE(tenon::test::is_readable(address));
         Strict::Lent lent;
         REQUIRE(k.host->strict()->find_lent(address, lent));
         CHECK(std::string(lent.module) == "careless");
